@@ -1,0 +1,1 @@
+"""Strategies: they propose architectures and observe rewards."""

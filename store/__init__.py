@@ -1,0 +1,1 @@
+"""The run directory: checkpoint database, embedding arrays, CSV in and out."""
