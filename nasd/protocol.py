@@ -36,7 +36,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True):
     """Frozen, keyword-only. Unknown fields are ignored, so that a newer peer may add some."""
 
 
-class _Params(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Params(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a client sends. A misspelt parameter is an error."""
 
 
@@ -360,7 +360,7 @@ class Done(_Message, frozen=True):
 # --- what a client asks ---------------------------------------------------------------------------------------------
 
 
-class HelloParams(_Params, frozen=True):
+class HelloParams(Params, frozen=True):
     """`hello`: the first request of every connection."""
 
     protocol: int
@@ -377,11 +377,11 @@ class Hello(_Message, frozen=True):
     pid: int
 
 
-class Empty(_Params, frozen=True):
+class Empty(Params, frozen=True):
     """`status`, `subscribe`, `runs`, `pause`, `resume`, `stop`, `checkpoint`, `config` take nothing."""
 
 
-class TrialsParams(_Params, frozen=True):
+class TrialsParams(Params, frozen=True):
     """`trials`. `text` is looked for in the architecture string, the status and the reason, case-insensitively."""
 
     offset: int = 0
@@ -392,19 +392,19 @@ class TrialsParams(_Params, frozen=True):
     status: tuple[TrialStatus, ...] = ()  # empty: all
 
 
-class TrialParams(_Params, frozen=True):
+class TrialParams(Params, frozen=True):
     """`trial`."""
 
     number: int
 
 
-class RewardsParams(_Params, frozen=True):
+class RewardsParams(Params, frozen=True):
     """`rewards`."""
 
     points: int = 400
 
 
-class QParams(_Params, frozen=True):
+class QParams(Params, frozen=True):
     """`q`: the layers from the start, as `Action.text` gives them."""
 
     path: tuple[str, ...] = ()
@@ -412,14 +412,14 @@ class QParams(_Params, frozen=True):
     limit: int = 100
 
 
-class JobsParams(_Params, frozen=True):
+class JobsParams(Params, frozen=True):
     """`jobs`."""
 
     offset: int = 0
     limit: int = 100
 
 
-class QueueJobParams(_Params, frozen=True):
+class QueueJobParams(Params, frozen=True):
     """`queue_job`: evaluate an architecture again with freshly drawn weights. Name a `trial` or a `net`."""
 
     kind: Literal["retrain"] = "retrain"
@@ -430,20 +430,20 @@ class QueueJobParams(_Params, frozen=True):
     priority: int = 0
 
 
-class JobParams(_Params, frozen=True):
+class JobParams(Params, frozen=True):
     """`cancel_job`."""
 
     id: int
 
 
-class MoveJobParams(_Params, frozen=True):
+class MoveJobParams(Params, frozen=True):
     """`move_job`: change a queued job's priority; higher runs first."""
 
     id: int
     priority: int
 
 
-class LogParams(_Params, frozen=True):
+class LogParams(Params, frozen=True):
     """`log`: the newest `limit` records below id `before` (None: the newest of all) that match."""
 
     before: int | None = None
@@ -452,7 +452,7 @@ class LogParams(_Params, frozen=True):
     text: str = ""
 
 
-class ExportParams(_Params, frozen=True):
+class ExportParams(Params, frozen=True):
     """`export`: write CSV files with the published columns into the run's `exports/` folder; the daemon names them."""
 
     what: Literal["replay_buffer", "q_values"] = "replay_buffer"
@@ -464,7 +464,7 @@ class Config(_Message, frozen=True):
     yaml: str
 
 
-METHODS: dict[str, tuple[type[_Params], type[_Message]]] = {
+METHODS: dict[str, tuple[type[Params], type[_Message]]] = {
     "hello": (HelloParams, Hello),
     "status": (Empty, Status),
     "subscribe": (Empty, None),  # type: ignore[dict-item] # Snapshot, below
@@ -561,7 +561,7 @@ def encode(message: msgspec.Struct) -> bytes:
     return _encoder.encode(message) + b"\n"
 
 
-def encode_request(id: int, method: str, params: _Params) -> bytes:
+def encode_request(id: int, method: str, params: Params) -> bytes:
     """One request frame."""
     return encode(Request(jsonrpc="2.0", id=id, method=method, params=msgspec.Raw(_encoder.encode(params))))
 
