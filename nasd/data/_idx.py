@@ -1,0 +1,91 @@
+"""MNIST and its like: four IDX files, in torchvision's layout (http://yann.lecun.com/exdb/mnist)."""
+
+import gzip
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nasd.config import DataConfig
+from nasd.data._download import download
+from nasd.data._record import Description
+from nasd.data._source import Part, Raw, damaged
+from nasd.errors import DataMissingError
+
+FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+
+class Idx:
+    """Grey images of 28x28 in ten classes. They keep their single channel."""
+
+    def __init__(self, folder: str, classes: tuple[str, ...]) -> None:
+        self.folder = folder  # also the name of torchvision's class, which knows addresses and sums
+        self.classes = classes
+
+    def describe(self, root: Path, config: DataConfig) -> Description:
+        """Shape of the images."""
+        return Description(28, 1, len(self.classes))
+
+    def prepare(self, root: Path) -> None:
+        """Download what is missing."""
+        folder = root / self.folder / "raw"
+        missing = [name for name in FILES if _find(folder, name) is None]
+        if not missing:
+            return
+        import torchvision  # noqa: PLC0415 - a second to import, and needed for a download only
+
+        known = getattr(torchvision.datasets, self.folder)
+        sums = {file.removesuffix(".gz"): md5 for file, md5 in known.resources}
+        try:
+            for name in missing:
+                download([f"{mirror}{name}.gz" for mirror in known.mirrors], folder / f"{name}.gz", sums[name])
+        except OSError as error:
+            raise DataMissingError(
+                f"{self.folder} is not complete in {folder} and cannot be downloaded ({error}): "
+                f"put {', '.join(FILES)} there, plain or as .gz"
+            ) from error
+
+    def read(self, root: Path, config: DataConfig) -> Raw:
+        """Read the four files, plain or gzipped."""
+        self.prepare(root)
+        folder = root / self.folder / "raw"
+        return Raw(self._part(folder, *FILES[:2]), self._part(folder, *FILES[2:]), self.classes)
+
+    def _part(self, folder: Path, images_name: str, labels_name: str) -> Part:
+        images, labels = _read_idx(folder, images_name, 3), _read_idx(folder, labels_name, 1)
+        if images.shape[1:] != (28, 28):
+            raise damaged(folder / images_name, f"its images are {images.shape[1]}x{images.shape[2]}, not 28x28")
+        if len(images) != len(labels):
+            raise damaged(folder / labels_name, f"it has {len(labels)} labels for {len(images)} images")
+        if len(labels) == 0 or labels.max() >= len(self.classes):
+            raise damaged(folder / labels_name, f"labels must be there, and below {len(self.classes)}")
+        return Part(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels.astype(np.int64)))
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+
+
+def _read_idx(folder: Path, name: str, dimensions: int) -> npt.NDArray[np.uint8]:
+    """Read one file of unsigned bytes with that many dimensions."""
+    path = _find(folder, name) or folder / name
+    try:
+        content = path.read_bytes()
+        content = gzip.decompress(content) if path.suffix == ".gz" else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(path, f"it cannot be read ({error})") from error
+    header = 4 * (1 + dimensions)
+    if len(content) < header or content[:4] != bytes((0, 0, 8, dimensions)):
+        raise damaged(path, "it is not an IDX file of unsigned bytes")
+    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, 4))
+    expected = header + int(np.prod(shape, dtype=np.uint64))
+    if len(content) != expected:
+        raise damaged(path, f"it has {len(content)} bytes, not the {expected} that its header asks for")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()

@@ -1,0 +1,80 @@
+"""What a loaded data set is."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+
+class Description(NamedTuple):
+    """What a search space needs to know of a data set."""
+
+    image_size: int  # side in pixels; images are square
+    channels: int
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples of one split.
+
+    Attributes:
+        images: (N, C, H, W) uint8, 0 to 255.
+        labels: (N,) int64.
+        index: (N,) int64, each sample's place in the part it came from: the data set's training part for train and
+            validation (its own validation part where an image folder has one), its test part for test.
+    """
+
+    images: Tensor
+    labels: Tensor
+    index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Tensor) -> Self:
+        """The samples at `rows` (int64), in that order."""
+        return type(self)(self.images[rows], self.labels[rows], self.index[rows])
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same samples on `device`."""
+        return type(self)(self.images.to(device), self.labels.to(device), self.index.to(device))
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set, split. The encoder reads images as float32 in [0, 1]; `transforms` says what was done to them."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+    transforms: tuple[str, ...]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.classes)
+
+    @property
+    def image_size(self) -> int:
+        """Side of the (square) images in pixels."""
+        return self.train.images.shape[-1]
+
+    @property
+    def channels(self) -> int:
+        """1 for grey images, 3 for colour."""
+        return self.train.images.shape[1]
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits by their stored names."""
+        return {"train": self.train, "val": self.validation, "test": self.test}
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same data on `device`."""
+        return replace(
+            self, train=self.train.to(device), validation=self.validation.to(device), test=self.test.to(device)
+        )

@@ -1,0 +1,54 @@
+"""What a source of images has to offer, and the one error that they raise."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from torch import Tensor
+
+from nasd.config import DataConfig
+from nasd.data._record import Description
+from nasd.errors import DataMissingError
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images (N, C, H, W) uint8 and labels (N,) int64 of one part of a data set, in the data set's own order."""
+
+    images: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A data set as it lies on disk; `validation` only where it brings its own."""
+
+    train: Part
+    test: Part
+    classes: tuple[str, ...]
+    transforms: tuple[str, ...] = ()
+    validation: Part | None = None
+
+
+class Source(Protocol):
+    """One data set. `root` is the folder that holds data sets; it may be read-only.
+
+    Every method raises DataMissingError where files are missing (and cannot be fetched) or damaged.
+    """
+
+    def describe(self, root: Path, config: DataConfig) -> Description:
+        """Shape before `config.image_size` is applied, without reading images."""
+        ...
+
+    def prepare(self, root: Path) -> None:
+        """Make sure that the files are there, downloading them where that is possible."""
+        ...
+
+    def read(self, root: Path, config: DataConfig) -> Raw:
+        """Read everything."""
+        ...
+
+
+def damaged(path: Path, fault: str) -> DataMissingError:
+    """The error for a file that is there but not what it should be."""
+    return DataMissingError(f"{path} is damaged: {fault}; remove it, or put a good copy in its place")
