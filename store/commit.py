@@ -1,0 +1,160 @@
+"""The one write: a `Delta` becomes one transaction, after it was found to fit what is stored."""
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from store import codec
+from store.errors import InvalidDeltaError
+from store.records import Delta, OpenProposal, QUpdate, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the store decided in a commit."""
+
+    jobs: tuple[int, ...]  # the ids of the delta's jobs
+    freed: tuple[str, ...]  # names of embedding folders that no row refers to any more
+
+
+def apply(connection: sqlite3.Connection, delta: Delta, embeddings: Collection[str]) -> Committed:
+    """Write a delta inside the caller's transaction.
+
+    Args:
+        connection: In a transaction, which the caller rolls back if this raises.
+        delta: What to write.
+        embeddings: The folders that exist; a trial may refer to these only.
+
+    Raises:
+        InvalidDeltaError: The delta contradicts what is stored.
+        sqlite3.Error: The database refused.
+    """
+    if delta.trial is None and delta.update is not None:
+        raise InvalidDeltaError("an update came without its trial; commit both together")
+    if delta.trial is not None:
+        _write_trial(connection, delta.trial, embeddings)
+        _write_update(connection, delta.trial.order, delta.update or QUpdate(path=()))
+    trials = _one(connection, "SELECT coalesce(max(ordinal), 0) FROM trial")
+    _open(connection, delta.opened, trials)
+    if delta.position is not None:
+        connection.execute(
+            "INSERT INTO position VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (trials, codec.to_json(delta.position)),
+        )
+    for name, value in delta.flags.items():
+        connection.execute(
+            "INSERT INTO flag VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (name, codec.to_json(value)),
+        )
+    freed = tuple(name for number in delta.dropped_embeddings if (name := _drop(connection, number)) is not None)
+    jobs = tuple(
+        _one(
+            connection,
+            f"INSERT OR REPLACE INTO job ({codec.JOB_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?) RETURNING id",  # noqa: S608
+            codec.job_row(job),
+        )
+        for job in delta.jobs
+    )
+    return Committed(jobs, freed)
+
+
+def _write_trial(connection: sqlite3.Connection, trial: Trial, embeddings: Collection[str]) -> None:
+    due = 1 + _one(connection, "SELECT coalesce(max(ordinal), 0) FROM trial")
+    if trial.order != due:
+        raise InvalidDeltaError(f"trial {trial.number} has order {trial.order}, due is {due}; observe in order")
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM proposal WHERE number = ?1), EXISTS (SELECT 1 FROM trial WHERE number = ?1)",
+        (trial.number,),
+    ).fetchone()
+    proposed, observed = row
+    if observed:
+        raise InvalidDeltaError(f"trial {trial.number} was observed before")
+    if not proposed and trial.number != (due_number := _last_number(connection) + 1):
+        raise InvalidDeltaError(f"trial {trial.number} was never proposed; open, or number {due_number}, is needed")
+    if trial.embedding is not None and trial.embedding not in embeddings:
+        raise InvalidDeltaError(
+            f"trial {trial.number} refers to embedding {trial.embedding!r}, which is not there; adopt it first"
+        )
+    marks = ",".join("?" * (codec.TRIAL_COLUMNS.count(",") + 1))
+    connection.execute(f"INSERT INTO trial ({codec.TRIAL_COLUMNS}) VALUES ({marks})", codec.trial_row(trial))  # noqa: S608
+    if trial.validation_accuracies or trial.train_accuracies:
+        connection.execute(
+            "INSERT INTO curves VALUES (?, ?, ?)",
+            (
+                trial.number,
+                codec.pack_floats(trial.validation_accuracies),
+                codec.pack_floats(trial.train_accuracies),
+            ),
+        )
+
+
+def _write_update(connection: sqlite3.Connection, order: int, update: QUpdate) -> None:
+    first_state = 1 + _one(connection, "SELECT coalesce(max(id), -1) FROM state")
+    first_transition = 1 + _one(connection, "SELECT coalesce(max(id), -1) FROM transition")
+    states = first_state + len(update.states)
+    transitions = first_transition + len(update.transitions)
+    _check(update, order, states, transitions)
+    connection.executemany(
+        "INSERT INTO state VALUES (?,?,?,?,?,?,?,?,?,?)",
+        ((number, *state) for number, state in enumerate(update.states, first_state)),
+    )
+    connection.executemany(
+        "INSERT INTO transition VALUES (?,?,?)",
+        ((number, *ends) for number, ends in enumerate(update.transitions, first_transition)),
+    )
+    connection.execute(
+        "INSERT INTO q_update VALUES (?,?,?,?,?,?)",
+        (
+            order,
+            codec.pack_ints(update.path),
+            codec.pack_ints(update.q_ids),
+            codec.pack_floats(update.q_values),
+            states,
+            transitions,
+        ),
+    )
+
+
+def _check(update: QUpdate, order: int, states: int, transitions: int) -> None:
+    where = f"the update of the trial observed as number {order}"
+    if len(update.q_ids) != len(update.q_values):
+        raise InvalidDeltaError(f"{where} has {len(update.q_ids)} q_ids and {len(update.q_values)} q_values")
+    for name, ids, limit in (
+        ("q_ids", update.q_ids, transitions),
+        ("path", update.path, transitions),
+        ("transitions", tuple(end for ends in update.transitions for end in ends), states),
+    ):
+        if ids and not 0 <= min(ids) <= max(ids) < limit:
+            raise InvalidDeltaError(f"{where} has {min(ids)} to {max(ids)} in {name}, allowed is 0 to {limit - 1}")
+    new = range(transitions - len(update.transitions), transitions)
+    if not set(new) <= set(update.q_ids):
+        raise InvalidDeltaError(f"{where} numbers transitions {new.start} to {new.stop - 1} without a Q-value for each")
+
+
+def _open(connection: sqlite3.Connection, opened: tuple[OpenProposal, ...], trials: int) -> None:
+    for proposal in opened:
+        due = _last_number(connection) + 1
+        if proposal.number != due:
+            raise InvalidDeltaError(f"proposal {proposal.number} was opened, due is {due}; propose without a gap")
+        connection.execute("INSERT INTO proposal VALUES (?,?,?,?,?,?)", (*codec.proposal_row(proposal), trials))
+
+
+def _last_number(connection: sqlite3.Connection) -> int:
+    return _one(
+        connection,
+        "SELECT max((SELECT coalesce(max(number), 0) FROM proposal), (SELECT coalesce(max(number), 0) FROM trial))",
+    )
+
+
+def _drop(connection: sqlite3.Connection, number: int) -> str | None:
+    row = connection.execute("SELECT embedding FROM trial WHERE number = ?", (number,)).fetchone()
+    if row is None:
+        raise InvalidDeltaError(f"there is no trial {number} whose embedding could go")
+    connection.execute("UPDATE trial SET embedding = NULL WHERE number = ?", (number,))
+    name: str | None = row[0]
+    return name
+
+
+def _one(connection: sqlite3.Connection, query: str, parameters: tuple[object, ...] = ()) -> int:
+    (value,) = connection.execute(query, parameters).fetchone()
+    return int(value)

@@ -1,0 +1,58 @@
+"""The writer's lock: one process at a time, released by the operating system when that process ends, however it does."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from store.errors import RunLockedError
+
+
+class WriterLock:
+    """An exclusive `flock` on a file, held until `release` or the end of the process.
+
+    The file also holds the owner's process id, for the message that another one gets; it decides nothing. The
+    descriptor is not inherited by programs that are started, but is by a bare `fork`.
+
+    Raises:
+        RunLockedError: Another process holds it.
+        OSError: The file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = _owner(descriptor)
+            os.close(descriptor)
+            owner = "another process" if pid is None else f"process {pid}"
+            raise RunLockedError(f"{path.parent} is owned by {owner}; stop it first, or attach to it", pid) from None
+        self._descriptor = descriptor
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        """Let the next one in. Fine to call twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _owner(descriptor: int) -> int | None:
+    text = os.pread(descriptor, 32, 0).strip()
+    return int(text) if text.isdigit() else None
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock on this file at this moment."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,209 @@
+"""The reads of `run.db`. Each takes a connection and raises what `sqlite3` raises; `Run` adds locking and sentences."""
+
+import json
+import sqlite3
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from store import codec
+from store.records import Checkpoint, Job, OpenProposal, QUpdate, StateTuple, Trial, TrialStatus
+
+TrialSort = Literal["number", "reward", "best_validation", "test_accuracy", "seconds", "finished_at"]
+
+_TRIALS = f"SELECT {', '.join('trial.' + name for name in codec.TRIAL_COLUMNS.split(', '))}, validation, train"
+_STATE = "layer_type, layer_depth, filter_depth, filter_size, stride, padding, image_size, fc_size, terminate"
+
+
+@dataclass(frozen=True, slots=True)
+class Rewards:
+    """The trials that counted, by number, as compact arrays."""
+
+    numbers: "array[int]"
+    rewards: "array[float]"
+    epsilons: "array[float]"
+
+
+def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
+    """Read everything needed to go on. The caller holds a read transaction."""
+    import numpy as np  # noqa: PLC0415 - 0.1 s that other readers need not pay
+
+    rows = connection.execute("SELECT number, reward FROM trial ORDER BY ordinal").fetchall()
+    states: list[StateTuple] = connection.execute(f"SELECT {_STATE} FROM state ORDER BY id").fetchall()  # noqa: S608
+    transitions: list[tuple[int, int]] = connection.execute(
+        "SELECT state, action FROM transition ORDER BY id"
+    ).fetchall()
+    values = np.full(len(transitions), np.nan)
+    paths = []
+    for path, ids, written in connection.execute("SELECT path, q_ids, q_values FROM q_update ORDER BY ordinal"):
+        paths.append(codec.unpack_ints(path))
+        values[np.frombuffer(ids, "<i4")] = np.frombuffer(written, "<f8")
+    return Checkpoint(
+        trials=len(rows),
+        position=position(connection),
+        states=states,
+        transitions=transitions,
+        q_values=values.tolist(),
+        paths=paths,
+        rewards=[reward for _, reward in rows],
+        numbers=[number for number, _ in rows],
+        open=open_proposals(connection),
+        jobs=[
+            codec.job_from(row)
+            for row in connection.execute(f"SELECT {codec.JOB_COLUMNS} FROM job ORDER BY id")  # noqa: S608
+        ],
+        flags=flags(connection),
+    )
+
+
+def position(connection: sqlite3.Connection) -> dict[str, object] | None:
+    """The strategy's position as the last commit left it."""
+    row = connection.execute("SELECT value FROM position ORDER BY after DESC LIMIT 1").fetchone()
+    return None if row is None else json.loads(row[0])
+
+
+def flags(connection: sqlite3.Connection) -> dict[str, object]:
+    """All flags."""
+    return {name: json.loads(value) for name, value in connection.execute("SELECT name, value FROM flag ORDER BY name")}
+
+
+def open_proposals(connection: sqlite3.Connection) -> list[OpenProposal]:
+    """Proposals without a trial, by number."""
+    # A proposal that is far behind the last trial cannot be open in practice, but nothing forbids it: compare all.
+    rows = connection.execute(
+        f"SELECT {codec.PROPOSAL_COLUMNS} FROM proposal "  # noqa: S608
+        "WHERE number NOT IN (SELECT number FROM trial) ORDER BY number"
+    )
+    return [codec.proposal_from(row) for row in rows]
+
+
+def trials(
+    connection: sqlite3.Connection,
+    *,
+    offset: int,
+    limit: int | None,
+    sort: TrialSort,
+    descending: bool,
+    text: str,
+    status: Sequence[TrialStatus],
+) -> list[Trial]:
+    """One page of the trial table."""
+    if sort not in get_args(TrialSort):
+        raise ValueError(f"trials cannot be sorted by {sort!r}; choose from {', '.join(get_args(TrialSort))}")
+    where, parameters = _matching(text, status)
+    direction = "DESC" if descending else "ASC"
+    # The page is chosen from an index alone; only its own rows are then read.
+    query = (
+        f"{_TRIALS} FROM (SELECT number FROM trial {where} ORDER BY {sort} {direction}, number {direction} "
+        "LIMIT ? OFFSET ?) AS page CROSS JOIN trial ON trial.number = page.number "
+        "LEFT JOIN curves ON curves.number = trial.number "
+        f"ORDER BY trial.{sort} {direction}, trial.number {direction}"
+    )
+    rows = connection.execute(query, (*parameters, -1 if limit is None else limit, offset))
+    return [codec.trial_from(row) for row in rows]
+
+
+def count(connection: sqlite3.Connection, text: str, status: Sequence[TrialStatus]) -> int:
+    """How many trials match."""
+    where, parameters = _matching(text, status)
+    query = f"SELECT count(*) FROM trial {where}" if where else "SELECT coalesce(max(ordinal), 0) FROM trial"  # noqa: S608
+    (number,) = connection.execute(query, parameters).fetchone()
+    return int(number)
+
+
+def _matching(text: str, status: Sequence[TrialStatus]) -> tuple[str, list[str]]:
+    conditions = []
+    parameters: list[str] = []
+    if status:
+        conditions.append(f"status IN ({','.join('?' * len(status))})")
+        parameters += status
+    if text:
+        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        conditions.append("(" + " OR ".join(f"{name} LIKE ? ESCAPE '\\'" for name in ("net", "status", "reason")) + ")")
+        parameters += [f"%{pattern}%"] * 3
+    return ("WHERE " + " AND ".join(conditions) if conditions else ""), parameters
+
+
+def trial(connection: sqlite3.Connection, number: int) -> Trial | None:
+    """One trial."""
+    row = connection.execute(f"{_TRIALS} FROM trial LEFT JOIN curves USING (number) WHERE number = ?", (number,))
+    found = row.fetchone()
+    return None if found is None else codec.trial_from(found)
+
+
+def best(connection: sqlite3.Connection, k: int) -> list[Trial]:
+    """The k best architectures, each once."""
+    rows = connection.execute(
+        f"{_TRIALS} FROM trial LEFT JOIN curves USING (number) "
+        "WHERE status IN ('evaluated', 'early_stopped') ORDER BY reward DESC, number"
+    )
+    found: dict[str, Trial] = {}
+    while len(found) < k and (row := rows.fetchone()) is not None:
+        candidate = codec.trial_from(row)
+        found.setdefault(candidate.net, candidate)
+    rows.close()
+    return list(found.values())
+
+
+def rewards(connection: sqlite3.Connection, after: int) -> Rewards:
+    """The trials above a number that counted."""
+    numbers, values, epsilons = array("i"), array("d"), array("d")
+    for number, reward, epsilon in connection.execute(
+        "SELECT number, reward, epsilon FROM trial WHERE counted AND number > ? ORDER BY number", (after,)
+    ):
+        numbers.append(number)
+        values.append(reward)
+        epsilons.append(epsilon)
+    return Rewards(numbers, values, epsilons)
+
+
+def by_status(connection: sqlite3.Connection) -> dict[TrialStatus, int]:
+    """How many trials of each status; statuses without a trial are left out."""
+    return dict(connection.execute("SELECT status, count(*) FROM trial GROUP BY status").fetchall())
+
+
+def jobs(connection: sqlite3.Connection, offset: int, limit: int | None) -> list[Job]:
+    """Jobs: running, then queued by priority and age, then those that ended, newest first."""
+    rows = connection.execute(
+        f"SELECT {codec.JOB_COLUMNS} FROM job ORDER BY "  # noqa: S608
+        "CASE status WHEN 'running' THEN 0 WHEN 'queued' THEN 1 ELSE 2 END, "
+        "CASE WHEN status IN ('running', 'queued') THEN -priority END, "
+        "CASE WHEN status IN ('running', 'queued') THEN id ELSE -coalesce(finished_at, 0) END, -id LIMIT ? OFFSET ?",
+        (-1 if limit is None else limit, offset),
+    )
+    return [codec.job_from(row) for row in rows]
+
+
+def updates(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[Trial, QUpdate]]:
+    """Trials and what they changed, by order, from `first` to `last`, both included."""
+    bounds = connection.execute("SELECT states, transitions FROM q_update WHERE ordinal = ?", (first - 1,)).fetchone()
+    states, transitions = bounds or (0, 0)
+    rows = connection.execute(
+        f"{_TRIALS}, path, q_ids, q_values, states, transitions FROM q_update CROSS JOIN trial USING (ordinal) "
+        "LEFT JOIN curves USING (number) WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal",
+        (first, last),
+    )
+    for row in rows:
+        *columns, path, q_ids, q_values, next_state, next_transition = row
+        yield (
+            codec.trial_from(tuple(columns)),
+            QUpdate(
+                path=codec.unpack_ints(path),
+                states=tuple(
+                    connection.execute(
+                        f"SELECT {_STATE} FROM state WHERE id >= ? AND id < ? ORDER BY id",  # noqa: S608
+                        (states, next_state),
+                    )
+                ),
+                transitions=tuple(
+                    connection.execute(
+                        "SELECT state, action FROM transition WHERE id >= ? AND id < ? ORDER BY id",
+                        (transitions, next_transition),
+                    )
+                ),
+                q_ids=codec.unpack_ints(q_ids),
+                q_values=codec.unpack_floats(q_values),
+            ),
+        )
+        states, transitions = next_state, next_transition

@@ -1,0 +1,441 @@
+"""A run: one search in one directory, with one writer and any number of readers."""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from store import commit, database, files, queries
+from store.embeddings import Embeddings
+from store.errors import InvalidDeltaError, RunExistsError, RunMissingError, StoreError, disk_errors
+from store.lock import WriterLock, is_locked
+from store.queries import Rewards, TrialSort
+from store.records import Checkpoint, Delta, Job, QUpdate, Trial, TrialStatus
+
+_STAGED = files.TEMPORARY + "run-"
+_FOLDERS = ("embeddings", "weights", "log")
+_BLOCK = 500  # trials read under one hold of the lock while iterating
+
+
+class Run:
+    """A run directory, open for reading or, by one process at a time, for writing.
+
+    Safe to share between threads; every method holds a lock while it uses the database. After any error the run is as
+    it was before the call and stays usable. Use it as a context manager, or `close` it.
+
+    Attributes:
+        path: The directory.
+        writable: Whether `commit` is allowed.
+        embeddings: The embedding arrays under `embeddings/`.
+        name: The run's name, as given when it was created.
+        version: Of nasd, when the run was created.
+        created_at: Seconds since the epoch.
+        forked_from: {"path", "name", "at"} of the run that this one was forked from, or None.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: WriterLock | None) -> None:
+        """Take over an open database; use `create` or `open`."""
+        self.path = path
+        self.writable = lock is not None
+        self._connection = connection
+        self._writer_lock = lock
+        self._mutex = threading.RLock()
+        self._closed = False
+        meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        self.name: str = meta["name"]
+        self.version: str = meta["version"]
+        self.created_at = float(meta["created_at"])
+        self.config_sha256: str = meta["config_sha256"]
+        self.forked_from: dict[str, Any] | None = json.loads(meta["forked_from"])
+        self.embeddings = Embeddings(path / "embeddings", self._embedding_of, self._embeddings_referred_to)
+
+    # --- making and opening -----------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, path: str | Path, config_yaml: str, *, name: str, version: str) -> "Run":
+        """Make a new run and open it for writing. The directory appears whole or not at all.
+
+        Args:
+            path: The new directory; it must not exist, or be empty. Missing parents are made.
+            config_yaml: Frozen as `config.yaml`.
+            name: For people.
+            version: Of nasd.
+
+        Raises:
+            RunExistsError: There is something at `path`.
+            DiskFullError: No space.
+            DiskError: The disk refused.
+        """
+        return cls._make(Path(path), config_yaml, name, version, None, lambda _connection, _folder: None)
+
+    @classmethod
+    def open(cls, path: str | Path, *, writable: bool = False) -> "Run":
+        """Open an existing run.
+
+        A writer takes the lock, recovers what an earlier one left, migrates an older database, and sweeps embeddings
+        that no trial refers to. A reader does none of this, never blocks the writer, and works without one.
+
+        Raises:
+            RunMissingError: There is no run at `path`.
+            RunLockedError: `writable`, and another process has it open for writing.
+            NewerRunError: It was written by a newer version.
+            OlderRunError: Not `writable`, and it was written by an older version.
+            DamagedError: The database is damaged, or no run's.
+            DiskError: It cannot be read, or, with `writable`, not be written.
+        """
+        path = Path(path)
+        file = path / "run.db"
+        with disk_errors(file, "open the run"):
+            if not file.exists():
+                raise RunMissingError(f"there is no run at {path}: run.db is missing; check the path")
+            if not writable:
+                return cls._wrap(path, database.open_for_reading(file), None)
+            lock = WriterLock(path / "lock")
+            try:
+                run = cls._wrap(path, database.open_for_writing(file), lock)
+            except BaseException:
+                lock.release()
+                raise
+        try:
+            run.embeddings.sweep()
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    @classmethod
+    def _wrap(cls, path: Path, connection: sqlite3.Connection, lock: WriterLock | None) -> "Run":
+        try:
+            return cls(path, connection, lock)
+        except BaseException:
+            connection.close()
+            raise
+
+    @classmethod
+    def _make(
+        cls,
+        path: Path,
+        config_yaml: str,
+        name: str,
+        version: str,
+        forked_from: dict[str, Any] | None,
+        fill: Callable[[sqlite3.Connection, Path], None],
+    ) -> "Run":
+        with disk_errors(path, "create a run"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise RunExistsError(f"{path} exists already; choose another name, or open it as a run")
+            _sweep_staged(path.parent)
+            temporary = files.temporary_beside(path)
+            staged = temporary.with_name(temporary.name.replace(files.TEMPORARY, _STAGED))
+            staged.mkdir()
+            lock = None
+            try:
+                lock = WriterLock(staged / "lock")  # also tells a later `create` that this is not abandoned
+                config = config_yaml.encode()
+                (staged / "config.yaml").write_bytes(config)
+                for folder in _FOLDERS:
+                    (staged / folder).mkdir()
+                with contextlib.closing(database.create(staged / "run.db")) as connection:
+                    connection.executemany(
+                        "INSERT INTO meta VALUES (?, ?)",
+                        [
+                            ("name", name),
+                            ("version", version),
+                            ("created_at", repr(time.time())),
+                            ("config_sha256", hashlib.sha256(config).hexdigest()),
+                            ("forked_from", json.dumps(forked_from)),
+                        ],
+                    )
+                    fill(connection, staged)
+                files.sync_tree(staged)
+                files.publish(staged, path)
+                return cls._wrap(path, database.open_for_writing(path / "run.db"), lock)
+            except BaseException:
+                if lock is not None:
+                    lock.release()
+                shutil.rmtree(staged, ignore_errors=True)
+                raise
+
+    def fork(
+        self,
+        path: str | Path,
+        *,
+        at: int,
+        name: str,
+        version: str,
+        config_yaml: str | None = None,
+        embeddings: Literal["link", "none"] = "link",
+    ) -> "Run":
+        """Make a new run that stands where this one stood after its `at`-th observed trial, open for writing.
+
+        Trials, updates, position and the proposals open at that point are taken over; jobs and flags are not.
+
+        Args:
+            path: The new directory, as for `create`.
+            at: How many trials to take, in the order of observation; 0 to all.
+            name: For people.
+            version: Of nasd.
+            config_yaml: This run's unless given.
+            embeddings: `link` takes them over without taking space (copied where the file system has no hard links);
+                `none` leaves them behind.
+
+        Raises:
+            StoreError: `at` is out of range, or as for `create`.
+        """
+        with self._reading("fork the run"):
+            total = queries.count(self._connection, "", ())
+        if not 0 <= at <= total:
+            raise StoreError(f"{self.path} has {total} trials, it cannot be forked at {at}; choose 0 to {total}")
+        keep = embeddings == "link"
+
+        def fill(connection: sqlite3.Connection, folder: Path) -> None:
+            database.attach(connection, self.path / "run.db", "source")
+            connection.execute("BEGIN")
+            for statement in _FORK:
+                connection.execute(statement, {"at": at})
+            if not keep:
+                connection.execute("UPDATE trial SET embedding = NULL")
+            connection.execute("COMMIT")
+            connection.execute("DETACH source")
+            for (kept,) in connection.execute("SELECT embedding FROM trial WHERE embedding IS NOT NULL"):
+                files.link_tree(self.path / "embeddings" / kept, folder / "embeddings" / kept)
+
+        origin = {"path": str(self.path.absolute()), "name": self.name, "at": at}
+        config = self.config if config_yaml is None else config_yaml
+        return self._make(Path(path), config, name, version, origin, fill)
+
+    # --- writing ----------------------------------------------------------------------------------------------
+
+    def commit(self, delta: Delta) -> tuple[int, ...]:
+        """Write everything in `delta` in one transaction, on the disk when this returns.
+
+        Returns:
+            The ids of `delta.jobs`, in their order.
+
+        Raises:
+            InvalidDeltaError: It contradicts what is stored: numbers or order with a gap, a trial never proposed or
+                observed before, a Q-value of no transition, an embedding that is not there.
+            DiskFullError: No space. Wait and commit the same delta again.
+            DiskError: The disk refused.
+            StoreError: The run is open for reading only.
+        """
+        if not self.writable:
+            raise StoreError(f"{self.path} is open for reading only; open it with writable=True to commit")
+        folders = {delta.trial.embedding} & set(files.names(self.embeddings.path)) if delta.trial else set()
+        with self._mutex, disk_errors(self.path / "run.db", "commit to the run"):
+            self._require_open()
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                done = commit.apply(self._connection, delta, {name for name in folders if name is not None})
+                self._connection.execute("COMMIT")
+            except (OverflowError, TypeError, ValueError, sqlite3.ProgrammingError) as error:
+                self._rollback()
+                raise InvalidDeltaError(
+                    f"a value cannot be stored in {self.path}: {error}; nothing was changed"
+                ) from error
+            except BaseException:
+                self._rollback()
+                raise
+        for name in done.freed:
+            self.embeddings.remove(name)
+        return done.jobs
+
+    def _rollback(self) -> None:
+        # SQLite has already rolled back by itself after some errors, a full disk among them.
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    # --- reading ----------------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> str:
+        """The text of `config.yaml`. Raises DiskError."""
+        with disk_errors(self.path / "config.yaml", "read the run's config"):
+            return (self.path / "config.yaml").read_text(encoding="utf-8")
+
+    def checkpoint(self) -> Checkpoint:
+        """Read everything needed to go on, as the last commit left it.
+
+        Raises:
+            DamagedError: The database is damaged.
+            DiskError: It cannot be read.
+        """
+        with self._reading("read the checkpoint"):
+            return queries.checkpoint(self._connection)
+
+    def trials(
+        self,
+        *,
+        offset: int = 0,
+        limit: int | None = None,
+        sort: TrialSort = "number",
+        descending: bool = False,
+        text: str = "",
+        status: Sequence[TrialStatus] = (),
+    ) -> list[Trial]:
+        """Read a page of trials.
+
+        Missing values sort below all others; equal ones by number, in the same direction.
+
+        Args:
+            offset: Matching trials to skip.
+            limit: How many at most; None for all.
+            sort: The column to sort by.
+            descending: Highest first.
+            text: Looked for in the architecture, the status and the reason, whatever the case of ASCII letters.
+            status: Only these; empty for all.
+
+        Raises:
+            ValueError: `sort` is not one of the columns.
+            DamagedError: The database is damaged.
+            DiskError: It cannot be read.
+        """
+        with self._reading("read trials"):
+            return queries.trials(
+                self._connection,
+                offset=offset,
+                limit=limit,
+                sort=sort,
+                descending=descending,
+                text=text,
+                status=status,
+            )
+
+    def count(self, text: str = "", status: Sequence[TrialStatus] = ()) -> int:
+        """How many trials match; arguments and errors as for `trials`."""
+        with self._reading("count trials"):
+            return queries.count(self._connection, text, status)
+
+    def trial(self, number: int) -> Trial | None:
+        """One trial, or None; errors as for `trials`."""
+        with self._reading("read a trial"):
+            return queries.trial(self._connection, number)
+
+    def best(self, k: int) -> list[Trial]:
+        """The k best architectures that were evaluated, each once, the earliest of equal ones first."""
+        with self._reading("read the best trials"):
+            return queries.best(self._connection, k)
+
+    def rewards(self, after: int = 0) -> Rewards:
+        """The trials numbered above `after` that counted, as arrays for plots."""
+        with self._reading("read rewards"):
+            return queries.rewards(self._connection, after)
+
+    def by_status(self) -> dict[TrialStatus, int]:
+        """How many trials of each status; statuses without a trial are left out."""
+        with self._reading("count trials"):
+            return queries.by_status(self._connection)
+
+    def jobs(self, *, offset: int = 0, limit: int | None = None) -> list[Job]:
+        """Jobs in the order in which they are worked off, then those that ended, newest first."""
+        with self._reading("read jobs"):
+            return queries.jobs(self._connection, offset, limit)
+
+    def flags(self) -> dict[str, Any]:
+        """All flags."""
+        with self._reading("read flags"):
+            return queries.flags(self._connection)
+
+    def updates(self, first: int = 1, last: int | None = None) -> Iterator[tuple[Trial, QUpdate]]:
+        """Trials and what each changed in the Q-table, in the order of observation.
+
+        Args:
+            first: Order of the first one.
+            last: Order of the last one, included; None for the end.
+        """
+        end = self.count() if last is None else min(last, self.count())
+        for start in range(max(first, 1), end + 1, _BLOCK):
+            with self._reading("read updates"):
+                block = list(queries.updates(self._connection, start, min(start + _BLOCK - 1, end)))
+            yield from block
+
+    def size_on_disk(self) -> int:
+        """Bytes that the run directory takes, embeddings and log included."""
+        return files.disk_usage(self.path)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Read with SQL of one's own, all of it from one moment. For `store.verify`.
+
+        Raises:
+            StoreError: As `trials`.
+        """
+        with self._reading("read the database"):
+            yield self._connection
+
+    @contextlib.contextmanager
+    def _reading(self, doing: str) -> Iterator[None]:
+        with self._mutex, disk_errors(self.path / "run.db", doing):
+            self._require_open()
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._rollback()
+
+    def _embedding_of(self, number: int) -> str | None:
+        found = self.trial(number)
+        return None if found is None else found.embedding
+
+    def _embeddings_referred_to(self) -> dict[str, tuple[int, float]]:
+        with self._reading("read the trials with embeddings"):
+            rows = self._connection.execute(
+                "SELECT embedding, number, reward FROM trial WHERE embedding IS NOT NULL ORDER BY number"
+            )
+            return {name: (number, reward) for name, number, reward in rows}
+
+    # --- the end ----------------------------------------------------------------------------------------------
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self.path} was closed; open it again")
+
+    def close(self) -> None:
+        """Close the database and let the next writer in. Fine to call twice."""
+        with self._mutex:
+            if self._closed:
+                return
+            self._closed = True
+            try:
+                with disk_errors(self.path / "run.db", "close the run"):
+                    self._connection.close()
+            finally:
+                if self._writer_lock is not None:
+                    self._writer_lock.release()
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+_FORK = (
+    "INSERT INTO trial SELECT * FROM source.trial WHERE ordinal <= :at ORDER BY ordinal",
+    "INSERT INTO curves SELECT * FROM source.curves WHERE number IN (SELECT number FROM trial)",
+    "INSERT INTO state SELECT * FROM source.state "
+    "WHERE id < coalesce((SELECT states FROM source.q_update WHERE ordinal = :at), 0)",
+    "INSERT INTO transition SELECT * FROM source.transition "
+    "WHERE id < coalesce((SELECT transitions FROM source.q_update WHERE ordinal = :at), 0)",
+    "INSERT INTO q_update SELECT * FROM source.q_update WHERE ordinal <= :at",
+    "INSERT INTO proposal SELECT * FROM source.proposal WHERE opened_after <= :at",
+    "INSERT INTO position SELECT * FROM source.position WHERE after <= :at",
+)
+
+
+def _sweep_staged(folder: Path) -> None:
+    """Remove what a killed `create` left: staged runs whose creator no longer holds their lock."""
+    for name in files.names(folder):
+        lock = folder / name / "lock"
+        if name.startswith(_STAGED) and lock.exists() and not is_locked(lock):
+            shutil.rmtree(folder / name, ignore_errors=True)
