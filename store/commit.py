@@ -1,7 +1,6 @@
 """The one write: a `Delta` becomes one transaction, after it was found to fit what is stored."""
 
 import sqlite3
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from store import codec
@@ -17,13 +16,12 @@ class Committed:
     freed: tuple[str, ...]  # names of embedding folders that no row refers to any more
 
 
-def apply(connection: sqlite3.Connection, delta: Delta, embeddings: Collection[str]) -> Committed:
+def apply(connection: sqlite3.Connection, delta: Delta) -> Committed:
     """Write a delta inside the caller's transaction.
 
     Args:
         connection: In a transaction, which the caller rolls back if this raises.
         delta: What to write.
-        embeddings: The folders that exist; a trial may refer to these only.
 
     Raises:
         InvalidDeltaError: The delta contradicts what is stored.
@@ -32,7 +30,7 @@ def apply(connection: sqlite3.Connection, delta: Delta, embeddings: Collection[s
     if delta.trial is None and delta.update is not None:
         raise InvalidDeltaError("an update came without its trial; commit both together")
     if delta.trial is not None:
-        _write_trial(connection, delta.trial, embeddings)
+        _write_trial(connection, delta.trial)
         _write_update(connection, delta.trial.order, delta.update or QUpdate(path=()))
     trials = _one(connection, "SELECT coalesce(max(ordinal), 0) FROM trial")
     _open(connection, delta.opened, trials)
@@ -41,10 +39,10 @@ def apply(connection: sqlite3.Connection, delta: Delta, embeddings: Collection[s
             "INSERT INTO position VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
             (trials, codec.to_json(delta.position)),
         )
-    for name, value in delta.flags.items():
+    for flag, value in delta.flags.items():
         connection.execute(
             "INSERT INTO flag VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-            (name, codec.to_json(value)),
+            (flag, codec.to_json(value)),
         )
     freed = tuple(name for number in delta.dropped_embeddings if (name := _drop(connection, number)) is not None)
     jobs = tuple(
@@ -58,7 +56,7 @@ def apply(connection: sqlite3.Connection, delta: Delta, embeddings: Collection[s
     return Committed(jobs, freed)
 
 
-def _write_trial(connection: sqlite3.Connection, trial: Trial, embeddings: Collection[str]) -> None:
+def _write_trial(connection: sqlite3.Connection, trial: Trial) -> None:
     due = 1 + _one(connection, "SELECT coalesce(max(ordinal), 0) FROM trial")
     if trial.order != due:
         raise InvalidDeltaError(f"trial {trial.number} has order {trial.order}, due is {due}; observe in order")
@@ -71,10 +69,6 @@ def _write_trial(connection: sqlite3.Connection, trial: Trial, embeddings: Colle
         raise InvalidDeltaError(f"trial {trial.number} was observed before")
     if not proposed and trial.number != (due_number := _last_number(connection) + 1):
         raise InvalidDeltaError(f"trial {trial.number} was never proposed; open, or number {due_number}, is needed")
-    if trial.embedding is not None and trial.embedding not in embeddings:
-        raise InvalidDeltaError(
-            f"trial {trial.number} refers to embedding {trial.embedding!r}, which is not there; adopt it first"
-        )
     marks = ",".join("?" * (codec.TRIAL_COLUMNS.count(",") + 1))
     connection.execute(f"INSERT INTO trial ({codec.TRIAL_COLUMNS}) VALUES ({marks})", codec.trial_row(trial))  # noqa: S608
     if trial.validation_accuracies or trial.train_accuracies:

@@ -1,4 +1,4 @@
-"""The writer's lock: one process at a time, released by the operating system when that process ends, however it does."""
+"""The writer's lock: one process at a time, released by the operating system when that process ends in any way."""
 
 import fcntl
 import os

@@ -94,8 +94,8 @@ def trials(
     where, parameters = _matching(text, status)
     direction = "DESC" if descending else "ASC"
     # The page is chosen from an index alone; only its own rows are then read.
-    query = (
-        f"{_TRIALS} FROM (SELECT number FROM trial {where} ORDER BY {sort} {direction}, number {direction} "
+    query = (  # the parts are our own words; what a person typed is bound
+        f"{_TRIALS} FROM (SELECT number FROM trial {where} ORDER BY {sort} {direction}, number {direction} "  # noqa: S608
         "LIMIT ? OFFSET ?) AS page CROSS JOIN trial ON trial.number = page.number "
         "LEFT JOIN curves ON curves.number = trial.number "
         f"ORDER BY trial.{sort} {direction}, trial.number {direction}"

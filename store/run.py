@@ -73,7 +73,7 @@ class Run:
             DiskFullError: No space.
             DiskError: The disk refused.
         """
-        return cls._make(Path(path), config_yaml, name, version, None, lambda _connection, _folder: None)
+        return cls._make(Path(path), config_yaml, name=name, version=version)
 
     @classmethod
     def open(cls, path: str | Path, *, writable: bool = False) -> "Run":
@@ -123,10 +123,11 @@ class Run:
         cls,
         path: Path,
         config_yaml: str,
+        *,
         name: str,
         version: str,
-        forked_from: dict[str, Any] | None,
-        fill: Callable[[sqlite3.Connection, Path], None],
+        forked_from: dict[str, Any] | None = None,
+        fill: Callable[[sqlite3.Connection, Path], None] = lambda _connection, _folder: None,
     ) -> "Run":
         with disk_errors(path, "create a run"):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,7 +211,7 @@ class Run:
 
         origin = {"path": str(self.path.absolute()), "name": self.name, "at": at}
         config = self.config if config_yaml is None else config_yaml
-        return self._make(Path(path), config, name, version, origin, fill)
+        return self._make(Path(path), config, name=name, version=version, forked_from=origin, fill=fill)
 
     # --- writing ----------------------------------------------------------------------------------------------
 
@@ -229,12 +230,14 @@ class Run:
         """
         if not self.writable:
             raise StoreError(f"{self.path} is open for reading only; open it with writable=True to commit")
-        folders = {delta.trial.embedding} & set(files.names(self.embeddings.path)) if delta.trial else set()
+        embedding = delta.trial.embedding if delta.trial else None
+        if embedding is not None and embedding not in files.names(self.embeddings.path):
+            raise InvalidDeltaError(f"embedding {embedding!r} is not in {self.embeddings.path}; adopt it first")
         with self._mutex, disk_errors(self.path / "run.db", "commit to the run"):
             self._require_open()
             self._connection.execute("BEGIN IMMEDIATE")
             try:
-                done = commit.apply(self._connection, delta, {name for name in folders if name is not None})
+                done = commit.apply(self._connection, delta)
                 self._connection.execute("COMMIT")
             except (OverflowError, TypeError, ValueError, sqlite3.ProgrammingError) as error:
                 self._rollback()
