@@ -38,7 +38,7 @@ class DataConfig(_Section):
 class SpaceConfig(_Section):
     """The search space (DP-NAS's defaults: arXiv 2104.06788, and its published README)."""
 
-    patch_size: Positive = 28  # side of the input image; the daemon sets it from the data set
+    patch_size: Positive = 28  # side of the input image; set from the data set when a run is created
     min_conv: Annotated[int, Field(ge=0)] = 3
     max_conv: Positive = 12
     max_fc: Annotated[int, Field(ge=0)] = 0
@@ -53,7 +53,8 @@ class SpaceConfig(_Section):
     fc_sizes: tuple[Positive, ...] = (32, 64, 128)
     max_num_fc_input: Positive = 20000
     max_image_size: Positive = 8
-    num_classes: Positive = 10  # the daemon sets it from the data set
+    num_classes: Positive = 10  # as patch_size
+    channels: Positive = 1  # as patch_size
 
     @model_validator(mode="after")
     def _limits_fit(self) -> Self:

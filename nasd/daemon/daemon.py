@@ -1,0 +1,386 @@
+"""The daemon: wires the store, the strategy, the workers and the socket together and keeps them running."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nasd import __version__, paths, protocol
+from nasd import config as configuration
+from nasd.daemon import log as logs
+from nasd.daemon import views
+from nasd.daemon.history import History
+from nasd.daemon.jobs import JobQueue
+from nasd.daemon.machine import Gauge
+from nasd.daemon.scheduler import Scheduler
+from nasd.daemon.server import Server
+from nasd.daemon.supervisor import WORKER_COMMAND, Supervisor, Worker, assign
+from nasd.errors import NasdError
+from nasd.protocol import (
+    Event,
+    Hello,
+    JobChanged,
+    JobRow,
+    Logged,
+    LogRecord,
+    MachineLoad,
+    RunState,
+    Snapshot,
+    StateChanged,
+    Status,
+    TrialFinished,
+    WorkerChanged,
+)
+from nasd.search.qlearning import QLearning
+from nasd.space import SearchSpace
+from store import Delta, Run, Trial
+
+log = logging.getLogger("nasd.daemon")
+
+HEARTBEAT = 2.0  # seconds between readings of the machine's load
+
+
+class Daemon:
+    """Owns one run from start to stop.
+
+    Args:
+        directory: The run.
+        listener: Hears every event, as a subscriber would; for a foreground run.
+        exit_when_finished: Whether to end once the search and all jobs are done.
+        worker_command: How a worker is started.
+
+    Raises:
+        StoreError: The run is missing, damaged, or owned by another daemon.
+        ConfigError: Its config cannot be read.
+        NasdError: Its checkpoint does not fit its config.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        listener: Callable[[Event], None] | None = None,
+        exit_when_finished: bool = False,
+        worker_command: tuple[str, ...] = WORKER_COMMAND,
+    ) -> None:
+        self._directory, self._listener, self._exit_when_finished = directory, listener, exit_when_finished
+        socket_path = paths.socket_path(directory)
+        self._run = Run.open(directory, writable=True)
+        try:
+            self._build(socket_path, worker_command)
+        except BaseException:
+            self._run.close()
+            raise
+
+    def _build(self, socket_path: Path, worker_command: tuple[str, ...]) -> None:
+        self.config = config = configuration.parse(self._run.config, source=str(self._directory / "config.yaml"))
+        self._journal = logs.set_up(config.log, self._directory / "log", self._logged)
+        checkpoint = self._run.checkpoint()
+        self._space = SearchSpace(config.space)
+        self._strategy = QLearning(config, self._space)
+        try:
+            self._strategy.load_state_dict({name: getattr(checkpoint, name) for name in _STRATEGY_PARTS})
+        except ValueError as error:
+            raise NasdError(f"the checkpoint in {self._directory} does not fit its config: {error}") from error
+        self._history = History(config.search.epsilon_schedule)
+        self._history.load(self._run.by_status(), self._run.rewards())
+        self._best = self._run.best(views.BEST)
+        self._gauge = Gauge(self._directory)
+        self._machine = self._gauge.read()
+        self._problems: dict[str, str] = {}
+        self._state: RunState = "starting"
+        self._shown: tuple[str, str, tuple[str, ...]] | None = None
+        self._started_at = time.time()
+        self._stop = asyncio.Event()
+        executor = config.executor
+        self._supervisor = Supervisor(
+            self._run.config,
+            assign(executor.devices, executor.workers_per_device, executor.threads),
+            self._run.embeddings.path,
+            timeout=executor.trial_timeout,
+            attempts=executor.trial_attempts,
+            memory_limit=executor.memory_limit,
+            changed=self._worker_changed,
+            trouble=lambda problem: self._problem("workers", problem),
+            command=worker_command,
+        )
+        self._scheduler = Scheduler(
+            run=self._run,
+            strategy=self._strategy,
+            supervisor=self._supervisor,
+            seed=config.seed,
+            order=config.search.order,
+            lookahead=config.search.lookahead or len(self._supervisor.workers),
+            keep_embeddings=config.store.keep_embeddings,
+            on_trial=self._trial_finished,
+            on_change=self._show,
+            trouble=lambda problem: self._problem("disk", problem),
+            paused=bool(checkpoint.flags.get("paused")),
+        )
+        self._scheduler.restore(self._strategy.open_proposals(), checkpoint.trials)
+        self._jobs = JobQueue(
+            self._run, self._supervisor, config.seed, config.training.epochs, checkpoint.jobs, self._job_changed
+        )
+        self._server = Server(socket_path, self._hello, self._handle)
+
+    async def serve(self) -> int:
+        """Run until told to stop.
+
+        Returns:
+            The exit code: 0, or 1 if the search ended by an error of the daemon's own.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        await self._server.start()
+        log.info("nasd %s, process %d: %s", __version__, os.getpid(), self._resumed())
+        search = asyncio.create_task(self._search(), name="search")
+        background = [
+            asyncio.create_task(self._work_jobs(), name="jobs"),
+            asyncio.create_task(self._beat(), name="machine"),
+        ]
+        notify("READY=1")
+        try:
+            stopping = asyncio.create_task(self._stop.wait())
+            await stopping
+        finally:
+            notify("STOPPING=1")
+            self._set("stopping")
+            log.info("stopping")
+            tasks = [search, *background]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._supervisor.close()
+            await self._server.close()
+            self._run.close()
+        return 1 if "search" in self._problems else 0
+
+    # --- what runs ------------------------------------------------------------------------------------------------
+
+    async def _search(self) -> None:
+        self._set("running")
+        try:
+            await self._scheduler.search()
+        except Exception as error:
+            log.exception("the search ended by an error of its own")
+            self._problem("search", f"the search ended by an error of its own, see the log: {error}")
+            self._set("failed")
+            if self._exit_when_finished:
+                self._stop.set()
+            return
+        self._set("finished")
+        log.info("the search is finished: %d trials", self._history.by_status.total())
+        await self._supervisor.rest()
+        if self._exit_when_finished and self._jobs.queued == 0:
+            self._stop.set()
+
+    async def _work_jobs(self) -> None:
+        try:
+            await self._jobs.work()
+        except Exception as error:
+            log.exception("the job queue ended by an error of its own")
+            self._problem("jobs", f"the job queue ended by an error of its own, see the log: {error}")
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            self._machine = self._gauge.read()
+            machine = self._machine
+            self._publish(lambda seq: MachineLoad(seq=seq, time=time.time(), machine=machine))
+
+    def _resumed(self) -> str:
+        trials = self._history.by_status.total()
+        return f"resumes {self.config.name} after {trials} trials" if trials else f"begins {self.config.name}"
+
+    # --- what changes ---------------------------------------------------------------------------------------------
+
+    def _publish(self, make: Callable[[int], Event]) -> None:
+        self._server.publish(make)
+        if self._listener is not None:
+            self._listener(make(self._server.seq))
+
+    def _trial_finished(self, trial: Trial, seconds: float) -> None:
+        self._history.add(trial.number, trial.status, trial.reward, counted=trial.counted, seconds=seconds)
+        if trial.status in ("evaluated", "early_stopped"):
+            self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]
+        row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))
+        progress = self._history.progress()
+        self._publish(lambda seq: TrialFinished(seq=seq, time=time.time(), row=row, progress=progress, best=best))
+
+    def _worker_changed(self, worker: Worker) -> None:
+        status = worker.status
+        self._publish(lambda seq: WorkerChanged(seq=seq, time=time.time(), worker=status))
+
+    def _job_changed(self, job: JobRow) -> None:
+        self._publish(lambda seq: JobChanged(seq=seq, time=time.time(), job=job, queued=self._jobs.queued))
+
+    def _logged(self, record: LogRecord) -> None:
+        if record.level != "debug" and hasattr(self, "_server"):
+            self._publish(lambda seq: Logged(seq=seq, time=time.time(), record=record))
+
+    def _problem(self, of: str, problem: str | None) -> None:
+        if problem is None:
+            self._problems.pop(of, None)
+        else:
+            self._problems[of] = problem
+        self._show()
+
+    def _set(self, state: RunState) -> None:
+        self._state = state
+        self._show()
+
+    @property
+    def state(self) -> RunState:
+        """What the daemon is at, pauses included."""
+        if self._state == "running" and self._scheduler.paused:
+            return "pausing" if self._scheduler.busy else "paused"
+        return self._state
+
+    def _show(self) -> None:
+        """Tell subscribers if state, activity or problems are not what they heard last."""
+        now = (self.state, self._scheduler.activity, tuple(self._problems.values()))
+        if now != self._shown:
+            self._shown = now
+            self._publish(
+                lambda seq: StateChanged(seq=seq, time=time.time(), state=now[0], activity=now[1], problems=now[2])
+            )
+
+    # --- what clients ask -----------------------------------------------------------------------------------------
+
+    def _hello(self) -> Hello:
+        return Hello(
+            protocol=protocol.PROTOCOL,
+            version=__version__,
+            name=self.config.name,
+            directory=str(self._directory),
+            pid=os.getpid(),
+        )
+
+    def _handle(self, method: str, params: Any) -> msgspec.Struct:
+        answer: msgspec.Struct = getattr(self, f"_do_{method}")(params)  # `method` is one of protocol.METHODS
+        return answer
+
+    def status(self) -> Status:
+        """The first page."""
+        return Status(
+            name=self.config.name,
+            directory=str(self._directory),
+            pid=os.getpid(),
+            version=__version__,
+            state=self.state,
+            activity=self._scheduler.activity,
+            progress=self._history.progress(),
+            best=tuple(map(views.trial_row, self._best)),
+            recent=tuple(map(views.trial_row, self._run.trials(limit=views.RECENT, descending=True))),
+            workers=tuple(worker.status for worker in self._supervisor.workers),
+            machine=self._machine,
+            problems=tuple(self._problems.values()),
+            started_at=self._started_at,
+            created_at=self._run.created_at,
+            time=time.time(),
+            dataset=self.config.data.name,
+            jobs_queued=self._jobs.queued,
+        )
+
+    def _do_status(self, _: protocol.Empty) -> Status:
+        return self.status()
+
+    def _do_subscribe(self, _: protocol.Empty) -> Snapshot:
+        return Snapshot(seq=self._server.seq, status=self.status())
+
+    def _do_rewards(self, params: protocol.RewardsParams) -> protocol.Rewards:
+        return self._history.rewards(params.points)
+
+    def _do_trials(self, params: protocol.TrialsParams) -> protocol.TrialPage:
+        return views.trial_page(self._run, params)
+
+    def _do_trial(self, params: protocol.TrialParams) -> protocol.TrialDetail:
+        return views.trial_detail(self._run, self._space, self._strategy, params.number)
+
+    def _do_q(self, params: protocol.QParams) -> protocol.QPage:
+        return views.q_page(self._strategy, self._space, params)
+
+    def _do_jobs(self, params: protocol.JobsParams) -> protocol.JobPage:
+        return self._jobs.page(params)
+
+    def _do_queue_job(self, params: protocol.QueueJobParams) -> JobRow:
+        if (params.trial is None) == (params.net is None):
+            raise NasdError("a job needs either a trial or a net")
+        text = params.net
+        if text is None:
+            trial = self._run.trial(params.trial or 0)
+            if trial is None:
+                raise NasdError(f"there is no trial {params.trial}")
+            text = trial.net
+        return self._jobs.queue(params, views.checked_net(self._space, text))
+
+    def _do_cancel_job(self, params: protocol.JobParams) -> JobRow:
+        return self._jobs.cancel(params.id)
+
+    def _do_move_job(self, params: protocol.MoveJobParams) -> JobRow:
+        return self._jobs.move(params.id, params.priority)
+
+    def _do_log(self, params: protocol.LogParams) -> protocol.LogPage:
+        return self._journal.page(params)
+
+    def _do_runs(self, _: protocol.Empty) -> protocol.RunList:
+        return protocol.RunList(rows=tuple(views.run_row(path) for path in paths.runs(self._directory.parent)))
+
+    def _do_config(self, _: protocol.Empty) -> protocol.Config:
+        return protocol.Config(yaml=self._run.config)
+
+    def _do_pause(self, _: protocol.Empty) -> protocol.Done:
+        self._require_search()
+        self._pause(True)
+        busy = self._scheduler.busy
+        return protocol.Done(message="pausing: the evaluation under way comes to its end" if busy else "paused")
+
+    def _do_resume(self, _: protocol.Empty) -> protocol.Done:
+        self._require_search()
+        self._pause(False)
+        return protocol.Done(message="running")
+
+    def _pause(self, paused: bool) -> None:
+        self._run.commit(Delta(flags={"paused": paused}))  # a reboot does not end a pause
+        self._scheduler.pause(paused)
+        log.info("paused" if paused else "resumed")
+        self._show()
+
+    def _do_stop(self, _: protocol.Empty) -> protocol.Done:
+        # Not at once: the answer goes out first.
+        asyncio.get_running_loop().call_later(0.05, self._stop.set)
+        self._set("stopping")
+        return protocol.Done(message="stopping; `nasd start` goes on from the last finished trial")
+
+    def _do_checkpoint(self, _: protocol.Empty) -> protocol.Done:
+        trials = self._run.sync()
+        return protocol.Done(message=f"{trials} trials are on disk, the database is in one file")
+
+    def _do_export(self, params: protocol.ExportParams) -> protocol.Done:
+        path = views.export(self._run, params.what)
+        return protocol.Done(message=f"wrote {path}")
+
+    def _require_search(self) -> None:
+        if self._state not in ("starting", "running"):
+            raise NasdError(f"the search is {self._state}: there is nothing to pause or resume")
+
+
+_STRATEGY_PARTS = ("position", "states", "transitions", "q_values", "paths", "rewards", "numbers", "open")
+
+
+def notify(state: str) -> None:
+    """Tell systemd, if it started us (sd_notify(3))."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
+            connection.connect("\0" + address[1:] if address.startswith("@") else address)
+            connection.sendall(state.encode())

@@ -1,0 +1,113 @@
+"""What a client wants to know of all trials at once, kept up to date instead of asked of the database each time."""
+
+import math
+from array import array
+from collections import Counter, deque
+from collections.abc import Sequence
+from itertools import pairwise
+
+from nasd.protocol import Phase, Progress, RewardPoint, Rewards
+from nasd.search.schedule import schedule_position
+
+WINDOW = 20  # of the rolling reward, as in the published figure
+BINS = 20
+PACE = 100  # recent trials that the estimate of the end rests on
+
+
+class History:
+    """Rewards of the trials that counted, by epsilon phase, and the pace of the search."""
+
+    def __init__(self, schedule: Sequence[tuple[float, int]]) -> None:
+        self.schedule = tuple(schedule)
+        self.by_status: Counter[str] = Counter()
+        self._numbers = array("q")
+        self._rewards = array("d")
+        self._ends: deque[float] = deque(maxlen=PACE + 1)  # when counted trials finished, on a clock without pauses
+        self._active = 0.0
+
+    def add(self, number: int, status: str, reward: float, *, counted: bool, seconds: float | None = None) -> None:
+        """Take a trial in. `seconds` is what it took since the one before; None for trials of an earlier daemon."""
+        self.by_status[status] += 1
+        if seconds is not None:
+            self._active += seconds
+        if counted:
+            self._numbers.append(number)
+            self._rewards.append(reward)
+            if seconds is not None:
+                self._ends.append(self._active)
+
+    def progress(self) -> Progress:
+        """Where the search is, and when it will end: the normal approximation over the last `PACE` trials."""
+        counted = len(self._rewards)
+        phase, epsilon, done = schedule_position(self.schedule, counted)
+        total = sum(count for _, count in self.schedule)
+        median, low, high = self._eta(total - counted)
+        recent = self._rewards[-WINDOW:]
+        return Progress(
+            trials=self.by_status.total(),
+            counted=counted,
+            total=total,
+            epsilon=epsilon,
+            phase=phase,
+            phase_done=done,
+            phase_total=self.schedule[phase][1],
+            by_status=dict(self.by_status),
+            rolling_reward=math.fsum(recent) / len(recent) if recent else None,
+            eta_seconds=median,
+            eta_low=low,
+            eta_high=high,
+        )
+
+    def rewards(self, points: int) -> Rewards:
+        """The rolling mean, thinned evenly to at most `points` points, and the phases."""
+        count = len(self._rewards)
+        keep = max(2, min(points, 2000))
+        step = max(1, math.ceil(count / keep))
+        chosen = list(range(count - 1, -1, -step))[::-1]  # always with the newest
+        return Rewards(
+            window=WINDOW,
+            points=tuple(
+                RewardPoint(trial=self._numbers[i], mean=self._rolling(i), reward=self._rewards[i]) for i in chosen
+            ),
+            phases=self._phases(),
+        )
+
+    def _rolling(self, end: int) -> float:
+        window = self._rewards[max(0, end - WINDOW + 1) : end + 1]
+        return math.fsum(window) / len(window)
+
+    def _phases(self) -> tuple[Phase, ...]:
+        phases, start = [], 0
+        for epsilon, count in self.schedule:
+            rewards = sorted(self._rewards[start : start + count])
+            if not rewards:
+                phases.append(Phase(epsilon=epsilon, count=count, done=0))
+            else:
+                histogram = Counter(min(int(reward * BINS), BINS - 1) for reward in rewards)
+                last = len(rewards) - 1
+                quartiles = tuple(rewards[round(last * share)] for share in (0, 0.25, 0.5, 0.75, 1))
+                phases.append(
+                    Phase(
+                        epsilon=epsilon,
+                        count=count,
+                        done=len(rewards),
+                        first_trial=self._numbers[start],
+                        mean=math.fsum(rewards) / len(rewards),
+                        quartiles=(quartiles[0], quartiles[1], quartiles[2], quartiles[3], quartiles[4]),
+                        histogram=tuple(histogram[bin] for bin in range(BINS)),
+                    )
+                )
+            start += count
+        return tuple(phases)
+
+    def _eta(self, left: int) -> tuple[float | None, float | None, float | None]:
+        pace = [b - a for a, b in pairwise(self._ends)]
+        if left <= 0:
+            return 0.0, 0.0, 0.0
+        if len(pace) < 2:
+            return None, None, None
+        mean = math.fsum(pace) / len(pace)
+        variance = math.fsum((p - mean) ** 2 for p in pace) / (len(pace) - 1)
+        # Two sources of error: the trials to come scatter, and the mean itself is only an estimate.
+        spread = 1.2816 * math.sqrt(variance * (left + left**2 / len(pace)))
+        return left * mean, max(0.0, left * mean - spread), left * mean + spread

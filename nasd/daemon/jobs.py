@@ -1,0 +1,209 @@
+"""The job queue: work that a person asked for, done before the next trial is given to a worker."""
+
+import asyncio
+import contextlib
+import logging
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from nasd.daemon.messages import Step
+from nasd.daemon.supervisor import Supervisor, Task
+from nasd.errors import NasdError
+from nasd.outcome import Evaluated
+from nasd.protocol import JobPage, JobRow, JobsParams, QueueJobParams
+from nasd.seeding import derive
+from store import Delta, Job, Run
+
+log = logging.getLogger("nasd.jobs")
+
+MAX_REPEATS = 1000
+MAX_PRIORITY = 1000
+
+
+class JobQueue:
+    """Persistent: every change is a transaction, and a job goes on at the repeat that it had reached."""
+
+    def __init__(
+        self,
+        run: Run,
+        supervisor: Supervisor,
+        seed: int,
+        epochs: int,
+        jobs: Iterable[Job],
+        changed: Callable[[JobRow], None],
+    ) -> None:
+        self._run, self._supervisor, self._seed, self._epochs, self._changed = run, supervisor, seed, epochs, changed
+        self._jobs = {job.id: job for job in jobs}
+        self._wake = asyncio.Event()
+        self._current: tuple[int, asyncio.Task[None]] | None = None
+
+    @property
+    def queued(self) -> int:
+        """Jobs that wait or run."""
+        return sum(job.status in ("queued", "running") for job in self._jobs.values())
+
+    def queue(self, params: QueueJobParams, net: str) -> JobRow:
+        """Put a job at the end of its priority.
+
+        Args:
+            params: As the client sent them.
+            net: The architecture's string, checked.
+
+        Raises:
+            NasdError: A number is out of range.
+        """
+        _within("repeats", params.repeats, 1, MAX_REPEATS)
+        _within("priority", params.priority, -MAX_PRIORITY, MAX_PRIORITY)
+        epochs = self._epochs if params.epochs is None else params.epochs
+        _within("epochs", epochs, 1, 100_000)
+        id = max(self._jobs, default=0) + 1
+        details = {"net": net, "trial": params.trial, "repeats": params.repeats, "epochs": epochs}
+        job = Job(id=id, kind=params.kind, params=details, priority=params.priority, created_at=time.time())
+        self._put(job)
+        self._wake.set()
+        return to_row(job)
+
+    def move(self, id: int, priority: int) -> JobRow:
+        """Change a queued job's priority.
+
+        Raises:
+            NasdError: There is no such job, or it does not wait any more.
+        """
+        _within("priority", priority, -MAX_PRIORITY, MAX_PRIORITY)
+        job = self._get(id)
+        if job.status != "queued":
+            raise NasdError(f"job {id} is {job.status}: only a queued job can be moved")
+        self._put(replace(job, priority=priority))
+        return to_row(self._jobs[id])
+
+    def cancel(self, id: int) -> JobRow:
+        """Cancel a job that waits or runs.
+
+        Raises:
+            NasdError: There is no such job, or it has ended.
+        """
+        job = self._get(id)
+        if job.status not in ("queued", "running"):
+            raise NasdError(f"job {id} is {job.status} already")
+        self._put(replace(job, status="cancelled", finished_at=time.time()))
+        if self._current is not None and self._current[0] == id:
+            self._current[1].cancel()
+        return to_row(self._jobs[id])
+
+    def page(self, params: JobsParams) -> JobPage:
+        """Open jobs in the order in which they are worked off, then the ended ones, newest first."""
+        open_jobs = sorted((j for j in self._jobs.values() if j.status in ("queued", "running")), key=_urgency)
+        ended = sorted((j for j in self._jobs.values() if j.status not in ("queued", "running")), key=lambda j: -j.id)
+        rows = [*open_jobs, *ended]
+        start, count = max(0, params.offset), max(1, min(params.limit, 500))
+        return JobPage(total=len(rows), offset=start, rows=tuple(map(to_row, rows[start : start + count])))
+
+    async def work(self) -> None:
+        """Work the queue off, for ever."""
+        while True:
+            waiting = [job for job in self._jobs.values() if job.status in ("queued", "running")]
+            if not waiting:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            job = min(waiting, key=_urgency)
+            task = asyncio.create_task(self._do(job.id), name=f"job-{job.id}")
+            self._current = (job.id, task)
+            try:
+                await asyncio.wait([task])
+            finally:
+                self._current = None
+                if not task.done():  # the daemon ends: the job goes on at the next start
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+            if not task.cancelled():
+                task.result()
+
+    async def _do(self, id: int) -> None:
+        """Evaluate the architecture once a repeat, each time with its own seed."""
+        job = self._get(id)
+        job = self._put(replace(job, status="running", started_at=job.started_at or time.time()))
+        repeats, epochs = job.params["repeats"], job.params["epochs"]
+        done: list[dict[str, Any]] = list((job.result or {}).get("repeats", []))
+
+        def step(step: Step) -> None:
+            if step.epochs:
+                share = (len(done) + step.epoch / step.epochs) / repeats
+                self._jobs[id] = replace(self._jobs[id], progress=min(share, 1.0))  # not worth a transaction
+                self._changed(to_row(self._jobs[id]))
+
+        while len(done) < repeats:
+            seed = derive(self._seed, "job", id, len(done))
+            task = Task(net=job.params["net"], seed=seed, job=id, epochs=epochs, on_step=step)
+            outcome = (await self._supervisor.evaluate(task)).outcome
+            if not isinstance(outcome, Evaluated):
+                self._put(replace(self._jobs[id], status="failed", reason=outcome.reason, finished_at=time.time()))
+                log.warning("job %d failed: %s", id, outcome.reason)
+                return
+            done.append(
+                {
+                    "seed": seed,
+                    "reward": outcome.reward,
+                    "best_validation": max(outcome.validation_accuracies),
+                    "test_accuracy": outcome.test_accuracy,
+                    "validation_accuracies": list(outcome.validation_accuracies),
+                    "seconds": outcome.measured.seconds,
+                }
+            )
+            self._put(replace(self._jobs[id], result=_summary(done), progress=len(done) / repeats))
+        self._put(replace(self._jobs[id], status="done", progress=1.0, finished_at=time.time()))
+        log.info("job %d done: %s", id, job.params["net"])
+
+    def _get(self, id: int) -> Job:
+        job = self._jobs.get(id)
+        if job is None:
+            raise NasdError(f"there is no job {id}")
+        return job
+
+    def _put(self, job: Job) -> Job:
+        self._run.commit(Delta(jobs=(job,)))
+        self._jobs[job.id] = job
+        self._changed(to_row(job))
+        return job
+
+
+def to_row(job: Job) -> JobRow:
+    """A job as clients see it."""
+    of = f"trial {job.params['trial']}: " if job.params.get("trial") is not None else ""
+    summary = f"{of}{job.params['repeats']} x {job.params['epochs']} epochs of {job.params['net']}"
+    return JobRow(
+        id=job.id,
+        kind=job.kind,
+        summary=summary,
+        status=job.status,
+        priority=job.priority,
+        progress=job.progress,
+        reason=job.reason,
+        result=job.result,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+    )
+
+
+def _urgency(job: Job) -> tuple[bool, int, int]:
+    return (job.status != "running", -job.priority, job.id)
+
+
+def _summary(repeats: list[dict[str, Any]]) -> dict[str, Any]:
+    tests = [repeat["test_accuracy"] for repeat in repeats if repeat["test_accuracy"] is not None]
+    return {
+        "repeats": repeats,
+        "mean_reward": statistics.fmean(repeat["reward"] for repeat in repeats),
+        "mean_test_accuracy": statistics.fmean(tests) if tests else None,
+        "stdev_test_accuracy": statistics.stdev(tests) if len(tests) > 1 else None,
+    }
+
+
+def _within(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise NasdError(f"{name} must be between {low} and {high}, not {value}")

@@ -1,0 +1,85 @@
+"""The daemon's log: JSON lines on disk with rotation, the newest records in memory, each to whoever listens."""
+
+import itertools
+import logging
+import logging.handlers
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from nasd.config import LogConfig
+from nasd.protocol import LogLevel, LogPage, LogParams, LogRecord
+
+LEVELS: dict[LogLevel, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+HELD = 5000  # records in memory, for clients
+PAGE = 500
+
+
+class Journal(logging.Handler):
+    """Holds the newest records for clients and passes each on."""
+
+    def __init__(self, listener: Callable[[LogRecord], None]) -> None:
+        super().__init__()
+        self._records: deque[LogRecord] = deque(maxlen=HELD)
+        self._ids = itertools.count(1)
+        self._listener = listener
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a record."""
+        kept = to_record(record, next(self._ids))
+        self._records.append(kept)
+        self._listener(kept)
+
+    def page(self, params: LogParams) -> LogPage:
+        """The newest records below `before` that match, oldest first."""
+        level, text = LEVELS[params.level], params.text.casefold()
+        rows: list[LogRecord] = []
+        for record in reversed(self._records):
+            if params.before is not None and record.id >= params.before:
+                continue
+            if LEVELS[record.level] >= level and (
+                text in record.message.casefold() or text in record.source.casefold()
+            ):
+                rows.append(record)
+                if len(rows) >= max(1, min(params.limit, PAGE)):
+                    break
+        return LogPage(rows=tuple(reversed(rows)), first=self._records[0].id if self._records else 1)
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return msgspec.json.encode(to_record(record, 0)).decode()
+
+
+class _File(logging.handlers.RotatingFileHandler):
+    """A full disk must not stop the daemon: a record that cannot be written is still in the journal."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Give up on this record."""
+
+
+def to_record(record: logging.LogRecord, id: int) -> LogRecord:
+    """A record as clients and the file see it; a traceback becomes part of the message."""
+    message = record.getMessage()
+    if record.exc_info:
+        message += "\n" + logging.Formatter().formatException(record.exc_info)
+    level: LogLevel = next((name for name, value in reversed(LEVELS.items()) if record.levelno >= value), "debug")
+    return LogRecord(id=id, time=record.created, level=level, source=record.name.removeprefix("nasd."), message=message)
+
+
+def set_up(config: LogConfig, folder: Path, listener: Callable[[LogRecord], None]) -> Journal:
+    """Log everything named `nasd...` to `folder/daemon.jsonl`, rotated, and to the journal that is returned."""
+    folder.mkdir(exist_ok=True)
+    root = logging.getLogger("nasd")
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(LEVELS[config.level])
+    file = _File(folder / "daemon.jsonl", maxBytes=config.max_bytes, backupCount=config.keep, encoding="utf-8")
+    file.setFormatter(_JsonLines())
+    root.addHandler(file)
+    journal = Journal(listener)
+    root.addHandler(journal)
+    return journal

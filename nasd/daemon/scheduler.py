@@ -1,0 +1,236 @@
+"""The search loop: propose, evaluate, observe, commit; in an order that does not depend on how fast anything is."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from nasd.daemon.messages import Finished
+from nasd.daemon.supervisor import Supervisor, Task
+from nasd.outcome import Evaluated, Failed
+from nasd.search.base import Proposal, Strategy, Update
+from nasd.seeding import trial_seed
+from store import Delta, DiskFullError, OpenProposal, QUpdate, Run, Trial, TrialStatus
+
+log = logging.getLogger("nasd.search")
+
+RETRY = 5.0  # seconds between tries to commit while the disk is full
+
+
+@dataclass
+class Flight:
+    """A proposal that has not been observed yet; `evaluation` once a worker was asked for it."""
+
+    proposal: Proposal
+    evaluation: asyncio.Task[Finished] | None = None
+
+
+@dataclass
+class Scheduler:
+    """Owns the strategy. All calls on it are made here, one after the other, in a fixed order."""
+
+    run: Run
+    strategy: Strategy
+    supervisor: Supervisor
+    seed: int
+    order: Literal["ordered", "async"]
+    lookahead: int
+    keep_embeddings: int
+    on_trial: Callable[[Trial, float], None]  # the committed row, seconds since the last one
+    on_change: Callable[[], None]  # what `activity` says changed
+    trouble: Callable[[str | None], None]  # what keeps the search from going on
+    paused: bool = False
+    activity: str = "starting"
+    _flights: list[Flight] = field(default_factory=list)
+    _observed: int = 0
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _last_end: float = field(default_factory=time.monotonic)
+
+    def restore(self, open_proposals: list[Proposal], observed: int) -> None:
+        """Take up where the checkpoint ends: its open proposals, and how many trials were observed."""
+        self._flights = [Flight(proposal) for proposal in open_proposals]
+        self._observed = observed
+
+    def pause(self, paused: bool) -> None:
+        """Start no further evaluation, or go on. What is being evaluated comes to its end."""
+        self.paused = paused
+        self._last_end = time.monotonic()  # a pause is not part of the search's pace
+        self._wake.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an evaluation is under way."""
+        return any(flight.evaluation is not None and not flight.evaluation.done() for flight in self._flights)
+
+    async def search(self) -> None:
+        """Run to the end of the schedule. Cancel to stop: what is not committed will be done again."""
+        try:
+            if not self._flights and not self.strategy.finished:
+                opened = self._propose(self.lookahead)
+                await self._commit(Delta(opened=opened, position=self.strategy.position()))
+            while not self.strategy.finished:
+                self._dispatch()
+                flight = await self._next()
+                finished = flight.evaluation.result() if flight.evaluation else None
+                await self._observe(flight, finished)
+        finally:
+            await self._drop()
+        self._say("the search is finished")
+
+    def _propose(self, count: int) -> tuple[OpenProposal, ...]:
+        proposals = [self.strategy.propose() for _ in range(count)]
+        self._flights += [Flight(proposal) for proposal in proposals]
+        return tuple(OpenProposal(p.number, str(p.architecture), p.epsilon, p.kind, p.reason) for p in proposals)
+
+    def _dispatch(self) -> None:
+        """Ask for the evaluations that the open proposals need, unless paused."""
+        if self.paused:
+            return
+        for flight in self._flights:
+            proposal = flight.proposal
+            if proposal.kind == "evaluate" and flight.evaluation is None:
+                task = Task(
+                    net=str(proposal.architecture),
+                    seed=trial_seed(self.seed, proposal.number),
+                    trial=proposal.number,
+                    keep_above=self._keep_above,
+                )
+                flight.evaluation = asyncio.create_task(self.supervisor.evaluate(task), name=f"trial-{proposal.number}")
+
+    async def _next(self) -> Flight:
+        """Wait for the flight whose turn it is to be observed, and take it out."""
+        while True:
+            waiting = self._flights[:1] if self.order == "ordered" else self._flights
+            for flight in waiting:
+                if self._ready(flight):
+                    self._flights.remove(flight)
+                    return flight
+            evaluations = [flight.evaluation for flight in waiting if flight.evaluation is not None]
+            self._say(self._describe())
+            self._wake.clear()
+            woken = asyncio.create_task(self._wake.wait())
+            try:
+                await asyncio.wait([woken, *evaluations], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                woken.cancel()
+            self._dispatch()
+
+    def _ready(self, flight: Flight) -> bool:
+        if flight.proposal.kind == "evaluate":
+            return flight.evaluation is not None and flight.evaluation.done()
+        if self.paused:
+            return False
+        if flight.proposal.kind == "duplicate":  # its original may still be under way
+            original = flight.proposal.architecture
+            return all(other is flight or other.proposal.architecture != original or other.proposal.kind == "duplicate"
+                       for other in self._flights)  # fmt: skip
+        return True
+
+    async def _observe(self, flight: Flight, finished: Finished | None) -> None:
+        outcome = finished.outcome if finished else None
+        update = self.strategy.observe(flight.proposal, outcome)
+        self._observed += 1
+        now = time.monotonic()
+        seconds, self._last_end = now - self._last_end, now
+        trial = make_trial(flight.proposal, update, outcome, order=self._observed, seed=self.seed)
+        opened = () if self.strategy.finished else self._propose(1)
+        dropped: tuple[int, ...] = ()
+        if finished and finished.staged:
+            trial, dropped = self._keep(trial, Path(finished.staged))
+        delta = Delta(
+            trial=trial,
+            update=QUpdate(update.path, update.states, update.transitions, update.q_ids, update.q_values),
+            position=self.strategy.position(),
+            opened=opened,
+            dropped_embeddings=dropped,
+        )
+        await self._commit(delta)
+        log.info("trial %d %s: reward %.4f %s", trial.number, trial.status, trial.reward, trial.net)
+        if trial.status == "failed":
+            log.warning("trial %d failed: %s", trial.number, trial.reason)
+        self.on_trial(trial, seconds)
+        await asyncio.sleep(0)  # a row of duplicates must not shut out the clients
+
+    async def _commit(self, delta: Delta) -> None:
+        """Commit, however long the disk takes to have room again: the outcome must not be lost."""
+        while True:
+            try:
+                self.run.commit(delta)
+            except DiskFullError as error:
+                log.error("%s", error)
+                self.trouble(str(error))
+                await asyncio.sleep(RETRY)
+            else:
+                self.trouble(None)
+                return
+
+    def _keep_above(self) -> float | None:
+        """The reward above which a trial's embedding is worth keeping."""
+        if self.keep_embeddings == 0:
+            return None
+        kept = self.run.embeddings.kept()
+        return min(reward for _, reward in kept) if len(kept) >= self.keep_embeddings else 0.0
+
+    def _keep(self, trial: Trial, staged: Path) -> tuple[Trial, tuple[int, ...]]:
+        raise AssertionError
+
+    async def _drop(self) -> None:
+        """End what is under way."""
+        evaluations = [flight.evaluation for flight in self._flights if flight.evaluation is not None]
+        for evaluation in evaluations:
+            evaluation.cancel()
+        await asyncio.gather(*evaluations, return_exceptions=True)
+
+    def _describe(self) -> str:
+        numbers = [str(f.proposal.number) for f in self._flights if f.evaluation and not f.evaluation.done()]
+        if numbers:
+            what = f"evaluating trial {', '.join(numbers)}"
+            return f"{what}, then pausing" if self.paused else what
+        return "paused" if self.paused else "waiting for a worker"
+
+    def _say(self, activity: str) -> None:
+        if activity != self.activity:
+            self.activity = activity
+            self.on_change()
+
+
+def make_trial(
+    proposal: Proposal, update: Update, outcome: Evaluated | Failed | None, *, order: int, seed: int
+) -> Trial:
+    """The row that a proposal ends as."""
+    status: TrialStatus
+    match outcome:
+        case Evaluated():
+            status = "early_stopped" if outcome.early_stopped else "evaluated"
+        case Failed():
+            status = "failed"
+        case None:
+            status = "duplicate" if proposal.kind == "duplicate" else "infeasible"
+    measured = outcome.measured if outcome else None
+    evaluated = outcome if isinstance(outcome, Evaluated) else None
+    return Trial(
+        number=proposal.number,
+        order=order,
+        net=str(proposal.architecture),
+        status=status,
+        epsilon=proposal.epsilon,
+        reward=update.reward,
+        counted=update.counted,
+        duplicate_of=update.duplicate_of,
+        reason=outcome.reason if isinstance(outcome, Failed) else proposal.reason,
+        seed=trial_seed(seed, proposal.number) if outcome else None,
+        validation_accuracies=evaluated.validation_accuracies if evaluated else (),
+        train_accuracies=evaluated.train_accuracies if evaluated else (),
+        test_accuracy=evaluated.test_accuracy if evaluated else None,
+        embedding_dim=evaluated.embedding_dim if evaluated else None,
+        micro_batch=evaluated.micro_batch if evaluated else None,
+        finished_at=time.time(),
+        seconds=measured.seconds if measured else 0.0,
+        encode_seconds=measured.encode_seconds if measured else 0.0,
+        train_seconds=measured.train_seconds if measured else 0.0,
+        peak_memory=measured.peak_memory if measured else 0,
+        device=measured.device if measured else "",
+    )

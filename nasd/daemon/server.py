@@ -1,0 +1,202 @@
+"""The socket server: JSON-RPC to whoever may connect, events to whoever subscribed; nobody is waited for."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import stat
+import struct
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from nasd import __version__, protocol
+from nasd.errors import NasdError
+from nasd.protocol import ErrorCode, Hello, HelloParams, Request
+
+log = logging.getLogger("nasd.server")
+
+HANDSHAKE_TIME = 10.0  # seconds until `hello`
+WRITE_TIME = 10.0  # seconds that a client may take to read an answer
+BACKLOG = 8 << 20  # bytes of unread events at which a subscriber is dropped
+MAX_CLIENTS = 256
+
+Handler = Callable[[str, msgspec.Struct], Awaitable[msgspec.Struct] | msgspec.Struct]
+"""Takes a method and its checked parameters. A NasdError it raises is the client's answer."""
+
+
+class Server:
+    """Serves one Unix socket. `publish` reaches every subscriber."""
+
+    def __init__(self, path: Path, hello: Callable[[], Hello], handle: Handler) -> None:
+        self._path, self._hello, self._handle = path, hello, handle
+        self._server: asyncio.Server | None = None
+        self._clients: set[asyncio.Task[None]] = set()
+        self._subscribers: set[asyncio.StreamWriter] = set()
+        self._seq = 0
+
+    @property
+    def subscribers(self) -> int:
+        """How many clients listen."""
+        return len(self._subscribers)
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event."""
+        return self._seq
+
+    async def start(self) -> None:
+        """Bind and listen. The caller holds the run's lock, so a socket that is there already is a dead daemon's.
+
+        Raises:
+            NasdError: Something that is not a socket is in the way, or the folder does not take one.
+        """
+        _clear(self._path)
+        before = os.umask(0o177)  # the socket is born 0600: there is no moment at which others may connect
+        try:
+            self._server = await asyncio.start_unix_server(self._accept, str(self._path), limit=protocol.MAX_FRAME)
+        except OSError as error:
+            raise NasdError(f"cannot listen on {self._path}: {error.strerror or error}") from error
+        finally:
+            os.umask(before)
+
+    async def close(self) -> None:
+        """Stop listening, let every client go, remove the socket."""
+        if self._server is None:
+            return
+        self._server.close()
+        for client in list(self._clients):
+            client.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+
+    def publish(self, make: Callable[[int], protocol.Event]) -> None:
+        """Send an event to all subscribers.
+
+        Args:
+            make: Makes it from its sequence number; not called while nobody listens.
+        """
+        if not self._subscribers:
+            return  # a snapshot is numbered with `seq`, so no gap can be seen
+        self._seq += 1
+        frame = protocol.encode_event(make(self._seq))
+        for writer in list(self._subscribers):
+            if writer.transport.get_write_buffer_size() > BACKLOG:
+                log.warning("dropped a subscriber that does not read")
+                self._subscribers.discard(writer)
+                writer.transport.abort()
+            elif not writer.is_closing():
+                writer.write(frame)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._clients.add(task)
+        try:
+            if len(self._clients) > MAX_CLIENTS:
+                await _send(writer, protocol.encode_error(None, ErrorCode.REFUSED, f"{MAX_CLIENTS} clients are enough"))
+            elif _peer(writer) not in (os.getuid(), 0):
+                await _send(writer, protocol.encode_error(None, ErrorCode.REFUSED, "this run belongs to another user"))
+            else:
+                await self._serve(reader, writer)
+        except (OSError, TimeoutError):
+            pass  # the client went away, or does not read: its own business
+        finally:
+            self._clients.discard(task)
+            self._subscribers.discard(writer)
+            writer.transport.abort() if writer.is_closing() else writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        greeted = False
+        while True:
+            try:
+                async with asyncio.timeout(None if greeted else HANDSHAKE_TIME):
+                    frame = await reader.readline()
+            except ValueError:
+                limit = f"a frame may have {protocol.MAX_FRAME} bytes"
+                await _send(writer, protocol.encode_error(None, ErrorCode.TOO_LARGE, limit))
+                return
+            if not frame.endswith(b"\n"):  # the end, perhaps in the middle of a frame
+                return
+            try:
+                request = protocol.decode_request(frame)
+            except msgspec.ValidationError as error:
+                await _send(writer, protocol.encode_error(None, ErrorCode.INVALID_REQUEST, f"no request: {error}"))
+                return
+            except (msgspec.DecodeError, RecursionError) as error:
+                await _send(writer, protocol.encode_error(None, ErrorCode.PARSE, f"not JSON: {error}"))
+                return
+            if not greeted:
+                greeted, answer = self._greet(request)
+                await _send(writer, answer)
+                if not greeted:
+                    return
+                continue
+            await _send(writer, await self._answer(request, writer))
+            await asyncio.sleep(0)  # a client that floods must not shut out the others
+
+    def _greet(self, request: Request) -> tuple[bool, bytes]:
+        if request.method != "hello":
+            message = "the first request must be hello, with the protocol's version"
+            return False, protocol.encode_error(request.id, ErrorCode.HANDSHAKE, message)
+        try:
+            params = msgspec.json.decode(request.params, type=HelloParams, strict=True)
+        except msgspec.DecodeError as error:
+            return False, protocol.encode_error(request.id, ErrorCode.INVALID_PARAMS, f"hello: {error}")
+        if params.protocol != protocol.PROTOCOL:
+            older, newer = ("client", "daemon") if params.protocol < protocol.PROTOCOL else ("daemon", "client")
+            message = (
+                f"the {newer} is newer than the {older} (protocol {params.protocol} asked of nasd {__version__}, which "
+                f"speaks {protocol.PROTOCOL}): update nasd where the {older} runs"
+            )
+            return False, protocol.encode_error(request.id, ErrorCode.HANDSHAKE, message)
+        return True, protocol.encode_result(request.id, self._hello())
+
+    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bytes:
+        method = protocol.METHODS.get(request.method)
+        if method is None or request.method == "hello":
+            known = ", ".join(sorted(protocol.METHODS))
+            message = f"no method {request.method[:100]!r}; there are {known}"
+            return protocol.encode_error(request.id, ErrorCode.UNKNOWN_METHOD, message)
+        try:
+            params = msgspec.json.decode(request.params or b"{}", type=method[0])
+        except (msgspec.DecodeError, RecursionError) as error:
+            return protocol.encode_error(request.id, ErrorCode.INVALID_PARAMS, f"{request.method}: {error}")
+        try:
+            answer = self._handle(request.method, params)
+            result = answer if isinstance(answer, msgspec.Struct) else await answer
+        except NasdError as error:
+            return protocol.encode_error(request.id, ErrorCode.REFUSED, str(error))
+        except Exception:
+            log.exception("%s failed", request.method)
+            message = f"{request.method} failed inside the daemon: its log has the traceback"
+            return protocol.encode_error(request.id, ErrorCode.INTERNAL, message)
+        if request.method == "subscribe":
+            self._subscribers.add(writer)
+        return protocol.encode_result(request.id, result)
+
+
+async def _send(writer: asyncio.StreamWriter, frame: bytes) -> None:
+    writer.write(frame)
+    async with asyncio.timeout(WRITE_TIME):
+        await writer.drain()
+
+
+def _peer(writer: asyncio.StreamWriter) -> int:
+    """The uid of the process at the other end, from the kernel."""
+    connection = writer.get_extra_info("socket")
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[1])
+
+
+def _clear(path: Path) -> None:
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(kind):
+        raise NasdError(f"{path} is in the way of the daemon's socket and is none: move it elsewhere")
+    path.unlink()

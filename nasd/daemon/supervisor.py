@@ -1,0 +1,365 @@
+"""Workers: started when needed, replaced when gone or late, and the tries that a trial gets."""
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+import logging
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import psutil
+
+from nasd.daemon import messages
+from nasd.daemon.messages import Evaluate, Finished, Setup, SetupFailed, Step
+from nasd.outcome import Failed
+from nasd.protocol import WorkerStatus
+
+log = logging.getLogger("nasd.worker")
+
+WORKER_COMMAND = (sys.executable, "-m", "nasd.daemon.worker")
+SILENCE = 60.0  # seconds without a heartbeat after which a process counts as stopped
+KILLS_FROM_OUTSIDE = 100  # tries of one task, however little it is to blame
+MAX_LINE = 1 << 22
+
+
+class WorkerLostError(Exception):
+    """A worker ended, or had to be ended, in the middle of a task. `blame`: whether the task may have caused it."""
+
+    def __init__(self, reason: str, *, blame: bool) -> None:
+        super().__init__(reason)
+        self.blame = blame
+
+
+class WorkerUnfitError(Exception):
+    """A worker could not be set up, for a reason that a person has to remove."""
+
+
+@dataclass
+class Task:
+    """One evaluation: what to do, for what, and how long it may take."""
+
+    net: str
+    seed: int
+    trial: int | None = None
+    job: int | None = None
+    epochs: int | None = None
+    keep_above: Callable[[], float | None] = lambda: None  # asked when the task starts
+    on_step: Callable[[Step], None] = lambda step: None
+
+
+@dataclass
+class Worker:
+    """One worker process. `run` one task at a time."""
+
+    id: int
+    setup: Setup
+    command: tuple[str, ...]
+    changed: Callable[["Worker"], None]
+    process: asyncio.subprocess.Process | None = None
+    status: WorkerStatus = field(init=False)
+    _said: deque[str] = field(default_factory=lambda: deque(maxlen=5))
+    _listening: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.status = WorkerStatus(id=self.id, device=self.setup.device, pid=None, state="gone")
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self.process is not None and self.process.returncode is None
+
+    async def start(self) -> None:
+        """Start the process and wait until it is set up.
+
+        Raises:
+            WorkerUnfitError: It says that it cannot work.
+            WorkerLostError: It ended without a word.
+        """
+        self.process = await asyncio.create_subprocess_exec(
+            *self.command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=MAX_LINE,
+            start_new_session=True,  # a signal to the daemon's process group is the daemon's
+        )
+        self._said.clear()
+        self._listening = asyncio.create_task(self._listen(self.process), name=f"worker-{self.id}-stderr")
+        self._show(pid=self.process.pid, state="starting")
+        self._send(self.setup)
+        report = await self._hear(None)
+        if isinstance(report, SetupFailed):
+            await self.kill()
+            raise WorkerUnfitError(report.reason)
+        self._show(state="idle")
+
+    async def run(self, task: Task, id: int, timeout: float) -> Finished:
+        """Carry out one task.
+
+        Raises:
+            WorkerLostError: The process ended, fell silent, or took longer than `timeout` seconds; it is gone then.
+        """
+        self._show(
+            state="busy",
+            trial=task.trial,
+            job=task.job,
+            net=task.net,
+            stage="build",
+            epoch=0,
+            epochs=0,
+            validation_accuracies=(),
+            train_accuracies=(),
+            started_at=time.time(),
+        )
+        deadline = time.monotonic() + timeout
+        try:
+            self._send(Evaluate(id=id, net=task.net, seed=task.seed, epochs=task.epochs, keep_above=task.keep_above()))
+            while True:
+                report = await self._hear(deadline)
+                if isinstance(report, Finished) and report.id == id:
+                    self._show(state="idle", trial=None, job=None, net=None, stage=None, started_at=None)
+                    return report
+                if isinstance(report, Step) and report.id == id:
+                    self._step(report)
+                    task.on_step(report)
+        except TimeoutError:
+            await self.kill()
+            raise WorkerLostError(f"took longer than the trial_timeout of {timeout:g} s", blame=True) from None
+        except asyncio.CancelledError:
+            await self.kill()
+            raise
+
+    async def kill(self) -> None:
+        """End the process, whatever state it is in."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+            if self.process.stdin is not None:
+                self.process.stdin.close()
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+        self._show(state="gone", pid=None, trial=None, job=None, net=None, stage=None, started_at=None)
+
+    def _send(self, order: messages.Order) -> None:
+        assert self.process is not None
+        assert self.process.stdin is not None
+        self.process.stdin.write(messages.encode(order) + b"\n")
+
+    async def _hear(self, deadline: float | None) -> messages.Report:
+        """The next report that is not a heartbeat."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        kills_before = _memory_kills()
+        while True:
+            wait = SILENCE if deadline is None else min(SILENCE, max(deadline - time.monotonic(), 0.0))
+            try:
+                async with asyncio.timeout(wait):
+                    line = await self.process.stdout.readline()
+            except TimeoutError:
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise
+                await self.kill()
+                raise WorkerLostError(f"was silent for {SILENCE:g} s and was ended", blame=False) from None
+            if not line:
+                code = await self.process.wait()
+                await asyncio.sleep(0)  # lets the last words arrive
+                reason, blame = self._cause(code, _memory_kills() > kills_before)
+                await self.kill()
+                raise WorkerLostError(reason, blame=blame)
+            try:
+                report = messages.decode_report(line)
+            except msgspec.DecodeError:
+                await self.kill()
+                raise WorkerLostError("sent something that is not a report and was ended", blame=True) from None
+            if not isinstance(report, messages.Alive):
+                return report
+
+    def _cause(self, code: int, memory_kill: bool) -> tuple[str, bool]:
+        said = f"; its last words: {self._said[-1]}" if self._said else ""
+        if code >= 0:
+            return f"ended by itself with exit code {code}{said}", True
+        name = signal.Signals(-code).name
+        if -code == signal.SIGKILL and memory_kill:
+            return "was killed by the kernel because memory ran out", True
+        return f"was killed by {name}{said}", -code not in (signal.SIGKILL, signal.SIGTERM)
+
+    def _step(self, step: Step) -> None:
+        status = self.status
+        curves = {}
+        if step.validation_accuracy is not None:
+            curves["validation_accuracies"] = (*status.validation_accuracies, step.validation_accuracy)
+        if step.train_accuracy is not None:
+            curves["train_accuracies"] = (*status.train_accuracies, step.train_accuracy)
+        self._show(stage=step.stage, epoch=step.epoch, epochs=step.epochs, **curves)
+
+    def _show(self, **changes: object) -> None:
+        if self.process is not None and self.alive:
+            with contextlib.suppress(psutil.Error):
+                changes["memory"] = psutil.Process(self.process.pid).memory_info().rss
+        self.status = msgspec.structs.replace(self.status, **changes)
+        self.changed(self)
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        while True:
+            try:
+                line = await process.stderr.readline()
+            except ValueError:  # a line over the limit; what follows it is read on
+                continue
+            if not line:
+                return
+            text = line.decode(errors="replace").rstrip()[:2000]
+            self._said.append(text)
+            log.info("worker %d: %s", self.id, text)
+
+
+class Supervisor:
+    """Gives tasks to workers, jobs before trials. A lost worker is replaced and its task tried again."""
+
+    def __init__(
+        self,
+        config: str,
+        devices: list[tuple[str, int]],
+        staging: Path,
+        *,
+        timeout: float,
+        attempts: int,
+        memory_limit: int | None,
+        changed: Callable[[Worker], None],
+        trouble: Callable[[str | None], None],
+        command: tuple[str, ...] = WORKER_COMMAND,
+    ) -> None:
+        """
+        Args:
+            config: The run's YAML.
+            devices: (device, CPU threads) of each worker.
+            staging: Folder for embeddings that are to be kept.
+            timeout: Seconds for one try.
+            attempts: Tries at a task that may itself be to blame for the loss of its worker.
+            memory_limit: Bytes for each worker, or None.
+            changed: Called when a worker's status changes.
+            trouble: Called with what keeps workers from starting, and with None once they do.
+            command: How a worker is started.
+        """
+        self._timeout, self._attempts, self._trouble = timeout, attempts, trouble
+        self.workers = [
+            Worker(
+                id,
+                Setup(config=config, device=device, threads=threads, staging=str(staging), memory_limit=memory_limit),
+                command,
+                changed,
+            )
+            for id, (device, threads) in enumerate(devices)
+        ]
+        self._idle = list(self.workers)
+        self._waiting: list[tuple[int, int, asyncio.Future[Worker]]] = []
+        self._count = itertools.count()
+        self._ids = itertools.count(1)
+
+    async def evaluate(self, task: Task) -> Finished:
+        """Carry out a task, however many workers it takes; never raises on the task's account.
+
+        Returns:
+            The worker's report, or one whose outcome is Failed with the reason why no try came to an end.
+        """
+        blamed = 0
+        for attempt in itertools.count(1):
+            worker = await self._acquire(task)
+            try:
+                await self._ensure(worker)
+                return await worker.run(task, next(self._ids), self._timeout)
+            except WorkerLostError as error:
+                blamed += error.blame
+                what = f"trial {task.trial}" if task.trial is not None else f"job {task.job}"
+                log.warning("worker %d %s at %s (try %d)", worker.id, error, what, attempt)
+                if blamed >= self._attempts or attempt >= KILLS_FROM_OUTSIDE:
+                    tries = f" (the last of {attempt} tries)" if attempt > 1 else ""
+                    return Finished(id=0, outcome=Failed(reason=f"the worker {error}{tries}"))
+            finally:
+                self._release(worker)
+        raise AssertionError("unreachable")
+
+    async def close(self) -> None:
+        """End all workers."""
+        await asyncio.gather(*(worker.kill() for worker in self.workers))
+
+    async def _ensure(self, worker: Worker) -> None:
+        """Have the worker's process running, for as long as it takes."""
+        pause = 0.5
+        while not worker.alive:
+            try:
+                await worker.start()
+            except (WorkerUnfitError, WorkerLostError, OSError) as error:
+                self._trouble(f"worker {worker.id} does not start: {error}")
+                log.error("worker %d does not start: %s", worker.id, error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 60.0)
+        self._trouble(None)
+
+    async def _acquire(self, task: Task) -> Worker:
+        if self._idle:
+            return self._idle.pop(0)
+        future: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (0 if task.job is not None else 1, next(self._count), future))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self._release(future.result())
+            raise
+
+    def _release(self, worker: Worker) -> None:
+        while self._waiting:
+            future = heapq.heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(worker)
+                return
+        self._idle.append(worker)
+
+
+def assign(devices: tuple[str, ...], workers_per_device: int, threads: int | None) -> list[tuple[str, int]]:
+    """(device, CPU threads) of each worker; `auto` is every GPU of the box, or the CPU if there is none."""
+    names: list[str] = []
+    for device in devices:
+        if device == "auto":
+            gpus = count_gpus()
+            names += [f"cuda:{index}" for index in range(gpus)] or ["cpu"]
+        else:
+            names.append("cuda:0" if device == "cuda" else device)
+    names = [name for name in dict.fromkeys(names) for _ in range(workers_per_device)]
+    cores = len(os.sched_getaffinity(0))
+    return [(name, threads or max(1, cores // len(names))) for name in names]
+
+
+def count_gpus() -> int:
+    """How many GPUs torch will see, without importing it."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([entry for entry in visible.split(",") if entry.strip() not in ("", "-1")])
+    import pynvml  # noqa: PLC0415 - only where a GPU may be
+
+    try:
+        pynvml.nvmlInit()
+        return int(pynvml.nvmlDeviceGetCount())
+    except pynvml.NVMLError:
+        return 0
+
+
+def _memory_kills() -> int:
+    """How often the kernel has killed something on this box, or in this container, for want of memory."""
+    count = 0
+    for path, key in (("/proc/vmstat", "oom_kill "), ("/sys/fs/cgroup/memory.events", "oom_kill ")):
+        with contextlib.suppress(OSError, ValueError), Path(path).open(encoding="ascii") as file:
+            count += sum(int(line.split()[1]) for line in file if line.startswith(key))
+    return count

@@ -1,0 +1,183 @@
+"""What clients see: rows of the store and the strategy's table as the protocol's messages."""
+
+from nasd import protocol
+from nasd.errors import NasdError
+from nasd.protocol import Action, Layer, Neighbour, QPage, QParams, TrialDetail, TrialPage, TrialRow, TrialsParams
+from nasd.search.qlearning import QLearning
+from nasd.space import Architecture, GrammarError, SearchSpace, State, describe
+from store import Run, Trial
+
+BEST = 5
+RECENT = 10
+DUPLICATES = 20
+
+
+def trial_row(trial: Trial) -> TrialRow:
+    """One line of the trial table."""
+    return TrialRow(
+        number=trial.number,
+        net=trial.net,
+        status=trial.status,
+        epsilon=trial.epsilon,
+        reward=trial.reward,
+        counted=trial.counted,
+        best_validation=trial.best_validation,
+        test_accuracy=trial.test_accuracy,
+        duplicate_of=trial.duplicate_of,
+        reason=trial.reason,
+        imported=trial.imported,
+        seconds=trial.seconds,
+        finished_at=trial.finished_at,
+        embedding=trial.embedding,
+    )
+
+
+def trial_page(run: Run, params: TrialsParams) -> TrialPage:
+    """A page of the trial table."""
+    offset, limit = max(0, params.offset), max(1, min(params.limit, protocol.MAX_PAGE))
+    rows = run.trials(
+        offset=offset,
+        limit=limit,
+        sort=params.sort,
+        descending=params.descending,
+        text=params.text,
+        status=params.status,
+    )
+    return TrialPage(
+        total=run.count(text=params.text, status=params.status), offset=offset, rows=tuple(map(trial_row, rows))
+    )
+
+
+def trial_detail(run: Run, space: SearchSpace, strategy: QLearning, number: int) -> TrialDetail:
+    """Everything about one trial; a duplicate shows the curves of its original.
+
+    Raises:
+        NasdError: There is no such trial.
+    """
+    trial = run.trial(number)
+    if trial is None:
+        raise NasdError(f"there is no trial {number}: the newest is {run.count()}")
+    original = run.trial(trial.duplicate_of) if trial.duplicate_of is not None else None
+    source = original or trial
+    architecture = space.parse(trial.net)
+    duplicates = run.duplicates(source.number, limit=DUPLICATES)
+    return TrialDetail(
+        row=trial_row(trial),
+        seed=source.seed,
+        validation_accuracies=source.validation_accuracies,
+        train_accuracies=source.train_accuracies,
+        embedding_dim=architecture.embedding_dim,
+        micro_batch=source.micro_batch,
+        encode_seconds=source.encode_seconds,
+        train_seconds=source.train_seconds,
+        peak_memory=source.peak_memory,
+        device=source.device,
+        layers=layers(architecture, space.config.channels),
+        neighbours=_neighbours(strategy, space, architecture),
+        duplicates=tuple(duplicates),
+    )
+
+
+def layers(architecture: Architecture, channels: int) -> tuple[Layer, ...]:
+    """An architecture layer by layer."""
+    return tuple(
+        Layer(
+            kind=info.kind,
+            text=info.text,
+            features=info.features,
+            image_size=max(info.image_size, 1),
+            parameters=info.parameters,
+        )
+        for info in describe(architecture, channels)
+    )
+
+
+def q_page(strategy: QLearning, space: SearchSpace, params: QParams) -> QPage:
+    """A state and its actions, best first.
+
+    Raises:
+        NasdError: The path does not lead anywhere.
+    """
+    state = space.start()
+    for depth, text in enumerate(params.path):
+        state = _follow(space, state, text, depth)
+    actions = space.actions(state)
+    values = {action: strategy.q(state, action) for action in actions}
+    best = max(values.values(), default=0.0)
+    ranked = sorted(actions, key=lambda action: (-values[action], -strategy.tried(state, action)))
+    offset, limit = max(0, params.offset), max(1, min(params.limit, protocol.MAX_PAGE))
+    return QPage(
+        path=params.path,
+        image_size=state.image_size,
+        depth=state.layer_depth,
+        actions=tuple(
+            Action(
+                text=space.text(action),
+                q=values[action],
+                tried=strategy.tried(state, action),
+                greedy=values[action] == best,
+                terminal=bool(action.terminate),
+            )
+            for action in ranked[offset : offset + limit]
+        ),
+        total=len(ranked),
+        offset=offset,
+        greedy_path=_greedy_path(strategy, space, state),
+    )
+
+
+def checked_net(space: SearchSpace, text: str) -> str:
+    """A client's architecture string in its canonical form.
+
+    Raises:
+        NasdError: It is none, or cannot be evaluated in this search.
+    """
+    if len(text) > 10_000:
+        raise NasdError("the architecture string is longer than 10,000 characters")
+    try:
+        architecture = space.parse(text)
+    except GrammarError as error:
+        raise NasdError(str(error)) from error
+    infeasible = space.feasible(architecture)
+    if infeasible is not None:
+        raise NasdError(f"{text} cannot be evaluated here: {infeasible.reason}")
+    return str(architecture)
+
+
+def _follow(space: SearchSpace, state: State, text: str, depth: int) -> State:
+    for action in space.actions(state):
+        if space.text(action) == text:
+            return action
+    raise NasdError(f"after {depth} layers there is no action {text[:100]!r} here")
+
+
+def _greedy_path(strategy: QLearning, space: SearchSpace, state: State) -> tuple[str, ...]:
+    """The best actions from here to the end, the first of equals each time."""
+    path: list[str] = []
+    while not state.terminate:
+        state = strategy.greedy(state)[0]
+        path.append(space.text(state))
+    return tuple(path)
+
+
+def _neighbours(strategy: QLearning, space: SearchSpace, architecture: Architecture) -> tuple[Neighbour, ...]:
+    rows, state = [], space.start()
+    for action in architecture.states:
+        actions = space.actions(state)
+        if action not in actions:  # an imported or hand-written architecture may leave the space
+            break
+        values = {other: strategy.q(state, other) for other in actions}
+        best = strategy.greedy(state)[0]
+        rows.append(
+            Neighbour(
+                action=space.text(action),
+                q=values[action],
+                tried=strategy.tried(state, action),
+                rank=1 + sum(value > values[action] for value in values.values()),
+                alternatives=len(actions),
+                best_action=space.text(best),
+                best_q=values[best],
+            )
+        )
+        state = action
+    return tuple(rows)
