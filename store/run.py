@@ -54,7 +54,7 @@ class Run:
         self.created_at = float(meta["created_at"])
         self.config_sha256: str = meta["config_sha256"]
         self.forked_from: dict[str, Any] | None = json.loads(meta["forked_from"])
-        self.embeddings = Embeddings(path / "embeddings", self._embedding_of, self._embeddings_referred_to)
+        self.embeddings = Embeddings(path / "embeddings", self._embeddings_referred_to, writable=self.writable)
 
     # --- making and opening -----------------------------------------------------------------------------------
 
@@ -383,10 +383,6 @@ class Run:
                 yield
             finally:
                 self._rollback()
-
-    def _embedding_of(self, number: int) -> str | None:
-        found = self.trial(number)
-        return None if found is None else found.embedding
 
     def _embeddings_referred_to(self) -> dict[str, tuple[int, float]]:
         with self._reading("read the trials with embeddings"):
