@@ -17,6 +17,7 @@ from store.errors import (
     RunMissingError,
     StoreError,
 )
+from store.lock import is_owned
 from store.queries import Rewards, TrialSort
 from store.records import (
     Checkpoint,
@@ -56,4 +57,5 @@ __all__ = [
     "Trial",
     "TrialSort",
     "TrialStatus",
+    "is_owned",
 ]

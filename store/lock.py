@@ -43,6 +43,11 @@ def _owner(descriptor: int) -> int | None:
     return int(text) if text.isdigit() else None
 
 
+def is_owned(directory: Path) -> bool:
+    """Whether a process has the run in this directory open for writing at this moment."""
+    return is_locked(directory / "lock")
+
+
 def is_locked(path: Path) -> bool:
     """Whether some process holds the lock on this file at this moment."""
     try:

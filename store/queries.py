@@ -146,6 +146,14 @@ def best(connection: sqlite3.Connection, k: int) -> list[Trial]:
     return [candidate for number in found.values() if (candidate := trial(connection, number)) is not None]
 
 
+def duplicates(connection: sqlite3.Connection, number: int, limit: int) -> list[int]:
+    """The first trials that took over another's reward."""
+    rows = connection.execute(
+        "SELECT number FROM trial WHERE duplicate_of = ? ORDER BY number LIMIT ?", (number, limit)
+    )
+    return [found for (found,) in rows]
+
+
 def rewards(connection: sqlite3.Connection, after: int) -> Rewards:
     """The trials above a number that counted."""
     numbers, values, epsilons = array("i"), array("d"), array("d")

@@ -251,6 +251,23 @@ class Run:
             self.embeddings.remove(name)
         return done.jobs
 
+    def sync(self) -> int:
+        """Move everything from the write-ahead log into `run.db` itself, so that copying that file is a backup.
+
+        Commits are on the disk without this.
+
+        Returns:
+            How many trials there are.
+
+        Raises:
+            DiskFullError: No space; nothing was lost.
+            DiskError: The disk refused.
+        """
+        with self._mutex, disk_errors(self.path / "run.db", "checkpoint the run"):
+            self._require_open()
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return self.count()
+
     def _rollback(self) -> None:
         # SQLite has already rolled back by itself after some errors, a full disk among them.
         if self._connection.in_transaction:
@@ -326,6 +343,11 @@ class Run:
         """The k best architectures that were evaluated, each once, the earliest of equal ones first."""
         with self._reading("read the best trials"):
             return queries.best(self._connection, k)
+
+    def duplicates(self, number: int, *, limit: int) -> list[int]:
+        """Numbers of the first `limit` trials that are duplicates of trial `number`."""
+        with self._reading("read duplicates"):
+            return queries.duplicates(self._connection, number, limit)
 
     def rewards(self, after: int = 0) -> Rewards:
         """The trials numbered above `after` that counted, as arrays for plots."""

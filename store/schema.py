@@ -49,6 +49,7 @@ CREATE INDEX trial_test_accuracy ON trial (test_accuracy);
 CREATE INDEX trial_seconds ON trial (seconds);
 CREATE INDEX trial_finished_at ON trial (finished_at);
 CREATE INDEX trial_status ON trial (status);
+CREATE INDEX trial_duplicate_of ON trial (duplicate_of);
 
 CREATE TABLE curves (
   number INTEGER PRIMARY KEY REFERENCES trial (number),
