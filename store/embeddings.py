@@ -321,6 +321,10 @@ class Embeddings:
             files.publish(temporary, target)
         return name
 
+    def kept(self) -> dict[int, float]:
+        """The trials whose embedding is kept, with their rewards. Raises StoreError."""
+        return dict(self._referred_to().values())
+
     def open(self, trial: int) -> Embedding:
         """Open a trial's embedding.
 

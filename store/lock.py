@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from store.errors import RunLockedError
@@ -20,13 +21,11 @@ class WriterLock:
 
     def __init__(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _take(descriptor):
             pid = _owner(descriptor)
             os.close(descriptor)
             owner = "another process" if pid is None else f"process {pid}"
-            raise RunLockedError(f"{path.parent} is owned by {owner}; stop it first, or attach to it", pid) from None
+            raise RunLockedError(f"{path.parent} is owned by {owner}; stop it first, or attach to it", pid)
         self._descriptor = descriptor
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -36,6 +35,17 @@ class WriterLock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _take(descriptor: int) -> bool:
+    for attempt in range(5):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.02 * attempt)  # `is_locked` of another process holds it for an instant
+        else:
+            return True
+    return False
 
 
 def _owner(descriptor: int) -> int | None:
