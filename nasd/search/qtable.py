@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from math import inf
 from typing import Any, NamedTuple
 
 from nasd.space import Architecture, SearchSpace, State
@@ -23,7 +24,7 @@ class QTable:
     """Q-values of (state, action) pairs. A pair that was never updated has the initial value and is stored nowhere.
 
     States and transitions are numbered from 0 when first updated; within one architecture from its first layer to its
-    end. The values that leave a state lie in one list beside its number, so that the largest is found quickly.
+    end.
 
     Args:
         space: What the actions of a state are.
@@ -44,6 +45,7 @@ class QTable:
         self._slots: list[int] = []  # by transition: its place among those that leave the same state
         self._values: list[list[float]] = []  # by state: the values of its transitions, in order of first update
         self._actions: list[list[int]] = []  # by state: where those transitions lead
+        self._best: list[float] = []  # by state: the largest of its values, so that no update looks through them all
         self._untouched: list[int] = []  # by state: how many of its actions were never updated
         self._touched: set[int] = set()
         self._reported = (0, 0)  # states and transitions that `changes` has returned
@@ -109,8 +111,8 @@ class QTable:
         target = reward  # of the last transition: behind it lies nothing
         for number in reversed(path):
             state = self.transitions[number][0]
-            values, slot = self._values[state], self._slots[number]
-            values[slot] += self._rate * (target - values[slot])
+            value = self._values[state][self._slots[number]]
+            self._set(number, value + self._rate * (target - value))
             target = self._discount * self._best_value(state)  # the transitions before it get no reward of their own
 
     def assign(self, state: State, action: State, value: float) -> None:
@@ -122,7 +124,7 @@ class QTable:
         if self.find(state, action) is None:
             self._check([(state, action)])
         number = self._number_of(state, action)
-        self._values[self.transitions[number][0]][self._slots[number]] = value
+        self._set(number, value)
         self._touched.add(number)
 
     def changes(self) -> Changes:
@@ -158,11 +160,17 @@ class QTable:
         self._reported = (len(self.states), len(self.transitions))
 
     def _best_value(self, state: int) -> float:
-        values = self._values[state]
-        if not values:
-            return self._initial
-        best = max(values)
+        best = self._best[state]
         return self._initial if self._untouched[state] and best < self._initial else best
+
+    def _set(self, number: int, value: float) -> None:
+        state, slot = self.transitions[number][0], self._slots[number]
+        values = self._values[state]
+        before, values[slot] = values[slot], value
+        if value >= self._best[state]:
+            self._best[state] = value
+        elif before == self._best[state]:
+            self._best[state] = max(values)
 
     def _steps(self, architecture: Architecture) -> Iterable[tuple[State, State]]:
         return pairwise((self._space.start(), *architecture.states))
@@ -182,6 +190,7 @@ class QTable:
         self._state_ids[state] = number
         self._values.append([])
         self._actions.append([])
+        self._best.append(-inf)
         self._untouched.append(len(self._space.actions(state)))
         return number
 
@@ -192,6 +201,7 @@ class QTable:
         self._slots.append(len(self._values[start]))
         self._values[start].append(value)
         self._actions[start].append(end)
+        self._best[start] = max(self._best[start], value)
         self._untouched[start] -= 1
         return number
 
