@@ -1,0 +1,143 @@
+"""The deep-prior pass: images in, embeddings out, nothing trained (DP-NAS, arXiv 2104.06788; DESIGN section 6).
+
+`batch` statistics, as published: one pass over the training split in train mode, every mini-batch normalised with its
+own statistics while the running averages are kept; validation and test in eval mode with those averages.
+`population` statistics: a first pass over the training split only to average the statistics of its mini-batches, all
+with the same weight (as torch.optim.swa_utils.update_bn does); then every split in eval mode with the same ones.
+
+Where memory takes only a part of a mini-batch at a time (`micro_batch`), its statistics are still those of the whole:
+they are found layer by layer, each time with all parts, and only then are the parts embedded. Nothing but the order of
+additions differs, at the price of one more partial pass for each batch norm. The published code takes the statistics
+of each part instead, so that its embeddings depend on how much memory was free.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nasd.config import Config
+from nasd.data import Data, Split
+from nasd.evaluate.embedding import EmbeddedSplit
+from nasd.evaluate.encoder import BatchNorm, Encoder
+from nasd.evaluate.errors import EvaluationError
+from nasd.evaluate.seeding import generator
+
+
+def mini_batches(samples: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
+    """The training split's rows, shuffled and cut into mini-batches of `batch_size`.
+
+    A single left-over sample joins the mini-batch before it: it has no statistics of its own.
+    """
+    rows = torch.randperm(samples, generator=generator(seed, "pass order"))
+    return torch.tensor_split(rows, list(range(batch_size, samples - 1, batch_size)))
+
+
+def to_input(images: Tensor) -> Tensor:
+    """(N, C, H, W) uint8 -> float32 in [0, 1]; channels last, in which the CPU convolves two to four times as fast."""
+    return images.to(torch.float32, memory_format=torch.channels_last).div_(255.0)
+
+
+@torch.inference_mode()
+def embed(
+    encoder: Encoder, data: Data, config: Config, seed: int, micro_batch: int
+) -> tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]:
+    """Embed the training, validation and test split.
+
+    Args:
+        encoder: Initialised, on the data's device.
+        data: What to embed.
+        config: Its `encoder` and `training` sections count.
+        seed: The trial's; fixes the order of the pass.
+        micro_batch: Samples that pass the encoder at a time.
+
+    Raises:
+        EvaluationError: The embedding is not finite.
+    """
+    population = config.encoder.batch_norm_statistics == "population" and bool(encoder.norms())
+    for norm in encoder.norms():
+        norm.reset_running_stats()
+        norm.momentum = None if population else 0.1  # None: the plain average
+    train = _empty(encoder, data.train)
+    encoder.train()
+    for rows in mini_batches(len(data.train), config.training.batch_size, seed):
+        _mini_batch(encoder, data.train.images, rows.to(train.y.device), micro_batch, None if population else train.x)
+    encoder.eval()
+    if population:
+        _in_eval_mode(encoder, data.train, micro_batch, train.x)
+    validation, test = _empty(encoder, data.validation), _empty(encoder, data.test)
+    _in_eval_mode(encoder, data.validation, micro_batch, validation.x)
+    _in_eval_mode(encoder, data.test, micro_batch, test.x)
+    for split in (train, validation, test):
+        if not all(bool(extreme.isfinite()) for extreme in split.x.aminmax()):  # NaN is passed on by both
+            raise EvaluationError("The embedding is not finite: its values overflow float32.")
+    return train, validation, test
+
+
+def _empty(encoder: Encoder, split: Split) -> EmbeddedSplit:
+    x = torch.empty((len(split), encoder.embedding_dim), device=split.images.device)
+    return EmbeddedSplit(x, split.labels, split.index)
+
+
+def _in_eval_mode(encoder: Encoder, split: Split, micro_batch: int, out: Tensor) -> None:
+    for start in range(0, len(split), micro_batch):
+        chunk = slice(start, start + micro_batch)
+        out[chunk] = encoder(to_input(split.images[chunk]))
+
+
+def _mini_batch(encoder: Encoder, images: Tensor, rows: Tensor, micro_batch: int, out: Tensor | None) -> None:
+    """Pass one mini-batch in train mode; its embeddings go to the rows of `out`, if given."""
+    chunks = torch.split(rows, micro_batch)
+    if len(chunks) > 1:
+        _give_statistics(encoder, images, chunks)
+    if len(chunks) == 1 or out is not None:
+        for chunk in chunks:
+            embedding = encoder(to_input(images[chunk]))
+            if out is not None:
+                out[chunk] = embedding
+    for norm in encoder.norms():
+        norm.forget()
+
+
+def _give_statistics(encoder: Encoder, images: Tensor, chunks: tuple[Tensor, ...]) -> None:
+    """Tell every batch norm the statistics of the whole mini-batch, in the order in which data reach them."""
+    for norm in encoder.norms():
+        moments = _Moments()
+        hook = norm.register_forward_pre_hook(moments)
+        try:
+            for chunk in chunks:
+                with suppress(_ReachedError):
+                    encoder(to_input(images[chunk]))
+        finally:
+            hook.remove()
+        moments.give(norm)
+
+
+class _ReachedError(Exception):
+    """The batch norm in question was reached: the rest of the pass is of no use."""
+
+
+class _Moments:
+    """Collects the mean and variance of what would enter a batch norm (Chan et al. 1979, merging two samples)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = self.squares = torch.zeros(())
+
+    def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        values = inputs[0]
+        count = values.numel() // values.shape[1]
+        variance, mean = (moment.double() for moment in torch.var_mean(values, dim=(0, 2, 3), correction=0))
+        if self.count == 0:
+            self.count, self.mean, self.squares = count, mean, variance * count
+        else:
+            total = self.count + count
+            delta = mean - self.mean
+            self.squares = self.squares + variance * count + delta**2 * (self.count * count / total)
+            self.mean = self.mean + delta * (count / total)
+            self.count = total
+        raise _ReachedError
+
+    def give(self, norm: BatchNorm) -> None:
+        norm.give(self.mean.float(), (self.squares / self.count).float(), self.count)

@@ -1,0 +1,145 @@
+"""The encoder: an architecture's convolutional part as a torch module (DESIGN section 6; arXiv 2104.06788)."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nasd.config import EncoderConfig
+from nasd.evaluate.errors import EvaluationError
+from nasd.space import Architecture, State
+
+INITS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
+    "kaiming-normal": lambda weight, g: nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=g),
+    "kaiming-uniform": lambda weight, g: nn.init.kaiming_uniform_(weight, nonlinearity="relu", generator=g),
+    "xavier-normal": lambda weight, g: nn.init.xavier_normal_(weight, generator=g),
+    "xavier-uniform": lambda weight, g: nn.init.xavier_uniform_(weight, generator=g),
+    "orthogonal": lambda weight, g: nn.init.orthogonal_(weight, generator=g),
+}
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation that can be told the statistics of a mini-batch it sees only a part of."""
+
+    def __init__(self, features: int, eps: float) -> None:
+        super().__init__(features, eps=eps)
+        self._given: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise (N, C, H, W): with the given statistics if any, else as torch does."""
+        if self._given is None:
+            return super().forward(input)
+        mean, variance = self._given
+        return functional.batch_norm(input, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
+
+    def give(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Use the (C,) mean and biased variance of `count` values a channel, and average them in as torch would."""
+        self._given = (mean, variance)
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked += 1
+        share = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, share)
+        self.running_var.lerp_(variance * (count / max(count - 1, 1)), share)
+
+    def forget(self) -> None:
+        """Go back to the statistics of whatever comes in."""
+        self._given = None
+
+
+def _norm(features: int, eps: float) -> nn.Module:
+    return BatchNorm(features, eps) if eps > 0 else nn.Identity()
+
+
+def _conv(inputs: int, outputs: int, size: int, stride: int = 1, padding: int = 0) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, stride=stride, padding=padding, bias=False)
+
+
+class ConvBlock(nn.Sequential):
+    """Convolution, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, state: State, eps: float) -> None:
+        super().__init__(
+            _conv(inputs, state.filter_depth, state.filter_size, state.stride, state.padding),
+            _norm(state.filter_depth, eps),
+            nn.ReLU(inplace=True),
+        )
+
+
+class WideResidualBlock(nn.Module):
+    """Pre-activation block (arXiv 1603.05027) as DP-NAS builds it.
+
+    BN-ReLU-conv3x3-BN-ReLU-conv3x3 plus the input; where the number of channels changes, plus a 1x1 convolution of the
+    pre-activated input instead.
+    """
+
+    def __init__(self, inputs: int, outputs: int, eps: float) -> None:
+        super().__init__()
+        self.norm1 = _norm(inputs, eps)
+        self.conv1 = _conv(inputs, outputs, 3, padding=1)
+        self.norm2 = _norm(outputs, eps)
+        self.conv2 = _conv(outputs, outputs, 3, padding=1)
+        self.shortcut = None if inputs == outputs else _conv(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W)."""
+        # Not in place where norm1 is nothing: x is still needed as the input of the skip connection.
+        active = functional.relu(self.norm1(x))
+        skip = x if self.shortcut is None else self.shortcut(active)
+        del x
+        out: Tensor = self.conv1(active)
+        del active
+        out = self.conv2(functional.relu_(self.norm2(out)))
+        out += skip
+        return out
+
+
+class Encoder(nn.Module):
+    """All layers up to the flattened embedding.
+
+    Args:
+        architecture: What to build. Its terminal state and classifier are not part of the encoder.
+        channels: Of the input images.
+        config: Initialisation and batch norm.
+
+    Raises:
+        EvaluationError: It has a layer that is not supported yet (spatial pyramid pooling, fully connected).
+    """
+
+    def __init__(self, architecture: Architecture, channels: int, config: EncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding_dim = architecture.embedding_dim
+        layers: list[nn.Module] = []
+        for state in architecture.layers:
+            match state.layer_type:
+                case "conv":
+                    layers.append(ConvBlock(channels, state, config.batch_norm))
+                    channels = state.filter_depth
+                case "wrn":
+                    layers.append(WideResidualBlock(channels, state.filter_depth, config.batch_norm))
+                    channels = state.filter_depth
+                case "max_pool":
+                    layers.append(nn.MaxPool2d(state.filter_size, stride=state.stride))
+                case other:
+                    raise EvaluationError(f"The deep-prior evaluation does not know layers of type {other} yet.")
+        self.layers = nn.Sequential(*layers)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # see `to_input`
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, channels, H, W) float32 in [0, 1] -> (N, embedding_dim), channel by channel."""
+        features: Tensor = self.layers(images)
+        return features.flatten(1)
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw all convolution weights; batch norms start as the identity."""
+        init = INITS[self.config.init]
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.copy_(init(torch.empty(module.weight.shape), generator))
+
+    def norms(self) -> list[BatchNorm]:
+        """All batch norms, in the order in which data reach them."""
+        return [module for module in self.modules() if isinstance(module, BatchNorm)]

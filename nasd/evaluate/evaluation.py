@@ -1,0 +1,212 @@
+"""One evaluation: an architecture in, its metrics out."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+import torch
+
+import nasd
+from nasd.config import Config
+from nasd.data import Data
+from nasd.evaluate.embed import embed
+from nasd.evaluate.embedding import EmbeddedSplit, Embedding
+from nasd.evaluate.encoder import Encoder
+from nasd.evaluate.errors import EvaluationError, is_out_of_memory
+from nasd.evaluate.memory import available_bytes, fit_micro_batch, pass_bytes, resident_bytes
+from nasd.evaluate.probe import train_classifier
+from nasd.evaluate.seeding import generator
+from nasd.outcome import Evaluated, Failed, Measured, Outcome
+from nasd.space import Architecture
+
+
+class Progress(Protocol):
+    """Called with epoch 0 when a stage (build, encode, train) begins, and after each epoch of training."""
+
+    def __call__(
+        self, stage: str, epoch: int, epochs: int, train_accuracy: float | None, validation_accuracy: float | None
+    ) -> None:
+        """Accuracies are fractions, None where there is none yet."""
+        ...
+
+
+@dataclass
+class _Clock:
+    """Seconds that the stages took so far."""
+
+    started: float
+    encode: float = 0.0
+    train: float = 0.0
+
+
+def evaluate(
+    architecture: Architecture,
+    data: Data,
+    config: Config,
+    seed: int,
+    device: torch.device | str,
+    *,
+    progress: Progress | None = None,
+    on_embedding: Callable[[Embedding], None] | None = None,
+    memory_limit: int | None = None,
+) -> Outcome:
+    """Evaluate one architecture as a deep prior: random encoder, trained linear classifier (arXiv 2104.06788).
+
+    With the same arguments (and, on the CPU, the same number of threads) the outcome is the same bit for bit, apart
+    from `measured`. One exception: where memory made it split the mini-batches (`micro_batch` below the configured
+    batch size), embeddings differ in their last bits from those of an unsplit pass.
+
+    Args:
+        architecture: What to evaluate; made for images of `data`'s size.
+        data: Resident on `device` already where many evaluations follow each other, else it is copied there.
+        config: Its `encoder` and `training` sections count.
+        seed: The trial's (`trial_seed`). Weights, pass order, classifier and shuffles each have a stream of their own.
+        device: Such as `cpu` or `cuda:0`.
+        progress: Told of stages and epochs. What it raises ends the evaluation and is passed on.
+        on_embedding: Given the finished embedding, still on the device, with the outcome among its attributes. Called
+            only for evaluated architectures.
+        memory_limit: Bytes that images, embeddings, weights and activations may take together; None: what is free.
+
+    Returns:
+        Evaluated, or Failed with a sentence: not supported, does not fit in memory, overflows, or torch's own words.
+
+    Raises:
+        torch.AcceleratorError: The device is in a state that only a new process gets out of.
+    """
+    device = torch.device(device)
+    clock = _Clock(time.monotonic())
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    tell = progress or _silent
+    try:
+        outcome, splits = _deep_prior(architecture, data.to(device), config, seed, device, tell, memory_limit, clock)
+    except torch.AcceleratorError:
+        raise
+    except EvaluationError as error:
+        return Failed(reason=str(error), measured=_measured(clock, device))
+    except (RuntimeError, MemoryError) as error:
+        what = "Out of memory, even with one image at a time" if is_out_of_memory(error) else "torch failed"
+        return Failed(reason=f"{what}: {_first_line(error)}", measured=_measured(clock, device))
+    outcome = msgspec.structs.replace(outcome, measured=_measured(clock, device))
+    if on_embedding is not None:
+        on_embedding(Embedding(*splits, attributes=_attributes(architecture, data, config, seed, outcome)))
+    return outcome
+
+
+def _deep_prior(
+    architecture: Architecture,
+    data: Data,
+    config: Config,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+    memory_limit: int | None,
+    clock: _Clock,
+) -> tuple[Evaluated, tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]]:
+    progress("build", 0, 0, None, None)
+    with torch.device("meta"):  # no memory is touched before it is known to suffice
+        encoder = Encoder(architecture, data.channels, config.encoder)
+    batch_size = min(config.training.batch_size, len(data.train))
+    resident = resident_bytes(encoder, data, config)
+    micro_batch = fit_micro_batch(
+        lambda samples: resident + pass_bytes(encoder, data, samples),
+        batch_size,
+        available_bytes(device, data, memory_limit),
+    )
+    built = Encoder(architecture, data.channels, config.encoder)
+    built.initialise(generator(seed, "weights"))
+    built.to(device)
+
+    progress("encode", 0, 0, None, None)
+    begun = time.monotonic()
+    splits, micro_batch = _embed_halving(built, data, config, seed, micro_batch)
+    clock.encode = time.monotonic() - begun
+    del built  # its memory is the classifier's now
+
+    epochs = config.training.epochs
+    progress("train", 0, epochs, None, None)
+    begun = time.monotonic()
+    trained = train_classifier(
+        *splits,
+        data.num_classes,
+        config.training,
+        seed,
+        lambda epoch, train, validation: progress("train", epoch, epochs, train, validation),
+    )
+    clock.train = time.monotonic() - begun
+    outcome = Evaluated(
+        reward=trained.reward,
+        validation_accuracies=trained.validation_accuracies,
+        train_accuracies=trained.train_accuracies,
+        test_accuracy=trained.test_accuracy,
+        early_stopped=trained.test_accuracy is None,
+        embedding_dim=architecture.embedding_dim,
+        micro_batch=micro_batch,
+    )
+    return outcome, splits
+
+
+def _embed_halving(
+    encoder: Encoder, data: Data, config: Config, seed: int, micro_batch: int
+) -> tuple[tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit], int]:
+    """Embed; where memory runs out in spite of the prediction, again with half the samples at a time."""
+    while True:
+        try:
+            return embed(encoder, data, config, seed, micro_batch), micro_batch
+        except (RuntimeError, MemoryError) as error:
+            if micro_batch == 1 or not is_out_of_memory(error):
+                raise
+        micro_batch //= 2
+        if data.train.images.is_cuda:
+            torch.cuda.empty_cache()
+
+
+def _silent(
+    stage: str, epoch: int, epochs: int, train_accuracy: float | None, validation_accuracy: float | None
+) -> None:
+    pass
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _measured(clock: _Clock, device: torch.device) -> Measured:
+    return Measured(
+        seconds=time.monotonic() - clock.started,
+        encode_seconds=clock.encode,
+        train_seconds=clock.train,
+        peak_memory=torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0,
+        device=str(device),
+    )
+
+
+def _attributes(
+    architecture: Architecture, data: Data, config: Config, seed: int, outcome: Evaluated
+) -> dict[str, Any]:
+    return {
+        "architecture": str(architecture),
+        "seed": seed,
+        "data": {
+            "name": data.name,
+            "run_seed": config.seed,  # fixes the validation split
+            "image_size": data.image_size,
+            "channels": data.channels,
+            "classes": list(data.classes),
+            "transforms": list(data.transforms),
+            "config": config.data.model_dump(mode="json"),
+        },
+        "encoder": config.encoder.model_dump(mode="json"),
+        "batch_size": config.training.batch_size,
+        "micro_batch": outcome.micro_batch,
+        "embedding_dim": outcome.embedding_dim,
+        "dtype": "float32",
+        "reward": outcome.reward,
+        "validation_accuracy": outcome.validation_accuracies[-1],
+        "test_accuracy": outcome.test_accuracy,
+        "device": outcome.measured.device,
+        "torch": torch.__version__,
+        "nasd": nasd.__version__,
+    }
