@@ -294,7 +294,7 @@ class Embeddings:
     ) -> None:
         """Args: `referred_to` gives the (trial number, reward) of every folder that a row refers to."""
         self.path = path
-        self._referred_to = referred_to
+        self.referred_to = referred_to
         self._writable = writable
 
     def write(self, name: str, splits: Mapping[str, Split], attributes: Mapping[str, Any]) -> str:
@@ -323,7 +323,7 @@ class Embeddings:
 
     def kept(self) -> dict[int, float]:
         """The trials whose embedding is kept, with their rewards. Raises StoreError."""
-        return dict(self._referred_to().values())
+        return dict(self.referred_to().values())
 
     def open(self, trial: int) -> Embedding:
         """Open a trial's embedding.
@@ -331,7 +331,7 @@ class Embeddings:
         Raises:
             EmbeddingError: The trial has none, or it is not readable as one.
         """
-        for name, (number, _) in self._referred_to().items():
+        for name, (number, _) in self.referred_to().items():
             if number == trial:
                 return Embedding(self.path / name)
         raise EmbeddingError(f"trial {trial} has no embedding in {self.path}; queue an embed job for it")
@@ -349,7 +349,7 @@ class Embeddings:
             DiskError: The disk refused.
         """
         self._require_writable()
-        kept = self._referred_to()
+        kept = self.referred_to()
         with disk_errors(self.path, "sweep embeddings"):
             swept = [name for name in files.names(self.path) if name not in kept]
             for name in swept:
@@ -365,7 +365,7 @@ class Embeddings:
 
         The lowest reward goes first, of equal ones the later trial. For `Delta.dropped_embeddings`.
         """
-        kept = self._referred_to()
+        kept = self.referred_to()
         sizes = {name: files.disk_usage(self.path / name) for name in kept}
         excess = sum(sizes.values()) - quota
         dropped = []

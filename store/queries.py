@@ -1,9 +1,11 @@
 """The reads of `run.db`. Each takes a connection and raises what `sqlite3` raises; `Run` adds locking and sentences."""
 
+import gc
 import json
 import sqlite3
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -27,6 +29,23 @@ class Rewards:
 
 def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
     """Read everything needed to go on. The caller holds a read transaction."""
+    with _without_collection():
+        return _checkpoint(connection)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Two million tuples wake the garbage collector again and again for nothing: 7.0 s instead of 2.4."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _checkpoint(connection: sqlite3.Connection) -> Checkpoint:
     import numpy as np  # noqa: PLC0415 - 0.1 s that other readers need not pay
 
     rows = connection.execute("SELECT number, reward FROM trial ORDER BY ordinal").fetchall()
@@ -93,9 +112,11 @@ def trials(
         raise ValueError(f"trials cannot be sorted by {sort!r}; choose from {', '.join(get_args(TrialSort))}")
     where, parameters = _matching(text, status)
     direction = "DESC" if descending else "ASC"
-    # The page is chosen from an index alone; only its own rows are then read.
+    # The page is chosen from an index; only its own rows are then read whole. With a text the table is read from end to
+    # end anyway, which in its own order takes a fifth of the time: the + keeps SQLite from walking the index.
+    key = f"+{sort}" if text else sort
     query = (  # the parts are our own words; what a person typed is bound
-        f"{_TRIALS} FROM (SELECT number FROM trial {where} ORDER BY {sort} {direction}, number {direction} "  # noqa: S608
+        f"{_TRIALS} FROM (SELECT number FROM trial {where} ORDER BY {key} {direction}, number {direction} "  # noqa: S608
         "LIMIT ? OFFSET ?) AS page CROSS JOIN trial ON trial.number = page.number "
         "LEFT JOIN curves ON curves.number = trial.number "
         f"ORDER BY trial.{sort} {direction}, trial.number {direction}"
