@@ -91,6 +91,11 @@ class Connection:
         while (event := await self._events.get()) is not None:
             yield event
 
+    @property
+    def failure(self) -> NasdError | None:
+        """Why the connection ended; None while it lives."""
+        return self._failure
+
     async def close(self) -> None:
         """End the connection; the daemon does not mind."""
         self._reading.cancel()

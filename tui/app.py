@@ -1,0 +1,264 @@
+"""The app: one link, the screens, and what the keys do. Everything else is in the panes."""
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import App, ComposeResult, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.content import Content
+from textual.screen import Screen
+
+from nasd import protocol
+from nasd.client import Target
+from nasd.errors import NasdError
+from tui import text, theme
+from tui.link import Change, Link
+from tui.messages import AttachRun, CopyNet, Heard, Retrain, ShowTrial, WalkTo
+from tui.panes.overview import Overview
+from tui.panes.pane import Pane
+from tui.widgets.header import Header
+from tui.widgets.keybar import KeyBar
+from tui.widgets.notice import Notice
+from tui.widgets.tabs import NAMES, Tabs
+
+OVERVIEW, TRIALS, TRIAL, QTABLE, JOBS, LOG, RUNS = range(len(NAMES))
+
+
+def _everywhere(key: str, action: str, description: str, tooltip: str, id: str) -> Binding:
+    """A key that works on every screen, and has no room in the key bar."""
+    return Binding(key, action, description, show=False, id=id, tooltip=tooltip)
+
+
+def _screen(index: int, name: str) -> Binding:
+    return _everywhere(str(index + 1), f"go({index})", name, f"Show the screen {name}", f"go.{name.lower()}")
+
+
+class NasdApp(App[None]):
+    """Attached to one daemon at a time. Leaving never touches the search."""
+
+    CSS_PATH = "nasd.tcss"
+    TITLE = "nasd"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]  # noqa: RUF012
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(_screen(index, name) for index, name in enumerate(NAMES)),
+        _everywhere("right_square_bracket,tab", "turn(1)", "next screen", "Next screen", "go.next"),
+        _everywhere("left_square_bracket,shift+tab", "turn(-1)", "previous screen", "Previous screen", "go.previous"),
+        Binding("p", "pause", "pause", id="search.pause", tooltip="Pause after the trial under way, or resume"),
+        _everywhere("C", "checkpoint", "checkpoint", "Write a checkpoint now", "search.checkpoint"),
+        _everywhere("R", "retrain_net", "retrain job", "Queue a retrain job of any architecture", "jobs.new"),
+        _everywhere("e", "export", "export", "Write the trials or the Q-table as CSV", "search.export"),
+        _everywhere("X", "stop", "stop", "Stop the daemon, after asking once more", "search.stop"),
+        _everywhere("t", "theme", "theme", "Dark or light", "view.theme"),
+        _everywhere("ctrl+z", "suspend_process", "suspend", "Back to the shell; `fg` returns", "view.suspend"),
+        Binding("question_mark", "help", "help", key_display="?", id="view.help", tooltip="The keys of this screen"),
+        Binding("q", "detach", "detach", id="view.detach", tooltip="Leave; the search goes on"),
+    ]
+
+    def __init__(self, target: Target, host: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        """Create the app.
+
+        Args:
+            target: Which daemon to attach to.
+            host: What this box is called; its node name.
+            clock: Seconds that only go forward; tests have their own.
+        """
+        super().__init__()
+        self.register_theme(theme.DARK)
+        self.register_theme(theme.LIGHT)
+        self.theme = theme.DARK.name
+        self.link = Link(target, self._hear, clock)
+        self._host = host or os.uname().nodename
+        self._panes: dict[int, Pane] = {}
+        self._shown = OVERVIEW
+
+    def compose(self) -> ComposeResult:
+        """Header, tabs, the present screen, keys."""
+        yield Header(self.link, self._host)
+        yield Tabs()
+        yield Notice(self.link)
+        self._panes[OVERVIEW] = Overview(self.link, "pane-0")
+        yield Container(self._panes[OVERVIEW], id="panes")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Connect."""
+        self.run_worker(self.link.run(), name="link", group="link")
+        self._panes[OVERVIEW].enter()
+
+    def _hear(self, change: Change) -> None:
+        self.post_message(Heard(change))
+
+    # --- news ------------------------------------------------------------------------------------------------------
+
+    @on(Heard)
+    def _heard(self, message: Heard) -> None:
+        self.query_one(Header).renew()
+        if not isinstance(message.change, protocol.TrialFinished | protocol.WorkerChanged | protocol.MachineLoad):
+            self.query_one(Notice).renew()
+            self.refresh_bindings()
+        self._panes[self._shown].hear(message.change)
+
+    # --- screens ---------------------------------------------------------------------------------------------------
+
+    @on(Tabs.Chosen)
+    def _tab_chosen(self, message: Tabs.Chosen) -> None:
+        self.action_go(message.index)
+
+    def action_go(self, index: int) -> None:
+        """Show a screen."""
+        self.show(index)
+
+    def action_turn(self, step: int) -> None:
+        """The next or the previous screen."""
+        self.show((self._shown + step) % len(NAMES))
+
+    def show(self, index: int) -> Pane:
+        """Show a screen, made when it is first needed."""
+        pane = self._panes.get(index)
+        if pane is None:
+            pane = self._panes[index] = _make(index, self.link)
+            self.query_one("#panes").mount(pane)
+        for other in self._panes.values():
+            other.display = other is pane
+        self._shown = index
+        self.query_one(Tabs).current = index
+        pane.call_after_refresh(pane.enter)
+        return pane
+
+    @on(ShowTrial)
+    def _show_trial(self, message: ShowTrial) -> None:
+        self.show(TRIAL).call_after_refresh(self._panes[TRIAL].show, message.number)  # type: ignore[attr-defined]
+
+    @on(WalkTo)
+    def _walk_to(self, message: WalkTo) -> None:
+        self.show(QTABLE).call_after_refresh(self._panes[QTABLE].walk, message.path)  # type: ignore[attr-defined]
+
+    @on(AttachRun)
+    async def _attach_run(self, message: AttachRun) -> None:
+        try:
+            await self.link.attach(self.link.target.sibling(message.directory))
+        except NasdError as error:
+            self._warn(f"{message.name} is not attached: {error}")
+            return
+        for index in [index for index in self._panes if index != OVERVIEW]:
+            await self._panes.pop(index).remove()  # what they show is the other run's
+        self.show(OVERVIEW)
+
+    # --- actions ---------------------------------------------------------------------------------------------------
+
+    def action_pause(self) -> None:
+        """Pause, or resume if it is paused."""
+        status = self.link.status
+        self._do("resume" if status and status.state in ("paused", "pausing") else "pause")
+
+    def action_checkpoint(self) -> None:
+        """Everything to disk, now."""
+        self._do("checkpoint")
+
+    def action_stop(self) -> None:
+        """Stop the daemon, asked once more."""
+        from tui.dialogs.confirm import Confirm  # noqa: PLC0415
+
+        name = text.clean(self.link.status.name) if self.link.status else "the run"
+        question = f"Stop the daemon of {name}? Nothing finished is lost; the trial under way starts anew next time."
+        self.push_screen(Confirm(question, "Stop"), lambda yes: self._do("stop") if yes else None)
+
+    def action_export(self) -> None:
+        """CSV files in the run's exports folder."""
+        from tui.dialogs.export import Export  # noqa: PLC0415
+
+        def chosen(what: Any) -> None:
+            if what:
+                self._do("export", protocol.ExportParams(what=what))
+
+        self.push_screen(Export(), chosen)
+
+    def action_retrain_net(self) -> None:
+        """A retrain job of an architecture that is typed."""
+        self.post_message(Retrain(""))
+
+    @on(Retrain)
+    def _retrain(self, message: Retrain) -> None:
+        from tui.dialogs.retrain import RetrainDialog  # noqa: PLC0415
+
+        def chosen(params: protocol.QueueJobParams | None) -> None:
+            if params is not None:
+                self._do("queue_job", params)
+
+        self.push_screen(RetrainDialog(message.net, message.trial), chosen)
+
+    @on(CopyNet)
+    def _copy(self, message: CopyNet) -> None:
+        self.copy_to_clipboard(message.net)
+        self.notify(Content(f"Copied {text.clean(text.shorten(message.net, 60))}").plain, markup=False, timeout=2)
+
+    def action_theme(self) -> None:
+        """The other one of dark and light."""
+        self.theme = theme.LIGHT.name if self.theme == theme.DARK.name else theme.DARK.name
+
+    def action_help(self) -> None:
+        """The keys of the screen one is on."""
+        from tui.dialogs.help import Help  # noqa: PLC0415
+
+        self.push_screen(Help(NAMES[self._shown], list(self.screen.active_bindings.values())))
+
+    def action_detach(self) -> None:
+        """Leave; the search goes on."""
+        self.exit()
+
+    def action_help_quit(self) -> None:
+        """Ctrl-C: somebody wants out."""
+        self.notify("q detaches, and the search goes on. X stops it.", timeout=4)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Everything that has a key, for the command palette."""
+        seen = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.tooltip and binding.id and not binding.id.startswith("table.") and binding.id not in seen:
+                seen.add(binding.id)
+                title = f"{binding.description[:1].upper()}{binding.description[1:]}  ({self.get_key_display(binding)})"
+                yield SystemCommand(title, binding.tooltip, _runner(self, binding.action, active.node))
+
+    def _do(self, method: str, params: protocol.Params | None = None) -> None:
+        self.run_worker(self._doing(method, params), group="actions")
+
+    async def _doing(self, method: str, params: protocol.Params | None) -> None:
+        try:
+            answer = await self.link.call(method, params)
+        except NasdError as error:
+            self._warn(str(error))
+            return
+        said = answer.message if isinstance(answer, protocol.Done) else f"queued: {answer.summary}"
+        self.notify(text.clean(said), markup=False)
+
+    def _warn(self, sentence: str) -> None:
+        self.notify(text.clean(sentence), severity="error", markup=False, timeout=8)
+
+
+def _runner(app: App[None], action: str, node: Any) -> Callable[[], Any]:
+    async def run() -> None:
+        await app.run_action(action, node)
+
+    return run
+
+
+def _make(index: int, link: Link) -> Pane:
+    """The screen with this number. Imported when first shown: the first paint does not wait for the others."""
+    from tui.panes import jobs, log, qtable, runs, trial, trials  # noqa: PLC0415
+
+    makers: dict[int, type[Pane]] = {
+        TRIALS: trials.Trials,
+        TRIAL: trial.Trial,
+        QTABLE: qtable.QTable,
+        JOBS: jobs.Jobs,
+        LOG: log.Log,
+        RUNS: runs.Runs,
+    }
+    return makers[index](link, f"pane-{index}")

@@ -1,0 +1,171 @@
+"""The connection as the UI sees it: it comes back by itself, and always knows how old its data is. No Textual here."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from nasd import protocol
+from nasd.client import Target, VersionError
+from nasd.client.aio import Connection
+from nasd.errors import NasdError, NotRunningError
+
+STALL = 6.0
+"""Seconds without a word after which the data counts as old: three heartbeats."""
+
+FIRST_DELAY, LAST_DELAY = 0.1, 3.0
+RECENT = 10
+
+Condition = Literal["connecting", "live", "lost", "refused"]
+"""`lost`: it was there, or is not up yet, and is tried again; `refused`: another version answers."""
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """A new snapshot replaced everything known."""
+
+
+@dataclass(frozen=True)
+class Turned:
+    """The condition of the connection changed."""
+
+
+Change = protocol.Event | Renewed | Turned
+
+
+class Link:
+    """Follows one daemon at a time. `status` is its state as last heard; `listener` is told of every change."""
+
+    def __init__(
+        self, target: Target, listener: Callable[[Change], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.target = target
+        self.condition: Condition = "connecting"
+        self.sentence = f"connecting to {target}"
+        self.status: protocol.Status | None = None
+        self._listener = listener
+        self._clock = clock
+        self._heard = clock()
+        self._told = clock()  # when `status.time` was true
+        self._sequence = 0
+        self._connection: Connection | None = None
+        self._prepared: Connection | None = None
+        self._retry = asyncio.Event()
+
+    @property
+    def age(self) -> float:
+        """Seconds since the daemon was last heard."""
+        return max(0.0, self._clock() - self._heard)
+
+    @property
+    def live(self) -> bool:
+        """Whether what is shown is the present."""
+        return self.condition == "live" and self.age <= STALL
+
+    @property
+    def now(self) -> float:
+        """The daemon's clock, as far as it is known: it goes on from the last event."""
+        return self.status.time + max(0.0, self._clock() - self._told) if self.status else 0.0
+
+    async def call(self, method: str, params: protocol.Params | None = None, timeout: float = 15.0) -> Any:
+        """Ask the daemon, as `Connection.call`.
+
+        Raises:
+            NasdError: There is no connection, or the daemon refused; the message is for the person.
+        """
+        if self._connection is None:
+            raise NotRunningError(self.sentence)
+        answer = await self._connection.call(method, params, timeout)
+        self._heard = self._clock()
+        return answer
+
+    async def attach(self, target: Target) -> None:
+        """Follow another daemon from now on, if it answers.
+
+        Raises:
+            NasdError: It does not; the present one is still followed.
+        """
+        prepared = await Connection.open(target)
+        if self._prepared is not None:
+            await self._prepared.close()
+        self._prepared, self.target, self.status = prepared, target, None
+        if self._connection is not None:
+            await self._connection.close()
+        self._retry.set()
+
+    async def run(self) -> None:
+        """Connect, follow, and connect again, until cancelled."""
+        delay = FIRST_DELAY
+        while True:
+            try:
+                connection, self._prepared = self._prepared or await Connection.open(self.target), None
+                try:
+                    await self._follow(connection)
+                finally:
+                    self._connection = None
+                    await connection.close()
+            except NasdError as error:
+                if self._prepared is not None:
+                    continue  # ended by `attach`
+                if self.condition == "live":
+                    delay = FIRST_DELAY
+                self._turn("refused" if isinstance(error, VersionError) else "lost", str(error))
+            self._retry.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._retry.wait(), delay)
+            delay = min(LAST_DELAY, 1.6 * delay)
+
+    async def _follow(self, connection: Connection) -> None:
+        """Returns never: the end of the connection is an error that says why."""
+        self._connection = connection
+        await self._subscribe(connection)
+        async for event in connection.events():
+            self._heard = self._clock()
+            if event.seq <= self._sequence:
+                continue  # sent before the snapshot that is already here
+            if event.seq > self._sequence + 1:
+                await self._subscribe(connection)
+                continue
+            self._sequence = event.seq
+            self._take(event)
+            self._listener(event)
+        raise connection.failure or NotRunningError(f"the connection to {self.target} ended")
+
+    async def _subscribe(self, connection: Connection) -> None:
+        snapshot = await connection.subscribe()
+        self.status, self._sequence = snapshot.status, snapshot.seq
+        self._heard = self._told = self._clock()
+        self._turn("live", "")
+        self._listener(Renewed())
+
+    def _take(self, event: protocol.Event) -> None:
+        status = self.status
+        if status is None:
+            return
+        self._told = self._heard
+        changes: dict[str, Any] = {"time": event.time}
+        match event:
+            case protocol.TrialFinished():
+                changes |= {"progress": event.progress, "best": event.best}
+                changes["recent"] = (event.row, *status.recent)[:RECENT]
+            case protocol.WorkerChanged():
+                others = [worker for worker in status.workers if worker.id != event.worker.id]
+                changes["workers"] = tuple(sorted([*others, event.worker], key=lambda worker: worker.id))
+            case protocol.StateChanged():
+                changes |= {"state": event.state, "activity": event.activity, "problems": event.problems}
+            case protocol.JobChanged():
+                changes["jobs_queued"] = event.queued
+            case protocol.MachineLoad():
+                changes["machine"] = event.machine
+            case protocol.Logged():
+                pass
+        self.status = msgspec.structs.replace(status, **changes)
+
+    def _turn(self, condition: Condition, sentence: str) -> None:
+        if (condition, sentence) != (self.condition, self.sentence):
+            self.condition, self.sentence = condition, sentence
+            self._listener(Turned())

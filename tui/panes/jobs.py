@@ -1,0 +1,170 @@
+"""Jobs: what a person queued, what is at work, what came of it."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+
+from nasd import protocol
+from nasd.errors import NasdError
+from tui import text, theme
+from tui.link import Change, Link, Renewed
+from tui.panes.pane import Pane
+from tui.widgets.table import Cell, Column, PagedTable
+
+COLUMNS = (
+    Column("job", 5, "right"),
+    Column("", 1),
+    Column("status", 10),
+    Column("prio", 4, "right"),
+    Column("progress", 16),
+    Column("kind", 8, least=100),
+    Column("queued", 10, least=100),
+    Column("what", 0),
+)
+
+
+class Jobs(Pane):
+    """The queue in the order in which it is worked off, then the ended jobs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("plus,equals_sign", "reorder(1)", "sooner", key_display="+", id="jobs.sooner", tooltip="Raise its priority"),
+        Binding("minus", "reorder(-1)", "later", key_display="-", id="jobs.later", tooltip="Lower its priority"),
+        Binding("x,delete", "cancel_job", "cancel", id="jobs.cancel", tooltip="Cancel this job, after asking once more"),
+        Binding("r", "app.retrain_net", "new job", id="jobs.retrain", tooltip="Queue a retrain job of any architecture"),
+    ]  # fmt: skip
+
+    def __init__(self, link: Link, id: str) -> None:
+        super().__init__(link, id)
+        self._fresh = False
+        self._detail = _JobDetail()
+        self._table: PagedTable[protocol.JobRow] = PagedTable(
+            COLUMNS, self._cells, lambda job: job.id, self._fetch,
+            "No job was queued yet.\nr queues one here, or on a trial in the screens Trials and Trial.",
+        )  # fmt: skip
+
+    def compose(self) -> ComposeResult:
+        """The queue, then the job under the cursor."""
+        yield self._table
+        yield self._detail
+
+    def enter(self) -> None:
+        """Catch up."""
+        self._table.focus()
+        if self._fresh:
+            self._table.renew()
+        else:
+            self._fresh = True
+            self._table.restart()
+
+    def hear(self, change: Change) -> None:
+        """Jobs change by themselves."""
+        if isinstance(change, Renewed | protocol.JobChanged):
+            self._table.renew()
+
+    def action_reorder(self, step: int) -> None:
+        """Sooner or later, if it waits."""
+        if (job := self._table.row) is None:
+            return
+        if job.status != "queued":
+            self.notify(f"Job {job.id} is {job.status}: only queued jobs can be moved.", timeout=3)
+            return
+        self._ask("move_job", protocol.MoveJobParams(id=job.id, priority=job.priority + step))
+
+    def action_cancel_job(self) -> None:
+        """Asked once more."""
+        from tui.dialogs.confirm import Confirm  # noqa: PLC0415
+
+        if (job := self._table.row) is None:
+            return
+        if job.status not in ("queued", "running"):
+            self.notify(f"Job {job.id} is {job.status}: there is nothing to cancel.", timeout=3)
+            return
+        params = protocol.JobParams(id=job.id)
+        question = f"Cancel job {job.id}, {text.clean(job.summary)}?"
+        self.app.push_screen(
+            Confirm(question, "Cancel job"), lambda yes: self._ask("cancel_job", params) if yes else None
+        )
+
+    @on(PagedTable.Moved)
+    def _moved(self) -> None:
+        self._detail.show(self._table.row, self.link.now)
+
+    def _ask(self, method: str, params: protocol.Params) -> None:
+        self.run_worker(self._asking(method, params), group="jobs")
+
+    async def _asking(self, method: str, params: protocol.Params) -> None:
+        try:
+            await self.link.call(method, params)
+        except NasdError as error:
+            self.notify(text.clean(str(error)), severity="error", markup=False)
+        self._table.renew()
+
+    async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[protocol.JobRow]]:
+        page: protocol.JobPage = await self.link.call("jobs", protocol.JobsParams(offset=offset, limit=limit))
+        return page.total, page.rows
+
+    def _cells(self, job: protocol.JobRow) -> Sequence[Cell]:
+        glyph, colour = theme.JOBS[job.status]
+        filled, rest = text.bar(job.progress, 10)
+        active = job.status == "running"
+        progress = f"{filled}{rest.replace(' ', '·')} {100 * job.progress:3.0f} %" if active or job.progress else ""
+        name = colour[1:] if colour != "$foreground" else ""
+        return (
+            (str(job.id), "dim"),
+            (glyph, name),
+            (job.status, name),
+            (f"{job.priority:+d}" if job.priority else "0", "" if job.status == "queued" else "dim"),
+            (progress, name),
+            (text.clean(job.kind), ""),
+            (text.clock(job.created_at, self.link.now)[-10:], "dim"),
+            (text.clean(job.summary), "" if job.status in ("queued", "running") else "dim"),
+        )
+
+
+class _JobDetail(Widget):
+    """What came of the job under the cursor."""
+
+    DEFAULT_CSS = """
+    _JobDetail { height: 5; border-top: solid $border; padding: 0 1; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._text = Content()
+
+    def show(self, job: protocol.JobRow | None, now: float) -> None:
+        """Another job."""
+        self._text = _told(job, now) if job else Content()
+        self.refresh()
+
+    def render(self) -> Content:
+        """Up to four lines."""
+        return self._text
+
+
+def _told(job: protocol.JobRow, now: float) -> Content:
+    lines = [Content.assemble(text.clean(job.summary))]
+    times = [f"queued {text.clock(job.created_at, now)}"]
+    if job.started_at:
+        times.append(f"started {text.clock(job.started_at, now)}")
+    if job.finished_at:
+        times.append(f"ended {text.clock(job.finished_at, now)}")
+    lines.append(Content.styled(" · ".join(times), "$dim"))
+    if job.reason:
+        lines.append(Content.styled(text.clean(job.reason), "$error" if job.status == "failed" else "$warning"))
+    if job.result:
+        facts = [f"{text.clean(str(name))} {_value(value)}" for name, value in job.result.items()]
+        lines.append(Content.assemble(("result  ", "$dim"), (" · ".join(facts), "$success")))
+    return Content("\n").join(lines)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return text.clean(value) if isinstance(value, str) else text.clean(msgspec.json.encode(value).decode())

@@ -1,0 +1,99 @@
+"""Overview: the whole search on one screen."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from nasd import protocol
+from nasd.errors import NasdError
+from tui.link import Change, Link, Renewed
+from tui.messages import ShowTrial
+from tui.panes.overview_machine import MachinePanel
+from tui.panes.overview_now import Now
+from tui.panes.overview_phases import Phases, ProgressPanel
+from tui.panes.overview_rewards import RewardPlot
+from tui.panes.overview_trials import Best, Recent
+from tui.panes.pane import Pane
+
+TICK = 0.3
+"""Seconds between two looks at whether the plot is behind."""
+
+REFETCH = 10.0
+"""Seconds after which the rolling rewards and the phases are asked for anew, if there were trials since."""
+
+
+class Overview(Pane, can_focus=True):
+    """Asks for the rewards and hands them, and what the link knows, to its panels."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,b", "open_best", "best trial", id="overview.best", tooltip="Open the best trial so far"),
+        Binding("n", "open_newest", "newest trial", id="overview.newest", tooltip="Open the newest trial"),
+    ]
+
+    def __init__(self, link: Link, id: str) -> None:
+        super().__init__(link, id)
+        self._plot = RewardPlot(link)
+        self._phases = Phases(link)
+        self._progress = ProgressPanel(link)
+        self._panels = (self._progress, Now(link), Best(link), Recent(link), MachinePanel(link))
+        self._since: float | None = None  # seconds since the rewards were asked for; None: there is nothing new
+
+    def compose(self) -> ComposeResult:
+        """Panels; the style sheet arranges them for the size."""
+        progress, now, best, recent, machine = self._panels
+        yield from (progress, self._plot, now, best, self._phases, machine, recent)
+
+    def on_mount(self) -> None:
+        """The plot follows the trials more slowly than the rest."""
+        self.set_interval(TICK, self._tick)
+
+    def enter(self) -> None:
+        """Catch up."""
+        self.focus()
+        self._renew()
+        self._fetch()
+
+    def hear(self, change: Change) -> None:
+        """Redraw what the change can have changed."""
+        if isinstance(change, Renewed):
+            self._fetch()
+        elif isinstance(change, protocol.TrialFinished):
+            self._plot.add(change)
+            self._since = self._since or 0.0
+        self._renew()
+
+    def action_open_best(self) -> None:
+        """The best trial so far."""
+        if (status := self.link.status) and status.best:
+            self.post_message(ShowTrial(status.best[0].number))
+
+    def action_open_newest(self) -> None:
+        """The newest trial."""
+        if (status := self.link.status) and status.recent:
+            self.post_message(ShowTrial(status.recent[0].number))
+
+    def _renew(self) -> None:
+        for panel in self._panels:
+            panel.renew()
+
+    def _tick(self) -> None:
+        if self._since is None or not self.display:
+            return
+        self._plot.renew()
+        self._since += TICK
+        if self._since >= REFETCH:
+            self._fetch()
+
+    def _fetch(self) -> None:
+        self._since = None
+        self.run_worker(self._fetching(), exclusive=True, group="rewards")
+
+    async def _fetching(self) -> None:
+        try:
+            rewards = await self.link.call("rewards", protocol.RewardsParams(points=500))
+        except NasdError:
+            return  # the header says what is wrong, and a new snapshot asks again
+        self._plot.show(rewards)
+        self._progress.show(rewards.phases)
+        self._phases.show(rewards.phases)

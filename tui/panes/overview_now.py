@@ -1,0 +1,89 @@
+"""What the daemon is doing right now, with the learning curve of the trial under way."""
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from nasd import protocol
+from tui import chart, text, theme
+from tui.link import Link
+from tui.widgets.panel import Panel
+
+
+class Now(Panel):
+    """The activity in words, every worker, and the curves of those that train."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__("now", id="now")
+        self._link = link
+
+    def lines(self, width: int, height: int) -> Sequence[Content]:
+        """Words first; the chart takes what is left."""
+        status = self._link.status
+        if status is None:
+            return [Content.styled("waiting for the daemon", "$dim")]
+        busy = [worker for worker in status.workers if worker.state == "busy"]
+        found = []
+        if len(busy) != 1:
+            found.append(Content(text.shorten(text.clean(status.activity), width)))
+        for worker in status.workers[: max(1, height - 6)]:
+            found += self._worker(worker, width, alone=len(busy) == 1, order=_order(busy, worker))
+        if status.state == "paused":
+            found.append(Content.styled("Nothing is trained. p resumes.", "$dim"))
+        curves = [worker for worker in busy if worker.validation_accuracies]
+        if curves and height - len(found) >= 4:
+            found += _curves(curves, busy, width, height - len(found))
+        return found
+
+    def _worker(self, worker: protocol.WorkerStatus, width: int, *, alone: bool, order: int) -> list[Content]:
+        if worker.state != "busy":
+            return [Content.styled(text.shorten(f"○ {text.clean(worker.device)} {worker.state}", width), "$dim")]
+        what = f"job {worker.job}" if worker.job is not None else f"trial {text.count(worker.trial or 0)}"
+        colour = theme.SERIES[order % len(theme.SERIES)]
+        stage = text.clean(worker.stage or "")
+        if stage == "train" and worker.epochs:
+            stage = f"epoch {worker.epoch}/{worker.epochs}"
+        last = worker.validation_accuracies[-1] if worker.validation_accuracies else None
+        head: list[str | Content | tuple[str, str]] = [("● ", colour), (what, "bold"), f" {stage}"]
+        if last is not None:
+            head += [(" val ", "$dim"), (text.percent(last), colour)]
+        lines = [Content.assemble(*head)]
+        if alone:
+            since = self._link.now - worker.started_at if worker.started_at else None
+            facts = f"{text.clean(worker.device)} · {text.duration(since)} · {text.size(worker.memory)}"
+            lines += [Content.styled(text.shorten(facts, width), "$dim")]
+            lines += [Content(part) for part in _folded(text.clean(worker.net or ""), width)[:3]]
+        return lines
+
+
+def _order(busy: Sequence[protocol.WorkerStatus], worker: protocol.WorkerStatus) -> int:
+    return next((index for index, one in enumerate(busy) if one.id == worker.id), 0)
+
+
+def _folded(net: str, width: int) -> list[str]:
+    """An architecture string on several lines, broken between layers."""
+    lines = [""]
+    for layer in net.split(", "):
+        piece = layer if layer.endswith("]") else layer + ", "
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > width:
+            lines.append("")
+        lines[-1] += piece
+    return lines
+
+
+def _curves(
+    workers: Sequence[protocol.WorkerStatus], busy: Sequence[protocol.WorkerStatus], width: int, height: int
+) -> list[Content]:
+    series = []
+    values: list[float] = []
+    for worker in workers:
+        colour = theme.SERIES[_order(busy, worker) % len(theme.SERIES)]
+        if len(workers) == 1:
+            series.append(chart.Series(list(enumerate(worker.train_accuracies, 1)), "$secondary"))
+            values += worker.train_accuracies
+        series.append(chart.Series(list(enumerate(worker.validation_accuracies, 1)), f"bold {colour}"))
+        values += worker.validation_accuracies
+    low, high = chart.spread(values)
+    last = max(2, *(max(worker.epochs, worker.epoch) for worker in workers))
+    axes = chart.Axes((1, last), (max(0, low), min(1, high)), y_text=lambda value: f"{100 * value:.4g}")
+    return chart.draw(width, height, axes, series)

@@ -1,0 +1,66 @@
+"""The rolling reward over all trials: the figure of the DP-NAS paper, live."""
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from nasd import protocol
+from tui import chart
+from tui.link import Link
+from tui.widgets.panel import Panel
+
+MOST = 1500
+"""Points that are kept when trials are added to what the daemon sent."""
+
+
+class RewardPlot(Panel):
+    """Every reward as a dot, the mean of a window as a line, epsilon phases as marks."""
+
+    def __init__(self, link: Link) -> None:
+        super().__init__("rolling reward", id="rewards")
+        self._link = link
+        self._points: list[protocol.RewardPoint] = []
+        self._phases: Sequence[protocol.Phase] = ()
+        self._window = 20
+
+    def show(self, rewards: protocol.Rewards) -> None:
+        """What the daemon sent."""
+        self._points, self._phases, self._window = list(rewards.points), rewards.phases, rewards.window
+        self.border_title = Content(f"rolling reward, window {rewards.window}")
+        self.renew()
+
+    def add(self, event: protocol.TrialFinished) -> None:
+        """A trial since then. Is drawn with the next `renew`."""
+        mean = event.progress.rolling_reward
+        if event.row.counted and mean is not None:
+            self._points.append(protocol.RewardPoint(trial=event.row.number, mean=mean, reward=event.row.reward))
+            if len(self._points) > MOST:
+                del self._points[1 : MOST // 2 : 2]  # thin out the old half
+
+    def lines(self, width: int, height: int) -> Sequence[Content]:
+        """The chart, or why there is none."""
+        if not self._points:
+            status = self._link.status
+            if status is None:
+                return [Content.styled("waiting for the daemon", "$dim")]
+            if status.progress.counted:
+                return [Content.styled("loading …", "$dim")]
+            return [Content.styled("The first trial that counts starts the curve.", "$dim")]
+        status = self._link.status
+        last = max(self._points[-1].trial, status.progress.trials if status else 0, 20)
+        rewards = sorted(point.reward for point in self._points)
+        means = [point.mean for point in self._points]
+        # A few hopeless architectures would flatten the curve: the window is that of the middle 94 %.
+        edge = len(rewards) * 3 // 100
+        low, high = chart.spread([rewards[edge], rewards[-1 - edge], min(means), max(means)])
+        axes = chart.Axes((1, last), (max(0.0, low), min(1.0, high)), y_text=lambda value: f"{100 * value:.4g}")
+        marks = [
+            chart.Mark(phase.first_trial, f"ε {phase.epsilon:g}")
+            for phase in self._phases
+            if phase.first_trial is not None
+        ]
+        dots = chart.Series([(point.trial, point.reward) for point in self._points], "$secondary", line=False)
+        line = chart.Series([(point.trial, point.mean) for point in self._points], "bold $warning")
+        now = self._points[-1].mean
+        self.border_subtitle = Content(f"now {100 * now:.2f} · best {100 * max(means):.2f}")
+        return chart.draw(width, height, axes, [dots, line], marks)

@@ -1,0 +1,174 @@
+"""Q-table: walk through the states of the search space."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+
+from nasd import protocol
+from tui import text
+from tui.link import Change, Link, Renewed
+from tui.panes.pane import Pane
+from tui.widgets.table import Cell, Column, PagedTable
+
+COLUMNS = (
+    Column("", 1),
+    Column("action", 24),
+    Column("Q-value", 9, "right"),
+    Column("", 30, least=100),
+    Column("tried", 8, "right"),
+    Column("", 0),
+)
+
+
+class QTable(Pane):
+    """Where one is, the greedy path from there, and the actions, best first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("backspace,left", "back", "back", id="q.back", tooltip="One layer back"),
+        Binding("g", "greedy", "greedy step", id="q.greedy", tooltip="Go in by the best action"),
+        Binding("G", "greedy_end", "greedy end", show=False, id="q.end", tooltip="Follow the best actions to the end"),
+        Binding("0", "start", "start", id="q.start", tooltip="Back to the start"),
+    ]
+
+    def __init__(self, link: Link, id: str) -> None:
+        super().__init__(link, id)
+        self._path: tuple[str, ...] = ()
+        self._page: protocol.QPage | None = None
+        self._cursors: list[int] = []
+        self._fresh = False
+        self._head = _Where()
+        self._table: PagedTable[protocol.Action] = PagedTable(
+            COLUMNS, self._cells, lambda action: action.text, self._fetch,
+            "This state has no actions.\nBackspace goes back.",
+        )  # fmt: skip
+
+    def compose(self) -> ComposeResult:
+        """Where, then the actions."""
+        yield self._head
+        yield self._table
+
+    def enter(self) -> None:
+        """Catch up."""
+        self._table.focus()
+        if self._fresh:
+            self._table.renew()
+        else:
+            self._fresh = True
+            self._table.restart()
+
+    def hear(self, change: Change) -> None:
+        """Every trial changes Q-values."""
+        if isinstance(change, Renewed | protocol.TrialFinished):
+            self._table.renew()
+
+    def walk(self, path: tuple[str, ...]) -> None:
+        """Go to a state."""
+        self._path, self._cursors, self._fresh = path, [], True
+        self._table.restart()
+
+    def action_back(self) -> None:
+        """One layer back, with the cursor where it was."""
+        if self._path:
+            self._path = self._path[:-1]
+            self._table.restart()
+            if self._cursors:
+                self._table.cursor = self._cursors.pop()
+
+    def action_greedy(self) -> None:
+        """By the best action."""
+        self._follow(1)
+
+    def action_greedy_end(self) -> None:
+        """To the state before the end of the greedy path."""
+        self._follow(len(self._page.greedy_path) - 1 if self._page else 0)
+
+    def action_start(self) -> None:
+        """Back to the start."""
+        self.walk(())
+
+    @on(PagedTable.Opened)
+    def _opened(self, message: PagedTable.Opened) -> None:
+        action: protocol.Action = message.row
+        if action.terminal:
+            self.notify("The architecture ends here. Backspace goes back.", timeout=3)
+            return
+        self._cursors.append(self._table.cursor)
+        self._path = (*self._path, action.text)
+        self._table.restart()
+
+    def _follow(self, steps: int) -> None:
+        greedy = self._page.greedy_path if self._page else ()
+        ahead = greedy[: min(steps, len(greedy) - 1)]  # the last one is the end: there is no state behind it
+        if ahead:
+            self.walk((*self._path, *ahead))
+
+    async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[protocol.Action]]:
+        path = self._path
+        page: protocol.QPage = await self.link.call("q", protocol.QParams(path=path, offset=offset, limit=limit))
+        self._page = page
+        self._head.show(page)
+        return page.total, page.actions
+
+    def _cells(self, action: protocol.Action) -> Sequence[Cell]:
+        best = max((one.q for one in self._page.actions), default=1.0) if self._page else 1.0
+        filled, _ = text.bar(action.q / best if best > 0 else 0.0, 30)
+        note = "greedy" if action.greedy else ""
+        if action.terminal:
+            note = f"{note}, ends here" if note else "ends here"
+        if not action.tried:
+            note = f"{note}, never tried" if note else "never tried"
+        name = "success" if action.greedy else "" if action.tried else "dim"
+        return (
+            ("★" if action.greedy else "■" if action.terminal else " ", "success" if action.greedy else "violet"),
+            (text.clean(action.text), name),
+            (f"{action.q:.4f}", name),
+            (filled, "primary" if action.tried else "faint"),
+            (text.count(action.tried) if action.tried else "–", "" if action.tried else "dim"),
+            (note, "dim"),
+        )
+
+
+class _Where(Widget):
+    """The path to the state, its shape, and the greedy path from it."""
+
+    DEFAULT_CSS = """
+    _Where { height: 4; padding: 0 1; border-bottom: solid $border; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._page: protocol.QPage | None = None
+
+    def show(self, page: protocol.QPage) -> None:
+        """Another state, or new values."""
+        self._page = page
+        self.refresh()
+
+    def render(self) -> Content:
+        """Three lines, the ends of long paths kept."""
+        page, width = self._page, self.content_size.width
+        if page is None:
+            return Content.styled("asking for the start …", "$dim")
+        here = text.clean(" › ".join(("start", *page.path)))
+        greedy = text.clean(" › ".join(page.greedy_path)) or "none known"
+        if len(here) > width - 9:
+            here = "…" + here[-(width - 10) :]
+        return Content("\n").join(
+            [
+                Content.assemble(("state    ", "$dim"), (here, "bold")),
+                Content.assemble(
+                    ("image    ", "$dim"),
+                    f"{page.image_size}×{page.image_size}",
+                    ("   depth ", "$dim"),
+                    str(page.depth),
+                    ("   actions ", "$dim"),
+                    text.count(page.total),
+                ),
+                Content.assemble(("greedy   ", "$dim"), ("★ ", "$success"), text.shorten(greedy, width - 11)),
+            ]
+        )

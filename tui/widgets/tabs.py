@@ -1,0 +1,45 @@
+"""The strip with the names of the screens."""
+
+from textual import events
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+NAMES = ("Overview", "Trials", "Trial", "Q-table", "Jobs", "Log", "Runs")
+
+
+class Tabs(Widget):
+    """One line; the present screen is highlighted, a click goes to another."""
+
+    DEFAULT_CSS = """
+    Tabs { height: 1; background: $surface; color: $dim; text-wrap: nowrap; text-overflow: clip; }
+    """
+
+    current = reactive(0)
+
+    class Chosen(Message):
+        """A tab was clicked."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
+    def render(self) -> Content:
+        """Names, with the present one as a filled tab."""
+        parts = []
+        for index, name in enumerate(self._names()):
+            here = index == self.current
+            parts.append(Content.styled(name, "bold $background on $primary" if here else ""))
+        return Content("").join(parts)
+
+    def on_click(self, event: events.Click) -> None:
+        """Which name is under the mouse."""
+        start = 0
+        for index, name in enumerate(self._names()):
+            if start <= event.x < start + len(name):
+                self.post_message(self.Chosen(index))
+            start += len(name)
+
+    def _names(self) -> list[str]:
+        return [f" {index + 1} {name} " for index, name in enumerate(NAMES)]
