@@ -98,6 +98,9 @@ class WideResidualBlock(nn.Module):
 class Encoder(nn.Module):
     """All layers up to the flattened embedding.
 
+    Build it on the meta device, move it with `to_empty` and then `initialise` it: torch's own initialisation would cost
+    time for weights that are drawn again, and draw from the global random stream.
+
     Args:
         architecture: What to build. Its terminal state and classifier are not part of the encoder.
         channels: Of the input images.
@@ -134,11 +137,13 @@ class Encoder(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw all convolution weights; batch norms start as the identity."""
+        """Draw all convolution weights, on the CPU; batch norms start as the identity."""
         init = INITS[self.config.init]
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.copy_(init(torch.empty(module.weight.shape), generator))
+            elif isinstance(module, BatchNorm):
+                module.reset_parameters()
 
     def norms(self) -> list[BatchNorm]:
         """All batch norms, in the order in which data reach them."""

@@ -106,24 +106,13 @@ def _deep_prior(
     clock: _Clock,
 ) -> tuple[Evaluated, tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]]:
     progress("build", 0, 0, None, None)
-    with torch.device("meta"):  # no memory is touched before it is known to suffice
-        encoder = Encoder(architecture, data.channels, config.encoder)
-    batch_size = min(config.training.batch_size, len(data.train))
-    resident = resident_bytes(encoder, data, config)
-    micro_batch = fit_micro_batch(
-        lambda samples: resident + pass_bytes(encoder, data, samples),
-        batch_size,
-        available_bytes(device, data, memory_limit),
-    )
-    built = Encoder(architecture, data.channels, config.encoder)
-    built.initialise(generator(seed, "weights"))
-    built.to(device)
+    encoder, micro_batch = _build(architecture, data, config, seed, device, memory_limit)
 
     progress("encode", 0, 0, None, None)
     begun = time.monotonic()
-    splits, micro_batch = _embed_halving(built, data, config, seed, micro_batch)
+    splits, micro_batch = _embed_halving(encoder, data, config, seed, micro_batch)
     clock.encode = time.monotonic() - begun
-    del built  # its memory is the classifier's now
+    del encoder  # its memory is the classifier's now
 
     epochs = config.training.epochs
     progress("train", 0, epochs, None, None)
@@ -146,6 +135,23 @@ def _deep_prior(
         micro_batch=micro_batch,
     )
     return outcome, splits
+
+
+def _build(
+    architecture: Architecture, data: Data, config: Config, seed: int, device: torch.device, memory_limit: int | None
+) -> tuple[Encoder, int]:
+    """The initialised encoder and how many samples may pass it at a time; no memory is touched before it suffices."""
+    with torch.device("meta"):
+        encoder = Encoder(architecture, data.channels, config.encoder)
+    resident = resident_bytes(encoder, data, config)
+    micro_batch = fit_micro_batch(
+        lambda samples: resident + pass_bytes(encoder, data, samples),
+        min(config.training.batch_size, len(data.train)),
+        available_bytes(device, data, memory_limit),
+    )
+    encoder.to_empty(device=device)
+    encoder.initialise(generator(seed, "weights"))
+    return encoder, micro_batch
 
 
 def _embed_halving(
