@@ -206,6 +206,7 @@ class Embedding:
         import numpy as np  # noqa: PLC0415
 
         array = self._parts(split)[part]
+        _require_shards(self.path / split / part, array)  # before memory is taken for what is not there
         values = np.empty(array.shape, array.dtype)
         for start, shard in self._shards(split, part):
             values[start : start + len(shard)] = shard
@@ -254,7 +255,8 @@ def _array(folder: Path) -> _Array:
     except (KeyError, TypeError, ValueError) as error:
         raise EmbeddingError(f"{folder / 'zarr.json'} lacks a part ({error}); embed the trial again") from error
     known = dtype in _DTYPES and codecs <= _CODECS
-    if not known or len(shape) != len(shard) or not shape or min(shape) < 0 or min(shard) < 1:
+    whole_rows = bool(shape) and min(shape) >= 0 and shard[1:] == tuple(max(length, 1) for length in shape[1:])
+    if not known or not whole_rows or len(shape) != len(shard) or shard[0] < 1:
         raise EmbeddingError(
             f"{folder} has shape {shape}, shards of {shard}, dtype {dtype} and codecs {', '.join(sorted(codecs))}, "
             "which nasd does not write"
