@@ -76,9 +76,12 @@ def _checkpoint(connection: sqlite3.Connection) -> Checkpoint:
     )
 
 
-def position(connection: sqlite3.Connection) -> dict[str, object] | None:
-    """The strategy's position as the last commit left it."""
-    row = connection.execute("SELECT value FROM position ORDER BY after DESC LIMIT 1").fetchone()
+def position(connection: sqlite3.Connection, after: int | None = None) -> dict[str, object] | None:
+    """The strategy's position as the last commit left it, or as it was after `after` observed trials."""
+    if after is None:
+        row = connection.execute("SELECT value FROM position ORDER BY after DESC LIMIT 1").fetchone()
+    else:
+        row = connection.execute("SELECT value FROM position WHERE after = ?", (after,)).fetchone()
     return None if row is None else json.loads(row[0])
 
 

@@ -231,10 +231,10 @@ class Run:
         if not self.writable:
             raise StoreError(f"{self.path} is open for reading only; open it with writable=True to commit")
         embedding = delta.trial.embedding if delta.trial else None
-        if embedding is not None and embedding not in files.names(self.embeddings.path):
-            raise InvalidDeltaError(f"embedding {embedding!r} is not in {self.embeddings.path}; adopt it first")
         with self._mutex, disk_errors(self.path / "run.db", "commit to the run"):
             self._require_open()
+            if embedding is not None and embedding not in files.names(self.embeddings.path):
+                raise InvalidDeltaError(f"embedding {embedding!r} is not in {self.embeddings.path}; adopt it first")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 done = commit.apply(self._connection, delta)
@@ -363,6 +363,11 @@ class Run:
         """Jobs in the order in which they are worked off, then those that ended, newest first."""
         with self._reading("read jobs"):
             return queries.jobs(self._connection, offset, limit)
+
+    def position(self, after: int) -> dict[str, Any] | None:
+        """The strategy's position after `after` observed trials; None if none was committed there."""
+        with self._reading("read the strategy's position"):
+            return queries.position(self._connection, after)
 
     def flags(self) -> dict[str, Any]:
         """All flags."""

@@ -486,7 +486,7 @@ def test_the_size_of_a_row_is_bounded(tmp_path):
                     update=change,
                     opened=(OpenProposal(number + 1, "x" * 200, 1.0, "evaluate"),),
                     position={"state": "x" * 250},
-                )  # fmt: skip
+                )
             )
         run.sync()
         assert (run.path / "run.db").stat().st_size / 300 < 12_000
@@ -499,3 +499,13 @@ def test_a_read_only_file_system_is_one_sentence(run):
         run.commit(samples.step(7))
     run._connection.execute("PRAGMA query_only = OFF")
     run.commit(samples.step(7))
+
+
+def test_what_the_daemon_asks_besides(mixed, run):
+    assert mixed.duplicates(1, limit=20) == [4]
+    assert mixed.duplicates(5, limit=20) == []
+    assert run.position(after=0) == samples.beginning().position
+    assert run.position(after=4) == samples.step(4).position
+    assert run.position(after=99) is None
+    assert run.sync() == 6
+    assert not (run.path / "run.db-wal").stat().st_size
