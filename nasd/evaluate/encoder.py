@@ -36,12 +36,9 @@ class BatchNorm(nn.BatchNorm2d):
     def give(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Use the (C,) mean and biased variance of `count` values a channel, and average them in as torch would."""
         self._given = (mean, variance)
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
-            return
-        self.num_batches_tracked += 1
-        share = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
-        self.running_mean.lerp_(mean, share)
-        self.running_var.lerp_(variance * (count / max(count - 1, 1)), share)
+        if self.running_mean is not None and self.running_var is not None and self.momentum is not None:
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum)
 
     def forget(self) -> None:
         """Go back to the statistics of whatever comes in."""

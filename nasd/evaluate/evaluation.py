@@ -213,6 +213,6 @@ def _attributes(
         "validation_accuracy": outcome.validation_accuracies[-1],
         "test_accuracy": outcome.test_accuracy,
         "device": outcome.measured.device,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "nasd": nasd.__version__,
     }

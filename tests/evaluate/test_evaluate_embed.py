@@ -1,0 +1,94 @@
+import pytest
+import torch
+
+from nasd.evaluate import Encoder, EvaluationError
+from nasd.evaluate.embed import embed, mini_batches, to_input
+
+WITH_WRN = "[C(8,3,1,1,1), C(16,3,1,1,0), C(16,3,1,1,0), P(2,2,0,0), SM(10)]"
+
+
+@pytest.fixture
+def run(parse, few):
+    """Embed `few` and return the encoder with the three splits."""
+
+    def build(config, micro_batch=128, text=WITH_WRN, seed=1):
+        encoder = Encoder(parse(text), 1, config.encoder)
+        encoder.initialise(torch.Generator().manual_seed(0))
+        return encoder, *embed(encoder, few, config, seed, micro_batch)
+
+    return build
+
+
+def test_mini_batches_cover_every_row_once_and_leave_no_single_sample():
+    for samples, sizes in ((300, [128, 128, 44]), (257, [128, 129]), (129, [129]), (256, [128, 128]), (2, [2])):
+        batches = mini_batches(samples, 128, seed=1)
+        assert [len(rows) for rows in batches] == sizes
+        assert torch.equal(torch.cat(batches).sort().values, torch.arange(samples))
+    assert not torch.equal(mini_batches(300, 128, 1)[0], mini_batches(300, 128, 2)[0])
+
+
+def test_input_is_scaled():
+    images = torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(3, 1, 1, 1)
+    assert to_input(images).flatten().tolist() == pytest.approx([0, 0.2, 1])
+
+
+def test_batch_statistics_are_each_mini_batchs_own_and_the_averages_serve_the_rest(run, configure, few):
+    encoder, train, validation, test = run(configure())
+    averages = {name: value.clone() for name, value in encoder.state_dict().items()}
+    with torch.inference_mode():
+        encoder.train()
+        for norm in encoder.norms():
+            norm.reset_running_stats()
+        for number, rows in enumerate(mini_batches(len(few.train), 128, 1), 1):
+            for norm in encoder.norms():
+                norm.momentum = 1 / number  # 0.1 from the tenth on
+            torch.testing.assert_close(train.x[rows], encoder(to_input(few.train.images[rows])))
+        for name, value in encoder.state_dict().items():  # torch's own averaging
+            torch.testing.assert_close(value, averages[name])
+        encoder.eval()
+        torch.testing.assert_close(validation.x, encoder(to_input(few.validation.images)))
+        torch.testing.assert_close(test.x[200:], encoder(to_input(few.test.images[200:])))
+        assert not torch.allclose(train.x[:20], encoder(to_input(few.train.images[:20])), atol=1e-3)
+    assert torch.equal(train.y, few.train.labels)
+    assert torch.equal(test.index, few.test.index)
+
+
+def test_population_statistics_are_the_same_for_every_split(run, configure, few):
+    encoder, train, validation, _ = run(configure(encoder={"batch_norm_statistics": "population"}))
+    assert not encoder.training
+    with torch.inference_mode():
+        for start in (0, 100):  # whatever the mini-batch, the same embedding
+            rows = slice(start, start + 30)
+            torch.testing.assert_close(train.x[rows], encoder(to_input(few.train.images[rows])), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(validation.x[:9], encoder(to_input(few.validation.images[:9])), rtol=1e-4, atol=1e-5)
+        means = [
+            encoder.layers[0][0](to_input(few.train.images[rows])).mean((0, 2, 3)) for rows in mini_batches(300, 128, 1)
+        ]
+    torch.testing.assert_close(encoder.norms()[0].running_mean, torch.stack(means).mean(0))
+
+
+@pytest.mark.parametrize("statistics", ["batch", "population"])
+def test_a_split_mini_batch_gives_the_same_embedding(run, configure, statistics):
+    config = configure(encoder={"batch_norm_statistics": statistics})
+    whole = run(config)
+    for micro_batch in (50, 1):
+        parts = run(config, micro_batch=micro_batch)
+        for one, other in zip(whole[1:], parts[1:], strict=True):
+            torch.testing.assert_close(one.x, other.x, rtol=1e-3, atol=1e-3)
+        for name, value in whole[0].state_dict().items():
+            if name.endswith("num_batches_tracked"):
+                continue
+            torch.testing.assert_close(value, parts[0].state_dict()[name], rtol=1e-4, atol=1e-5)
+
+
+def test_without_batch_norm_every_sample_stands_alone(run, configure):
+    config = configure(encoder={"batch_norm": 0})
+    encoder, train, *_ = run(config)
+    assert not encoder.norms()
+    torch.testing.assert_close(run(config, micro_batch=7, seed=2)[1].x, train.x, rtol=1e-4, atol=1e-5)
+
+
+def test_overflow_is_an_error_of_this_architecture(run, configure, monkeypatch):
+    monkeypatch.setattr(Encoder, "forward", lambda self, x: self.layers(x).flatten(1) * float("inf"))
+    with pytest.raises(EvaluationError, match="not finite"):
+        run(configure())
