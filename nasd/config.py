@@ -220,6 +220,11 @@ def dump(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
 
 
+def rename(config: Config, name: str) -> Config:
+    """The same config under another name. Raises ConfigError if it cannot be a run's name."""
+    return parse(dump(config), (f"name={name}",))
+
+
 def _apply(raw: dict[str, Any], override: str) -> None:
     key, equals, value = override.partition("=")
     parts = key.split(".")

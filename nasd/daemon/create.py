@@ -1,6 +1,7 @@
 """Making a run: what a config leaves open is settled once and frozen, so that every later start finds the same."""
 
 from pathlib import Path
+from typing import Any
 
 from nasd import __version__
 from nasd import config as configuration
@@ -41,3 +42,25 @@ def create(config: Config, directory: Path) -> None:
         StoreError: There is a run already, or the disk refuses.
     """
     Run.create(directory, configuration.dump(config), name=config.name, version=__version__).close()
+
+
+def differences(config: Config, frozen: Config) -> list[str]:
+    """Where a config as a person wrote it contradicts the frozen one of an existing run, a line each."""
+    given, kept = _flat(config.model_dump(mode="json")), _flat(frozen.model_dump(mode="json"))
+    settled = {"space.patch_size", "space.channels", "space.num_classes"}
+    left_open = {key for key in ("data.root", "search.lookahead") if given[key] is None}
+    return [
+        f"{key}: {kept[key]} in the run, {given[key]} now"
+        for key in given
+        if key not in settled | left_open and given[key] != kept[key]
+    ]
+
+
+def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

@@ -24,6 +24,8 @@ from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
 from nasd.daemon.supervisor import WORKER_COMMAND, Supervisor, Worker, assign
 from nasd.errors import NasdError
+from nasd.exchange import export
+from nasd.overview import run_row
 from nasd.protocol import (
     Event,
     Hello,
@@ -91,7 +93,8 @@ class Daemon:
         except ValueError as error:
             raise NasdError(f"the checkpoint in {self._directory} does not fit its config: {error}") from error
         self._history = History(config.search.epsilon_schedule)
-        self._history.load(self._run.by_status(), self._run.rewards())
+        counted = self._run.rewards()
+        self._history.load(self._run.by_status(), counted.numbers, counted.rewards)
         self._best = self._run.best(views.BEST)
         self._gauge = Gauge(self._directory)
         self._machine = self._gauge.read()
@@ -123,6 +126,7 @@ class Daemon:
             on_trial=self._trial_finished,
             on_change=self._show,
             trouble=lambda problem: self._problem("disk", problem),
+            on_failures=self._failing,
             paused=bool(checkpoint.flags.get("paused")),
         )
         self._scheduler.restore(self._strategy.open_proposals(), checkpoint.trials)
@@ -141,6 +145,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         await self._server.start()
+        self._run.commit(Delta(flags={"total": self.config.total_trials}))  # for those who only look at the directory
         log.info("nasd %s, process %d: %s", __version__, os.getpid(), self._resumed())
         search = asyncio.create_task(self._search(), name="search")
         background = [
@@ -161,6 +166,7 @@ class Daemon:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._supervisor.close()
             await self._server.close()
+            self.last_status = self.status()
             self._run.close()
         return 1 if "search" in self._problems else 0
 
@@ -179,8 +185,8 @@ class Daemon:
             return
         self._set("finished")
         log.info("the search is finished: %d trials", self._history.by_status.total())
-        await self._supervisor.rest()
-        if self._exit_when_finished and self._jobs.queued == 0:
+        if self._exit_when_finished:
+            await self._jobs.empty()
             self._stop.set()
 
     async def _work_jobs(self) -> None:
@@ -194,8 +200,7 @@ class Daemon:
         while True:
             await asyncio.sleep(HEARTBEAT)
             self._machine = self._gauge.read()
-            machine = self._machine
-            self._publish(lambda seq: MachineLoad(seq=seq, time=time.time(), machine=machine))
+            self._publish(lambda seq: MachineLoad(seq=seq, time=time.time(), machine=self._machine))
 
     def _resumed(self) -> str:
         trials = self._history.by_status.total()
@@ -233,6 +238,13 @@ class Daemon:
         else:
             self._problems[of] = problem
         self._show()
+
+    def _failing(self, problem: str) -> None:
+        log.error("%s", problem)
+        self._problem("search", problem)
+        self._pause(True)
+        if self._exit_when_finished:  # nobody may be there to resume it
+            self._stop.set()
 
     def _set(self, state: RunState) -> None:
         self._state = state
@@ -333,7 +345,7 @@ class Daemon:
         return self._journal.page(params)
 
     def _do_runs(self, _: protocol.Empty) -> protocol.RunList:
-        return protocol.RunList(rows=tuple(views.run_row(path) for path in paths.runs(self._directory.parent)))
+        return protocol.RunList(rows=tuple(run_row(path) for path in paths.runs(self._directory.parent)))
 
     def _do_config(self, _: protocol.Empty) -> protocol.Config:
         return protocol.Config(yaml=self._run.config)
@@ -346,6 +358,7 @@ class Daemon:
 
     def _do_resume(self, _: protocol.Empty) -> protocol.Done:
         self._require_search()
+        self._problem("search", None)
         self._pause(False)
         return protocol.Done(message="running")
 
@@ -366,8 +379,9 @@ class Daemon:
         return protocol.Done(message=f"{trials} trials are on disk, the database is in one file")
 
     def _do_export(self, params: protocol.ExportParams) -> protocol.Done:
-        path = views.export(self._run, params.what)
-        return protocol.Done(message=f"wrote {path}")
+        path = self._directory / "exports" / f"{params.what}.csv"
+        rows = export(self._run, params.what, path)
+        return protocol.Done(message=f"wrote {rows} rows to {path}")
 
     def _require_search(self) -> None:
         if self._state not in ("starting", "running"):

@@ -3,10 +3,10 @@
 import math
 from array import array
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from nasd.protocol import Phase, Progress, RewardPoint, Rewards
+from nasd.protocol import Phase, Progress, RewardPoint, Rewards, TrialStatus
 from nasd.search.schedule import schedule_position
 
 WINDOW = 20  # of the rolling reward, as in the published figure
@@ -19,22 +19,26 @@ class History:
 
     def __init__(self, schedule: Sequence[tuple[float, int]]) -> None:
         self.schedule = tuple(schedule)
-        self.by_status: Counter[str] = Counter()
-        self._numbers = array("q")
+        self.by_status: Counter[TrialStatus] = Counter()
+        self._numbers = array("i")
         self._rewards = array("d")
         self._ends: deque[float] = deque(maxlen=PACE + 1)  # when counted trials finished, on a clock without pauses
         self._active = 0.0
 
-    def add(self, number: int, status: str, reward: float, *, counted: bool, seconds: float | None = None) -> None:
-        """Take a trial in. `seconds` is what it took since the one before; None for trials of an earlier daemon."""
+    def add(self, number: int, status: TrialStatus, reward: float, *, counted: bool, seconds: float) -> None:
+        """Take a trial in, and the seconds that passed since the one before it."""
         self.by_status[status] += 1
-        if seconds is not None:
-            self._active += seconds
+        self._active += seconds
         if counted:
             self._numbers.append(number)
             self._rewards.append(reward)
-            if seconds is not None:
-                self._ends.append(self._active)
+            self._ends.append(self._active)
+
+    def load(self, by_status: Mapping[TrialStatus, int], numbers: Sequence[int], rewards: Sequence[float]) -> None:
+        """Take in what earlier daemons left: trials by status, and the ones that counted."""
+        self.by_status.update(by_status)
+        self._numbers.extend(numbers)
+        self._rewards.extend(rewards)
 
     def progress(self) -> Progress:
         """Where the search is, and when it will end: the normal approximation over the last `PACE` trials."""
@@ -51,7 +55,7 @@ class History:
             phase=phase,
             phase_done=done,
             phase_total=self.schedule[phase][1],
-            by_status=dict(self.by_status),
+            by_status={str(status): count for status, count in self.by_status.items()},
             rolling_reward=math.fsum(recent) / len(recent) if recent else None,
             eta_seconds=median,
             eta_low=low,

@@ -38,6 +38,7 @@ class JobQueue:
         self._run, self._supervisor, self._seed, self._epochs, self._changed = run, supervisor, seed, epochs, changed
         self._jobs = {job.id: job for job in jobs}
         self._wake = asyncio.Event()
+        self._ended = asyncio.Event()
         self._current: tuple[int, asyncio.Task[None]] | None = None
 
     @property
@@ -100,6 +101,12 @@ class JobQueue:
         rows = [*open_jobs, *ended]
         start, count = max(0, params.offset), max(1, min(params.limit, 500))
         return JobPage(total=len(rows), offset=start, rows=tuple(map(to_row, rows[start : start + count])))
+
+    async def empty(self) -> None:
+        """Wait until no job waits or runs."""
+        while self.queued:
+            self._ended.clear()
+            await self._ended.wait()
 
     async def work(self) -> None:
         """Work the queue off, for ever."""
@@ -168,6 +175,7 @@ class JobQueue:
         self._run.commit(Delta(jobs=(job,)))
         self._jobs[job.id] = job
         self._changed(to_row(job))
+        self._ended.set()
         return job
 
 

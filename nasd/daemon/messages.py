@@ -63,6 +63,7 @@ class Finished(_Message, frozen=True, tag="finished"):
     id: int
     outcome: Outcome
     staged: str | None = None  # temporary folder of the embedding
+    leaving: bool = False  # the process ends itself: an exception may have left its device unusable
 
 
 Report = Ready | SetupFailed | Alive | Step | Finished

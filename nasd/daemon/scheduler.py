@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +13,11 @@ from nasd.daemon.supervisor import Supervisor, Task
 from nasd.outcome import Evaluated, Failed
 from nasd.search.base import Proposal, Strategy, Update
 from nasd.seeding import trial_seed
-from store import Delta, DiskFullError, OpenProposal, QUpdate, Run, Trial, TrialStatus
+from store import Delta, DiskError, DiskFullError, OpenProposal, QUpdate, Run, StoreError, Trial, TrialStatus
 
 log = logging.getLogger("nasd.search")
 
+FAILURES = 10  # failed evaluations in a row after which the search pauses
 RETRY = 5.0  # seconds between tries to commit while the disk is full
 
 
@@ -42,10 +43,12 @@ class Scheduler:
     on_trial: Callable[[Trial, float], None]  # the committed row, seconds since the last one
     on_change: Callable[[], None]  # what `activity` says changed
     trouble: Callable[[str | None], None]  # what keeps the search from going on
+    on_failures: Callable[[str], None]  # too many in a row: pause, and tell a person
     paused: bool = False
     activity: str = "starting"
     _flights: list[Flight] = field(default_factory=list)
     _observed: int = 0
+    _failures: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _last_end: float = field(default_factory=time.monotonic)
 
@@ -123,10 +126,11 @@ class Scheduler:
             return flight.evaluation is not None and flight.evaluation.done()
         if self.paused:
             return False
-        if flight.proposal.kind == "duplicate":  # its original may still be under way
-            original = flight.proposal.architecture
-            return all(other is flight or other.proposal.architecture != original or other.proposal.kind == "duplicate"
-                       for other in self._flights)  # fmt: skip
+        if flight.proposal.kind == "duplicate":
+            return not any(  # its original is still under way, in `async` mode
+                other.proposal.kind != "duplicate" and other.proposal.architecture == flight.proposal.architecture
+                for other in self._flights
+            )
         return True
 
     async def _observe(self, flight: Flight, finished: Finished | None) -> None:
@@ -149,17 +153,29 @@ class Scheduler:
         )
         await self._commit(delta)
         log.info("trial %d %s: reward %.4f %s", trial.number, trial.status, trial.reward, trial.net)
-        if trial.status == "failed":
-            log.warning("trial %d failed: %s", trial.number, trial.reason)
         self.on_trial(trial, seconds)
+        self._watch(trial)
         await asyncio.sleep(0)  # a row of duplicates must not shut out the clients
+
+    def _watch(self, trial: Trial) -> None:
+        """Pause when nothing works any more: what is learned from a broken box is not worth learning."""
+        if trial.status == "failed":
+            self._failures += 1
+            log.warning("trial %d failed: %s", trial.number, trial.reason)
+        elif trial.status in ("evaluated", "early_stopped"):
+            self._failures = 0
+        if self._failures >= FAILURES:
+            self._failures = 0
+            self.on_failures(
+                f"the last {FAILURES} evaluations all failed, the search is paused; the last one: {trial.reason}"
+            )
 
     async def _commit(self, delta: Delta) -> None:
         """Commit, however long the disk takes to have room again: the outcome must not be lost."""
         while True:
             try:
                 self.run.commit(delta)
-            except DiskFullError as error:
+            except (DiskFullError, DiskError) as error:
                 log.error("%s", error)
                 self.trouble(str(error))
                 await asyncio.sleep(RETRY)
@@ -172,10 +188,22 @@ class Scheduler:
         if self.keep_embeddings == 0:
             return None
         kept = self.run.embeddings.kept()
-        return min(reward for _, reward in kept) if len(kept) >= self.keep_embeddings else 0.0
+        return min(kept.values()) if len(kept) >= self.keep_embeddings else 0.0
 
     def _keep(self, trial: Trial, staged: Path) -> tuple[Trial, tuple[int, ...]]:
-        raise AssertionError
+        """Give a staged embedding its name, and say whose goes: the worst reward's, the latest of equals."""
+        ranking = {**self.run.embeddings.kept(), trial.number: trial.reward}
+        ranked = sorted(ranking, key=lambda number: (-ranking[number], number))
+        dropped = ranked[self.keep_embeddings :]
+        if trial.number in dropped:  # another worker's trial took the place meanwhile
+            self.run.embeddings.remove(staged.name)
+            return trial, ()
+        try:
+            name = self.run.embeddings.adopt(staged, f"trial-{trial.number:06d}.zarr")
+        except StoreError as error:  # the result counts, with or without its embedding
+            log.warning("the embedding of trial %d is not kept: %s", trial.number, error)
+            return trial, ()
+        return replace(trial, embedding=name), tuple(dropped)
 
     async def _drop(self) -> None:
         """End what is under way."""

@@ -126,6 +126,8 @@ class Worker:
                 report = await self._hear(deadline)
                 if isinstance(report, Finished) and report.id == id:
                     self._show(state="idle", trial=None, job=None, net=None, stage=None, started_at=None)
+                    if report.leaving:
+                        await self.kill()
                     return report
                 if isinstance(report, Step) and report.id == id:
                     self._step(report)

@@ -55,7 +55,9 @@ def serve(build: Callable[[Setup], Evaluator]) -> None:
             outcome, staged = evaluate(order, report)
         except Exception as error:  # noqa: BLE001 - whatever an architecture does, it is one failed trial with its reason
             sys.excepthook(type(error), error, error.__traceback__)  # the whole of it goes to the log
-            outcome, staged = Failed(reason=f"the evaluation raised {type(error).__name__}: {_brief(error)}"), None
+            reason = f"the evaluation raised {type(error).__name__}: {_brief(error)}"
+            report(Finished(id=order.id, outcome=Failed(reason=reason), leaving=True))
+            return
         report(Finished(id=order.id, outcome=outcome, staged=staged))
 
 
@@ -68,7 +70,7 @@ def build(setup: Setup) -> Evaluator:
     from nasd import data as datasets  # noqa: PLC0415
     from nasd.evaluate import Embedding, evaluate  # noqa: PLC0415
     from nasd.space import SearchSpace  # noqa: PLC0415
-    from store import embeddings  # noqa: PLC0415
+    from store import StoreError, embeddings  # noqa: PLC0415
 
     torch.set_num_threads(setup.threads)
     config = configuration.parse(setup.config)
@@ -84,22 +86,29 @@ def build(setup: Setup) -> Evaluator:
     def run(order: Evaluate, report: Callable[[Step], None]) -> tuple[Outcome, str | None]:
         staged: list[str] = []
 
-        def keep(embedding: Embedding, reward: float) -> None:
-            if order.keep_above is not None and reward > order.keep_above:
-                try:
-                    staged.append(str(embeddings.stage(staging, embedding.splits(), embedding.attributes)))
-                except OSError as error:
-                    sys.stderr.write(f"the embedding was not kept: {error}\n")
+        def keep(embedding: Embedding) -> None:
+            if order.keep_above is None or embedding.attributes["reward"] <= order.keep_above:
+                return
+            splits = {
+                name: embeddings.Split(*(part.cpu().numpy() for part in (split.x, split.y, split.index)))
+                for name, split in embedding.splits.items()
+            }
+            try:
+                staged.append(str(embeddings.stage(staging, splits, embedding.attributes)))
+            except StoreError as error:  # the result counts without it
+                sys.stderr.write(f"the embedding was not kept: {error}\n")
 
-        def step(stage: str, epoch: int, epochs: int, train: float | None, validation: float | None) -> None:
+        def step(
+            stage: str, epoch: int, epochs: int, train_accuracy: float | None, validation_accuracy: float | None
+        ) -> None:
             report(
                 Step(
                     id=order.id,
                     stage=stage,
                     epoch=epoch,
                     epochs=epochs,
-                    train_accuracy=train,
-                    validation_accuracy=validation,
+                    train_accuracy=train_accuracy,
+                    validation_accuracy=validation_accuracy,
                 )
             )
 

@@ -35,7 +35,7 @@ def describe(config: DataConfig) -> Description:
     Raises:
         DataMissingError: An image folder is not there. The other data sets' shapes are known beforehand.
     """
-    native = SOURCES[config.name].describe(_root(config), config)
+    native = SOURCES[config.name].describe(root(config), config)
     return native._replace(image_size=config.image_size or native.image_size)
 
 
@@ -45,7 +45,7 @@ def prepare(config: DataConfig) -> None:
     Raises:
         DataMissingError: They are not and cannot be; the message names the folder and what belongs in it.
     """
-    SOURCES[config.name].prepare(_root(config))
+    SOURCES[config.name].prepare(root(config))
 
 
 def load(config: DataConfig, seed: int) -> Data:
@@ -59,7 +59,7 @@ def load(config: DataConfig, seed: int) -> Data:
         DataMissingError: Files are missing and cannot be downloaded, or are damaged.
         ConfigError: Fewer than two training images would be left.
     """
-    raw = SOURCES[config.name].read(_root(config), config)
+    raw = SOURCES[config.name].read(root(config), config)
     size = config.image_size or raw.train.images.shape[-1]
     resized = size != raw.train.images.shape[-1]
     train, validation = _validation_split(_split(raw.train, size), config.validation_fraction, seed, raw.validation)
@@ -81,7 +81,8 @@ def load(config: DataConfig, seed: int) -> Data:
     )
 
 
-def _root(config: DataConfig) -> Path:
+def root(config: DataConfig) -> Path:
+    """The folder that holds the data sets: the config's, else $NASD_DATA, else the user's cache folder."""
     if config.root is not None:
         return config.root.expanduser()
     return Path(os.environ.get("NASD_DATA") or platformdirs.user_cache_dir("nasd")).expanduser()

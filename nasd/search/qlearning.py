@@ -147,6 +147,15 @@ class QLearning(Strategy):
         """Trials with reward above 0 so far."""
         return self._counted
 
+    @property
+    def space(self) -> SearchSpace:
+        """Where architectures come from."""
+        return self._space
+
+    def open_proposals(self) -> list[Proposal]:
+        """Proposals that have not been observed, by number."""
+        return [proposal for _, proposal in sorted(self._open.items())]
+
     def actions(self, state: State) -> tuple[State, ...]:
         """The space's actions of a state."""
         return self._space.actions(state)

@@ -1,0 +1,5 @@
+"""`python -m nasd`."""
+
+from nasd.cli import main
+
+main()

@@ -1,0 +1,87 @@
+"""The `nasd` command. Each subcommand's module is imported only when it is called: `nasd status` must be quick."""
+
+import importlib
+import os
+import sys
+
+import click
+
+from nasd import __version__
+from nasd.errors import NasdError
+
+_COMMANDS = {
+    "start": "lifecycle",
+    "run": "lifecycle",
+    "stop": "lifecycle",
+    "pause": "lifecycle",
+    "resume": "lifecycle",
+    "ps": "reading",
+    "status": "reading",
+    "trials": "reading",
+    "show": "reading",
+    "log": "reading",
+    "attach": "attach",
+    "stdio": "attach",
+    "jobs": "jobs",
+    "retrain": "jobs",
+    "verify": "runs",
+    "fork": "runs",
+    "export": "runs",
+    "import": "runs",
+    "doctor": "doctor",
+    "service": "service",
+}
+
+
+class _Commands(click.Group):
+    """Finds a command by name and imports its module then."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"nasd.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="nasd")
+def cli() -> None:
+    """Neural architecture search that runs for days and loses nothing.
+
+    RUN is a run's name, or its directory; it may be left out where there is only one.
+    """
+
+
+def main() -> None:
+    """Entry point: every foreseen error becomes one sentence and its exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:  # `nasd trials | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        click.echo(f"nasd: {error}", err=True)
+        sys.exit(code)
+
+
+def _exit_code(error: Exception) -> int | None:
+    if isinstance(error, NasdError):
+        return error.exit_code
+    store = sys.modules.get("store")  # not imported by every command
+    if store is not None and isinstance(error, store.StoreError):
+        return 4 if isinstance(error, store.RunLockedError) else 1
+    return None

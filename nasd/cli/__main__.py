@@ -1,0 +1,5 @@
+"""`python -m nasd.cli`."""
+
+from nasd.cli import main
+
+main()

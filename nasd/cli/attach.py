@@ -1,0 +1,54 @@
+"""Commands that carry the protocol: the terminal UI, and the bridge it uses through SSH."""
+
+import os
+import selectors
+import socket
+import sys
+
+import click
+
+from nasd.cli.options import run_argument
+from nasd.client import Target
+from nasd.errors import NotRunningError
+
+
+@click.command("attach")
+@run_argument
+def attach_command(run: str | None) -> None:
+    """Open the terminal UI on a run here, or on user@host:RUN through SSH."""
+    target = Target.parse(run)
+    import tui  # noqa: PLC0415 - textual, a quarter of a second
+
+    sys.exit(tui.run(target))
+
+
+@click.command("stdio")
+@run_argument
+def stdio_command(run: str | None) -> None:
+    """Carry the protocol over standard input and output; `nasd attach user@host:RUN` runs this through SSH."""
+    target = Target.parse(run)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(str(target.socket))
+    except OSError as error:
+        raise NotRunningError(f"no daemon runs {target}: start it with `nasd start` over there") from error
+    with connection, selectors.SelectSelector() as selector:
+        selector.register(0, selectors.EVENT_READ)
+        selector.register(connection, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj == 0:
+                    data = os.read(0, 65536)
+                    if not data:
+                        return
+                    connection.sendall(data)
+                else:
+                    data = connection.recv(65536)
+                    if not data:
+                        return
+                    _write(data)
+
+
+def _write(data: bytes) -> None:
+    while data:
+        data = data[os.write(1, data) :]

@@ -1,0 +1,166 @@
+"""Commands that start, end and pause a run."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from nasd import paths, protocol
+from nasd.cli.options import name_option, run_argument, set_option
+from nasd.client import Client, Target
+from nasd.errors import ConfigError, NasdError, NotRunningError, RunLockedError
+
+START_TIME = 60.0  # seconds until a daemon's socket answers
+
+
+@click.command("start")
+@click.argument("what", metavar="CONFIG|RUN", required=False)
+@name_option
+@set_option
+def start_command(what: str | None, name: str | None, overrides: tuple[str, ...]) -> None:
+    """Start a run's daemon in the background; a run that was stopped or killed goes on.
+
+    With a config (a YAML file) the run is made first, unless there already is one of that name.
+    """
+    directory = _find_or_create(what, name, overrides)
+    if _answers(directory):
+        raise RunLockedError(f"{directory.name} is running already; look at it with `nasd attach {directory.name}`")
+    pid = _spawn(directory)
+    click.echo(f"{directory.name} is running (process {pid}) in {directory}")
+    click.echo(f"  watch it   nasd attach {directory.name}")
+    click.echo(f"  end it     nasd stop {directory.name}   (nasd start {directory.name} goes on)")
+
+
+@click.command("run")
+@click.argument("what", metavar="CONFIG|RUN", required=False)
+@name_option
+@set_option
+@click.option("--stay", is_flag=True, help="Go on serving clients and jobs when the search is finished.")
+def run_command(what: str | None, name: str | None, overrides: tuple[str, ...], stay: bool) -> None:
+    """Run in the foreground with progress on the terminal; Ctrl-C stops cleanly.
+
+    The same run as with `nasd start`: either goes on where the other was stopped.
+    """
+    directory = _find_or_create(what, name, overrides)
+    from nasd.cli.progress import Progress  # noqa: PLC0415
+    from nasd.daemon.daemon import Daemon  # noqa: PLC0415
+
+    async def serve() -> int:
+        with Progress(directory) as progress:
+            daemon = Daemon(directory, listener=progress.hear, exit_when_finished=not stay)
+            progress.begin(daemon.status())
+            code = await daemon.serve()
+            progress.end(daemon.last_status)
+            return code
+
+    sys.exit(asyncio.run(serve()))
+
+
+@click.command("stop")
+@run_argument
+def stop_command(run: str | None) -> None:
+    """Stop a run's daemon. Finished trials are on disk; the one under way is done again at the next start."""
+    target = Target.parse(run)
+    with Client.connect(target) as client:
+        pid = client.hello.pid
+        done: protocol.Done = client.call("stop")
+        for _ in client.events():  # until the daemon closes the connection
+            pass
+    if target.directory is not None:
+        _wait_until_gone(target.directory)
+    click.echo(f"stopped (process {pid}); {done.message.partition('; ')[2]}")
+
+
+@click.command("pause")
+@run_argument
+def pause_command(run: str | None) -> None:
+    """Start no further trial; the one under way comes to its end. Outlasts a restart."""
+    _ask(run, "pause")
+
+
+@click.command("resume")
+@run_argument
+def resume_command(run: str | None) -> None:
+    """Go on after a pause."""
+    _ask(run, "resume")
+
+
+def _ask(run: str | None, method: str) -> None:
+    with Client.connect(Target.parse(run)) as client:
+        done: protocol.Done = client.call(method)
+    click.echo(done.message)
+
+
+def _find_or_create(what: str | None, name: str | None, overrides: tuple[str, ...]) -> Path:
+    """The run that is meant, made from its config where it does not exist yet."""
+    if what is None or not (what.endswith((".yaml", ".yml")) or Path(what).is_file()):
+        if overrides or name:
+            raise click.UsageError("--set and --name need a config; a run's own config is frozen when it is made")
+        return paths.find_run(what)
+    from nasd import config as configuration  # noqa: PLC0415 - pydantic
+    from nasd.daemon import create  # noqa: PLC0415
+
+    named = (f"name={name}",) if name else ()
+    config = configuration.load(Path(what), (*overrides, *named))
+    directory = paths.home() / config.name
+    paths.socket_path(directory)  # refuses a path that is too long before anything is made
+    if not (directory / paths.DATABASE_NAME).is_file():
+        create.create(create.settle(config), directory)
+        return directory
+    frozen = configuration.load(directory / "config.yaml")
+    differences = create.differences(config, frozen)
+    if differences:
+        listed = "\n".join(f"  {line}" for line in differences)
+        raise ConfigError(
+            f"the run {config.name} exists and was made with another config:\n{listed}\n"
+            f"go on with its own (nasd start {config.name}), or make another run (--name)"
+        )
+    return directory
+
+
+def _spawn(directory: Path) -> int:
+    """Start a detached daemon and wait until it answers."""
+    output = directory / "log" / "daemon.out"
+    with output.open("ab") as file:
+        start = file.tell()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "nasd.daemon", str(directory)],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,  # it outlives the terminal and the SSH session
+            cwd="/",
+        )
+    deadline = time.monotonic() + START_TIME
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            with output.open("rb") as file:
+                file.seek(start)
+                said = file.read().decode(errors="replace").strip()
+            error = RunLockedError if process.returncode == RunLockedError.exit_code else NasdError
+            raise error(said.removeprefix("nasd: ") or f"the daemon ended with exit code {process.returncode}")
+        if _answers(directory):
+            return process.pid
+        time.sleep(0.05)
+    raise NasdError(f"the daemon (process {process.pid}) has not answered for {START_TIME:g} s: see {output}")
+
+
+def _answers(directory: Path) -> bool:
+    try:
+        with Client.connect(Target(directory=directory)):
+            return True
+    except NotRunningError:
+        return False
+
+
+def _wait_until_gone(directory: Path) -> None:
+    from store import is_owned  # noqa: PLC0415
+
+    deadline = time.monotonic() + START_TIME
+    while is_owned(directory):
+        if time.monotonic() > deadline:
+            raise NasdError(f"the daemon has not ended after {START_TIME:g} s: see {directory}/log")
+        time.sleep(0.05)

@@ -1,0 +1,218 @@
+"""Commands that only read. `trials` and `show` read the run's directory and need no daemon."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from nasd import paths, protocol
+from nasd.cli.options import json_option, run_argument
+from nasd.cli.output import ago, duration, percent, print_json, print_table, printable, size
+from nasd.client import Client, Target
+from nasd.errors import NasdError, NotRunningError
+
+
+@click.command("ps")
+@json_option
+def ps_command(as_json: bool) -> None:
+    """List the runs on this box."""
+    from nasd.overview import run_row  # noqa: PLC0415 - sqlite3, only where it is needed
+
+    rows = [run_row(path) for path in paths.runs()]
+    if as_json:
+        print_json(rows)
+    elif not rows:
+        click.echo(f"There are no runs in {paths.home()}. Start one: nasd start configs/digits.yaml")
+    else:
+        print_table(
+            ("RUN", "STATE", "TRIALS", "OF", "BEST", "CHANGED"),
+            [
+                (r.name, r.state, str(r.trials), str(r.total or "-"), percent(r.best_reward), ago(r.modified_at))
+                for r in rows
+            ],
+            right=(2, 3, 4),
+        )
+
+
+@click.command("status")
+@run_argument
+@json_option
+def status_command(run: str | None, as_json: bool) -> None:
+    """Where a search is. Also works for a stopped run, and for user@host:RUN."""
+    target = Target.parse(run)
+    try:
+        with Client.connect(target) as client:
+            status = client.status()
+    except NotRunningError:
+        if target.directory is None:
+            raise
+        _print_stopped(target.directory, as_json=as_json)
+        return
+    if as_json:
+        print_json(status)
+    else:
+        _print_status(status)
+
+
+def _print_status(status: protocol.Status) -> None:
+    progress = status.progress
+    done = progress.counted / progress.total if progress.total else 1.0
+    eta = ""
+    if progress.eta_seconds:
+        eta = f", {duration(progress.eta_seconds)} left"
+        if progress.eta_low is not None and progress.eta_high is not None:
+            eta += f" ({duration(progress.eta_low)} to {duration(progress.eta_high)})"
+    phase = f"epsilon {progress.epsilon:g}, {progress.phase_done} of {progress.phase_total} in this phase"
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(progress.by_status.items()))
+    click.echo(f"{click.style(status.name, bold=True)}  {status.state}: {printable(status.activity)}")
+    click.echo(f"  progress  {progress.counted} of {progress.total} ({percent(done)}){eta}")
+    click.echo(f"  phase     {phase}")
+    click.echo(f"  trials    {progress.trials}" + (f": {counts}" if counts else ""))
+    click.echo(f"  reward    {percent(progress.rolling_reward)} over the last 20 that counted")
+    if status.best:
+        best = status.best[0]
+        click.echo(f"  best      {percent(best.reward)} (test {percent(best.test_accuracy)}), trial {best.number}")
+        click.echo(f"            {printable(best.net)}")
+    click.echo(f"  daemon    process {status.pid}, started {ago(status.started_at)}, in {status.directory}")
+    for problem in status.problems:
+        click.echo(click.style(f"  problem   {printable(problem)}", fg="red"))
+
+
+def _print_stopped(directory: Path, *, as_json: bool) -> None:
+    from nasd.overview import run_row  # noqa: PLC0415
+
+    row = run_row(directory)
+    if as_json:
+        print_json(row)
+        return
+    of = f" of {row.total}" if row.total else ""
+    click.echo(f"{click.style(row.name, bold=True)}  {row.state}; no daemon runs it")
+    click.echo(f"  trials    {row.trials}{of}, best {percent(row.best_reward)}, changed {ago(row.modified_at)}")
+    if row.state == "unreadable":
+        click.echo(f"  next      nasd verify {row.name}")
+    else:
+        click.echo(f"  next      nasd {'trials' if row.state == 'finished' else 'start'} {row.name}")
+
+
+@click.command("trials")
+@run_argument
+@click.option("--top", type=click.IntRange(1), help="The best N architectures, best first.")
+@click.option("--last", type=click.IntRange(1), help="The newest N trials (20 unless given).")
+@click.option("--all", "everything", is_flag=True, help="All trials.")
+@json_option
+def trials_command(run: str | None, top: int | None, last: int | None, everything: bool, as_json: bool) -> None:
+    """List trials: the newest, the best, or all."""
+    if sum((top is not None, last is not None, everything)) > 1:
+        raise click.UsageError("give one of --top, --last and --all")
+    from store import Run  # noqa: PLC0415
+
+    with Run.open(paths.find_run(run)) as opened:
+        if top is not None:
+            rows = opened.best(top)
+        elif everything:
+            rows = opened.trials()
+        else:
+            rows = opened.trials(limit=last or 20, descending=True)[::-1]
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    if not rows:
+        click.echo("There are no trials yet.")
+        return
+    print_table(
+        ("TRIAL", "STATUS", "EPSILON", "REWARD", "TEST", "TIME", "ARCHITECTURE"),
+        [
+            (
+                str(r.number),
+                r.status.replace("_", " "),
+                f"{r.epsilon:g}",
+                percent(r.reward),
+                percent(r.test_accuracy),
+                duration(r.seconds),
+                printable(r.net),
+            )
+            for r in rows
+        ],
+        right=(0, 2, 3, 4, 5),
+    )
+
+
+@click.command("show")
+@click.argument("first", metavar="[RUN] TRIAL")
+@click.argument("second", required=False, metavar="")
+@json_option
+def show_command(first: str, second: str | None, as_json: bool) -> None:
+    """Everything about one trial."""
+    run, number = (None, first) if second is None else (first, second)
+    if not number.isdecimal():
+        raise click.UsageError(f"TRIAL is a number, not {number!r}")
+    from nasd import config  # noqa: PLC0415
+    from nasd.space import SearchSpace, describe  # noqa: PLC0415
+    from store import Run  # noqa: PLC0415
+
+    with Run.open(paths.find_run(run)) as opened:
+        trial = opened.trial(int(number))
+        if trial is None:
+            raise NasdError(f"{opened.path.name} has no trial {number}: its newest is {opened.count()}")
+        settings = config.parse(opened.config, source=str(opened.path / "config.yaml"))
+    if as_json:
+        print_json(asdict(trial))
+        return
+    click.echo(f"{click.style(f'trial {trial.number}', bold=True)}  {trial.status.replace('_', ' ')}")
+    click.echo(f"  {printable(trial.net)}")
+    if trial.reason:
+        click.echo(f"  reason      {printable(trial.reason)}")
+    if trial.duplicate_of is not None:
+        click.echo(f"  duplicate   of trial {trial.duplicate_of}, whose reward it has")
+    click.echo(f"  reward      {percent(trial.reward)}, proposed at epsilon {trial.epsilon:g}")
+    click.echo(f"  validation  best {percent(trial.best_validation)}, test {percent(trial.test_accuracy)}")
+    if trial.validation_accuracies:
+        shown = " ".join(f"{100 * value:.1f}" for value in trial.validation_accuracies)
+        click.echo(f"  epochs      {shown}")
+    click.echo(
+        f"  cost        {duration(trial.seconds)} (encoder {duration(trial.encode_seconds)}, "
+        f"classifier {duration(trial.train_seconds)}), {size(trial.peak_memory)} on {trial.device or '-'}"
+    )
+    click.echo(f"  seed        {trial.seed if trial.seed is not None else '-'}")
+    if trial.finished_at:
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(trial.finished_at))
+        click.echo(f"  finished    {moment}, {ago(trial.finished_at)}")
+    if trial.embedding:
+        click.echo(f"  embedding   {opened.path / 'embeddings' / trial.embedding}")
+    click.echo()
+    layers = describe(SearchSpace(settings.space).parse(trial.net), settings.space.channels)
+    rows = []
+    for layer in layers:
+        side = f"{layer.image_size}x{layer.image_size}" if layer.image_size else "-"
+        rows.append((layer.text, layer.kind, str(layer.features), side, f"{layer.parameters:,}"))
+    print_table(("LAYER", "KIND", "FEATURES", "SIZE", "WEIGHTS"), rows, right=(2, 3, 4))
+
+
+@click.command("log")
+@run_argument
+@click.option("-n", "--lines", type=click.IntRange(1), default=20, show_default=True, help="How many records.")
+@click.option("-f", "--follow", is_flag=True, help="Go on printing what is logged.")
+@click.option("--level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+def log_command(run: str | None, lines: int, follow: bool, level: protocol.LogLevel) -> None:
+    """The daemon's newest log records. The files are in RUN/log/."""
+    with Client.connect(Target.parse(run)) as client:
+        client.subscribe()
+        params = protocol.LogParams(limit=lines, level=level)
+        page: protocol.LogPage = client.call("log", params)
+        last = 0
+        for record in page.rows:
+            _print_record(record)
+            last = record.id
+        order = ("debug", "info", "warning", "error")
+        for event in client.events() if follow else ():
+            if not isinstance(event, protocol.Logged) or event.record.id <= last:
+                continue
+            if order.index(event.record.level) >= order.index(level):
+                _print_record(event.record)
+
+
+def _print_record(record: protocol.LogRecord) -> None:
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.time))
+    lines = [printable(line) for line in record.message.split("\n")]
+    click.echo(f"{moment} {record.level:<7} {record.source}: " + "\n    ".join(lines))

@@ -1,0 +1,44 @@
+"""What a run looks like from outside, read from its directory: for `nasd ps`, and for a run without a daemon."""
+
+from pathlib import Path
+from typing import Literal
+
+from nasd.protocol import RunRow
+from store import Run, StoreError, is_owned
+
+
+def run_row(directory: Path) -> RunRow:
+    """One line about a run. A damaged one is reported as unreadable, not raised."""
+    modified = max((path.stat().st_mtime for path in directory.glob("run.db*")), default=0.0)
+    try:
+        with Run.open(directory) as run:
+            flags, best = run.flags(), run.best(1)
+            counted = len(run.rewards().numbers)
+            total = int(flags.get("total", 0))
+            return RunRow(
+                name=directory.name,
+                directory=str(directory),
+                state=_state(directory, finished=0 < total <= counted, paused=bool(flags.get("paused"))),
+                trials=run.count(),
+                total=total,
+                best_reward=best[0].reward if best else None,
+                modified_at=modified,
+            )
+    except StoreError:  # `nasd verify` names the damage
+        return RunRow(
+            name=directory.name,
+            directory=str(directory),
+            state="unreadable",
+            trials=0,
+            total=0,
+            best_reward=None,
+            modified_at=modified,
+        )
+
+
+def _state(directory: Path, *, finished: bool, paused: bool) -> Literal["running", "paused", "finished", "stopped"]:
+    if finished:
+        return "finished"
+    if not is_owned(directory):
+        return "stopped"
+    return "paused" if paused else "running"
