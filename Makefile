@@ -1,0 +1,56 @@
+# `make demo` and `make test` set up everything they need in .venv; nothing has to be installed before but Python.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# The first Python from 3.11 to 3.13 that runs; override with `make PYTHON=/path/to/python`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+  && echo $$p && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint format bench lock clean env
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+env: $(READY) ## set up .venv with the pinned dependencies (4.7 GB, mostly torch)
+
+$(READY): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "nasd needs Python 3.11, 3.12 or 3.13 with venv (Debian: apt install python3-venv)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## run a whole search on the embedded digits, about two minutes
+	NASD_HOME="$(CURDIR)/runs" $(BIN)/nasd run configs/digits.yaml
+	@echo; echo "Look at it again:  NASD_HOME=runs $(BIN)/nasd trials --top 10 digits    Start over: rm -r runs/digits"
+
+test: lint ## format, types, architecture, and the whole test suite but the slow tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-slow: $(READY) ## the tests that take minutes
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow
+
+lint: $(READY) ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## the benchmarks of the bookkeeping and the store, a few minutes
+	$(BIN)/python -m benchmarks.store
+	$(BIN)/python -m benchmarks.bookkeeping
+
+lock: $(READY) ## resolve the dependencies anew into requirements.lock
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-emit-index-url --upgrade -o requirements.lock
+
+clean: ## remove .venv and caches; runs stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
