@@ -24,6 +24,7 @@ from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 from tui.widgets.notice import Notice
 from tui.widgets.tabs import NAMES, Tabs
+from tui.work import work
 
 OVERVIEW, TRIALS, TRIAL, QTABLE, JOBS, LOG, RUNS = range(len(NAMES))
 
@@ -227,7 +228,7 @@ class NasdApp(App[None]):
                 yield SystemCommand(title, binding.tooltip, _runner(self, binding.action, active.node))
 
     def _do(self, method: str, params: protocol.Params | None = None) -> None:
-        self.run_worker(self._doing(method, params), group="actions")
+        work(self, f"actions-{method}", self._doing, method, params)
 
     async def _doing(self, method: str, params: protocol.Params | None) -> None:
         try:

@@ -24,10 +24,11 @@ class Series:
 
 @dataclass(frozen=True)
 class Mark:
-    """A vertical line at `x` with a label at its top."""
+    """A vertical line at `x`; above it its label, or a shorter one, or none, as there is room."""
 
     x: float
     label: str
+    short: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,22 +62,34 @@ def spread(values: Iterable[float], least: float = 0.05) -> tuple[float, float]:
     return low - air, high + air
 
 
+def thin(points: Sequence[tuple[float, float]], most: int) -> list[tuple[float, float]]:
+    """At most `most` points: the means of equal shares of them, but the last one as it is."""
+    if len(points) <= most or most < 2:
+        return list(points)
+    share = (len(points) - 1) / (most - 1)
+    found = []
+    for index in range(most - 1):
+        part = points[int(index * share) : int((index + 1) * share)] or [points[int(index * share)]]
+        found.append((sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part)))
+    return [*found, points[-1]]
+
+
 def draw(width: int, height: int, axes: Axes, series: Sequence[Series], marks: Sequence[Mark] = ()) -> list[Content]:
-    """A chart of exactly `height` lines, each `width` cells; the last line is the x axis."""
+    """A chart of exactly `height` lines, each `width` cells; the first names the marks, the last is the x axis."""
     if width < 12 or height < 3:
         return []
-    rows = height - 1
+    rows = height - 2 if marks else height - 1
     labels: dict[int, str] = {}
     for value in ticks(*axes.y, max(2, rows // 2)):
         labels.setdefault(_row(axes, value, rows), axes.y_text(value))
     margin = 1 + max(len(label) for label in labels.values())
     columns = width - margin - 1
     plot = _Plot(columns, rows, axes)
-    for index, mark in enumerate(marks):
-        plot.mark(mark, marks[index + 1].x if index + 1 < len(marks) else axes.x[1])
+    for mark in marks:
+        plot.mark(mark)
     for one in series:
         plot.add(one)
-    lines = []
+    lines = [Content(" " * (margin + 1)) + plot.names(marks)] if marks else []
     for y, line in enumerate(plot.lines()):
         label = labels.get(y, "")
         axis = "┤" if label else "│"
@@ -137,17 +150,19 @@ class _Plot:
                     self.dot(across, before[1] + round((y - before[1]) * step / steps), series.style)
             before = (x, y)
 
-    def mark(self, mark: Mark, until: float) -> None:
+    def mark(self, mark: Mark) -> None:
         column = self.position(mark.x, 0)[0] // 2
-        end = min(self.columns, self.position(until, 0)[0] // 2)
-        if not 0 <= column < self.columns:
-            return
-        if mark.x > self.axes.x[0]:
+        if 0 < column < self.columns:
             for row in range(self.rows):
                 self.under[row][column] = ("┊", "$faint")
-        if len(mark.label) < end - column:
-            for offset, character in enumerate(mark.label):
-                self.under[0][column + 1 + offset] = (character, "$dim")
+
+    def names(self, marks: Sequence[Mark]) -> Content:
+        starts = [max(0, self.position(mark.x, 0)[0] // 2) for mark in marks]
+        line = ""
+        for mark, start, end in zip(marks, starts, [*starts[1:], self.columns + 1], strict=True):
+            label = next((label for label in (mark.label, mark.short) if len(label) < end - start), "")
+            line = line[:start].ljust(start) + label
+        return Content.styled(line[: self.columns], "$dim")
 
     def lines(self) -> Iterable[Content]:
         for bits, styles, under in zip(self.bits, self.styles, self.under, strict=True):

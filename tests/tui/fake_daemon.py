@@ -140,7 +140,9 @@ class World:
             original = self.rows[before - 1]
             same = ("reward", "counted", "best_validation", "test_accuracy", "reason")
             kept = {name: getattr(original, name) for name in same}
-            row = p.TrialRow(status="duplicate", duplicate_of=before, seconds=0.0, finished_at=self.clock, **common, **kept)
+            row = p.TrialRow(
+                status="duplicate", duplicate_of=before, seconds=0.0, finished_at=self.clock, **common, **kept
+            )
         elif chance < 0.03:
             reason = "the embedding would have 25,088 values, at most 20,000 fit the classifier"
             row = p.TrialRow(
@@ -159,7 +161,7 @@ class World:
                 finished_at=self.clock + seconds / 7, **common,
             )  # fmt: skip
         else:
-            reward = round(min(0.925, rng.gauss(0.80 + 0.08 * (1 - epsilon), 0.05 - 0.025 * (1 - epsilon))), 4)
+            reward = round(0.926 - abs(rng.gauss(0.10 - 0.08 * (1 - epsilon), 0.06 - 0.04 * (1 - epsilon))), 4)
             row = p.TrialRow(
                 status="evaluated", reward=reward, counted=True, best_validation=round(reward + 0.006, 4),
                 test_accuracy=round(reward - 0.004, 4), seconds=seconds, finished_at=self.clock + seconds,
@@ -194,7 +196,7 @@ class World:
     def worker(self) -> p.WorkerStatus:
         busy = self.state in ("running", "pausing")
         return p.WorkerStatus(
-            id=0, device="cuda:0", pid=4711, state="busy" if busy else "idle", trial=len(self.rows) + 1 if busy else None,
+            id=0, device="cuda:0", pid=4711, state="busy" if busy else "idle", trial=len(self.rows) + 1 if busy else None,  # noqa: E501
             net=f"[{', '.join(self.next_net)}]" if busy else None, stage="train" if busy else None, epoch=self.epoch,
             epochs=70, validation_accuracies=tuple(self.curve), train_accuracies=tuple(self.train),
             started_at=self.clock - 14.0, memory=3 << 30,
@@ -222,7 +224,7 @@ class World:
     def status(self, directory: str) -> p.Status:
         return p.Status(
             name=self.name, directory=directory, pid=os.getpid(), version="0.1.0", state=self.state,
-            activity=self.activity, progress=self.progress(), best=tuple(self.best), recent=tuple(self.rows[-10:][::-1]),
+            activity=self.activity, progress=self.progress(), best=tuple(self.best), recent=tuple(self.rows[-10:][::-1]),  # noqa: E501
             workers=(self.worker(),), machine=self.machine(), problems=self.problems, started_at=self.clock - 7200,
             created_at=CREATED, time=self.clock, dataset="FashionMNIST",
             jobs_queued=sum(job.status == "queued" for job in self.jobs),
@@ -264,7 +266,9 @@ class World:
         evaluated = row.status in ("evaluated", "early_stopped")
         epochs = 70 if row.status == "evaluated" else 10
         top = row.best_validation or 0.0
-        curve = [round(top - 0.3 / (1 + epoch) - rng.uniform(0, 0.01), 4) for epoch in range(epochs)] if evaluated else []
+        curve = (
+            [round(top - 0.3 / (1 + epoch) - rng.uniform(0, 0.01), 4) for epoch in range(epochs)] if evaluated else []
+        )
         train = [round(value + 0.001 * epoch / 2, 4) for epoch, value in enumerate(curve)]
         neighbours = []
         for index, layer in enumerate(row.net.strip("[]").split(", ")):
@@ -314,6 +318,7 @@ class FakeDaemon:
 
     def __init__(self, directory: Path, world: World | None = None) -> None:
         self.directory = directory
+        self.shown = directory  # what clients are told
         self.world = world or World()
         self.protocol = p.PROTOCOL
         self.silent = False  # accepts, but answers nothing and sends nothing: a stalled link
@@ -403,7 +408,7 @@ class FakeDaemon:
                     await asyncio.sleep(self.delay)
                 writer.write(self._answer(request, writer))
                 await writer.drain()
-        except (OSError, ValueError):
+        except (OSError, ValueError, asyncio.CancelledError):
             pass
         finally:
             self.connections.discard(writer)
@@ -429,15 +434,19 @@ class FakeDaemon:
 
     def do_hello(self, params: p.HelloParams, writer: Any) -> p.Hello:
         return p.Hello(
-            protocol=self.protocol, version="0.1.0", name=self.world.name, directory=str(self.directory), pid=os.getpid()
+            protocol=self.protocol,
+            version="0.1.0",
+            name=self.world.name,
+            directory=str(self.shown),
+            pid=os.getpid(),
         )
 
     def do_status(self, params: p.Empty, writer: Any) -> p.Status:
-        return self.world.status(str(self.directory))
+        return self.world.status(str(self.shown))
 
     def do_subscribe(self, params: p.Empty, writer: asyncio.StreamWriter) -> p.Snapshot:
         self.subscribers.add(writer)
-        return p.Snapshot(seq=self.sequence, status=self.world.status(str(self.directory)))
+        return p.Snapshot(seq=self.sequence, status=self.world.status(str(self.shown)))
 
     def do_rewards(self, params: p.RewardsParams, writer: Any) -> p.Rewards:
         return self.world.reward_points(params.points)
@@ -515,7 +524,7 @@ class FakeDaemon:
     def do_runs(self, params: p.Empty, writer: Any) -> p.RunList:
         progress = self.world.progress()
         own = p.RunRow(
-            name=self.world.name, directory=str(self.directory), state="running", trials=progress.trials,
+            name=self.world.name, directory=str(self.shown), state="running", trials=progress.trials,
             total=progress.total, best_reward=self.world.best[0].reward if self.world.best else None,
             modified_at=self.world.clock,
         )  # fmt: skip
@@ -537,7 +546,7 @@ class FakeDaemon:
         return p.Done(message="checkpoint written: trial 700 is on disk")
 
     def do_export(self, params: p.ExportParams, writer: Any) -> p.Done:
-        return p.Done(message=f"{params.what} written to {self.directory}/exports/{params.what}.csv")
+        return p.Done(message=f"{params.what} written to {self.shown}/exports/{params.what}.csv")
 
     def do_config(self, params: p.Empty, writer: Any) -> p.Config:
         return p.Config(yaml="name: fashion-mnist\n")

@@ -32,9 +32,15 @@ class Help(Dialog[None]):
             yield Static(Content("\n").join(self._lines()))
 
     def _lines(self) -> list[Content]:
-        here = [one.binding for one in self._active if one.node is not self.app and one.binding.tooltip]
-        everywhere = [one.binding for one in self._active if one.node is self.app and one.binding.tooltip]
+        known = [one for one in self._active if one.binding.tooltip and one.binding.id]
+        here = [one.binding for one in known if one.node is not self.app]
+        here.sort(key=lambda binding: not binding.show)  # moving about comes last
+        everywhere = [one.binding for one in known if one.node is self.app and ".go" not in f".{one.binding.id}"]
         found = [*self._rows(here), Content(), Content.styled("everywhere", "$dim")]
+        found.append(
+            Content.assemble((f"{'1 to 7 [ ]':>12}  ", "bold $primary"), "Show a screen; the next, the previous")
+        )
+        found.append(Content.assemble((f"{'^p':>12}  ", "bold $primary"), "All commands, to search in"))
         found += self._rows(everywhere)
         found += [Content(), Content.styled("marks of trials", "$dim")]
         marks = [*theme.MARKS.values(), theme.IMPORTED]
@@ -51,6 +57,8 @@ class Help(Dialog[None]):
             keys.setdefault(binding.id or binding.action, (binding.tooltip, []))[1].append(
                 self.app.get_key_display(binding)
             )
-        return [
-            Content.assemble((f"{' '.join(names):>12}  ", "bold $primary"), tooltip) for tooltip, names in keys.values()
-        ]
+        return [_row(" ".join(names), tooltip) for tooltip, names in keys.values()]
+
+
+def _row(keys: str, what: str) -> Content:
+    return Content.assemble((f"{keys:>12}  ", "bold $primary"), what)

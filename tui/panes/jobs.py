@@ -16,6 +16,7 @@ from tui import text, theme
 from tui.link import Change, Link, Renewed
 from tui.panes.pane import Pane
 from tui.widgets.table import Cell, Column, PagedTable
+from tui.work import work
 
 COLUMNS = (
     Column("job", 5, "right"),
@@ -33,10 +34,10 @@ class Jobs(Pane):
     """The queue in the order in which it is worked off, then the ended jobs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("plus,equals_sign", "reorder(1)", "sooner", key_display="+", id="jobs.sooner", tooltip="Raise its priority"),
-        Binding("minus", "reorder(-1)", "later", key_display="-", id="jobs.later", tooltip="Lower its priority"),
-        Binding("x,delete", "cancel_job", "cancel", id="jobs.cancel", tooltip="Cancel this job, after asking once more"),
-        Binding("r", "app.retrain_net", "new job", id="jobs.retrain", tooltip="Queue a retrain job of any architecture"),
+        Binding("plus,equals_sign", "reorder(1)", "sooner", key_display="+", id="jobs.sooner", tooltip="Raise it"),
+        Binding("minus", "reorder(-1)", "later", key_display="-", id="jobs.later", tooltip="Lower it"),
+        Binding("x,delete", "cancel_job", "cancel", id="jobs.cancel", tooltip="Cancel this job; asks once more"),
+        Binding("r", "app.retrain_net", "new job", id="jobs.retrain", tooltip="Queue a job of any architecture"),
     ]  # fmt: skip
 
     def __init__(self, link: Link, id: str) -> None:
@@ -96,7 +97,7 @@ class Jobs(Pane):
         self._detail.show(self._table.row, self.link.now)
 
     def _ask(self, method: str, params: protocol.Params) -> None:
-        self.run_worker(self._asking(method, params), group="jobs")
+        work(self, f"jobs-{method}", self._asking, method, params)
 
     async def _asking(self, method: str, params: protocol.Params) -> None:
         try:

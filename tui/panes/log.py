@@ -17,6 +17,7 @@ from tui import theme
 from tui.link import Change, Link, Renewed
 from tui.panes.pane import Pane
 from tui.widgets.logview import LogView
+from tui.work import work
 
 LEVELS: tuple[protocol.LogLevel, ...] = get_args(protocol.LogLevel)
 PAGE = 200
@@ -96,7 +97,7 @@ class Log(Pane):
     def _at_top(self) -> None:
         if self._view.records and self._view.more and not self._older_asked:
             self._older_asked = True
-            self.run_worker(self._fetch(self._view.records[0].id), exclusive=True, group="log")
+            work(self, "log", self._fetch, self._view.records[0].id)
 
     @on(LogView.Scrolled)
     def _scrolled(self) -> None:
@@ -105,7 +106,7 @@ class Log(Pane):
     def _ask(self) -> None:
         self._older_asked = False
         self._mode.show(self._level, self._view.following)
-        self.run_worker(self._fetch(None), exclusive=True, group="log")
+        work(self, "log", self._fetch, None)
 
     async def _fetch(self, before: int | None) -> None:
         text = self.query_one(Input).value.strip()

@@ -15,6 +15,7 @@ from tui.panes.overview_phases import Phases, ProgressPanel
 from tui.panes.overview_rewards import RewardPlot
 from tui.panes.overview_trials import Best, Recent
 from tui.panes.pane import Pane
+from tui.work import work
 
 TICK = 0.3
 """Seconds between two looks at whether the plot is behind."""
@@ -87,7 +88,7 @@ class Overview(Pane, can_focus=True):
 
     def _fetch(self) -> None:
         self._since = None
-        self.run_worker(self._fetching(), exclusive=True, group="rewards")
+        work(self, "rewards", self._fetching)
 
     async def _fetching(self) -> None:
         try:

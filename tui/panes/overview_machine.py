@@ -34,7 +34,9 @@ class MachinePanel(Panel):
         found.append(_gauge("cpu", machine.cpu, f"{100 * machine.cpu:.0f} %", width))
         share = machine.memory_used / machine.memory_total if machine.memory_total else 0.0
         found.append(_gauge("memory", share, text.size(machine.memory_used), width))
-        disk = f"{text.size(machine.disk_run)} used, {text.size(machine.disk_free)} free"
+        disk = f"{text.size(machine.disk_free)} free"
+        if width >= 36:
+            disk = f"{text.size(machine.disk_run)} used, {disk}"
         found.append(Content.assemble((f"{'disk':<9}", "$dim"), disk))
         if status is not None and height > len(found):
             up = text.duration(self._link.now - status.started_at)

@@ -27,15 +27,17 @@ class Now(Panel):
         if len(busy) != 1:
             found.append(Content(text.shorten(text.clean(status.activity), width)))
         for worker in status.workers[: max(1, height - 6)]:
-            found += self._worker(worker, width, alone=len(busy) == 1, order=_order(busy, worker))
+            found += self._worker(worker, width, height, alone=len(busy) == 1, order=_order(busy, worker))
         if status.state == "paused":
-            found.append(Content.styled("Nothing is trained. p resumes.", "$dim"))
+            found.append(Content.styled("Nothing is trained: p resumes." if width >= 30 else "p resumes.", "$dim"))
         curves = [worker for worker in busy if worker.validation_accuracies]
-        if curves and height - len(found) >= 4:
+        if curves and height - len(found) >= 3:
             found += _curves(curves, busy, width, height - len(found))
         return found
 
-    def _worker(self, worker: protocol.WorkerStatus, width: int, *, alone: bool, order: int) -> list[Content]:
+    def _worker(
+        self, worker: protocol.WorkerStatus, width: int, height: int, *, alone: bool, order: int
+    ) -> list[Content]:
         if worker.state != "busy":
             return [Content.styled(text.shorten(f"○ {text.clean(worker.device)} {worker.state}", width), "$dim")]
         what = f"job {worker.job}" if worker.job is not None else f"trial {text.count(worker.trial or 0)}"
@@ -45,15 +47,19 @@ class Now(Panel):
             stage = f"epoch {worker.epoch}/{worker.epochs}"
         last = worker.validation_accuracies[-1] if worker.validation_accuracies else None
         head: list[str | Content | tuple[str, str]] = [("● ", colour), (what, "bold"), f" {stage}"]
+        value: list[str | Content | tuple[str, str]] = []
         if last is not None:
-            head += [(" val ", "$dim"), (text.percent(last), colour)]
-        lines = [Content.assemble(*head)]
-        if alone:
-            since = self._link.now - worker.started_at if worker.started_at else None
-            facts = f"{text.clean(worker.device)} · {text.duration(since)} · {text.size(worker.memory)}"
-            lines += [Content.styled(text.shorten(facts, width), "$dim")]
-            lines += [Content(part) for part in _folded(text.clean(worker.net or ""), width)[:3]]
-        return lines
+            value = [(" val ", "$dim"), (text.percent(last), colour)]
+        if not alone:
+            return [Content.assemble(*head, *value)]
+        since = self._link.now - worker.started_at if worker.started_at else None
+        facts = f" · {text.duration(since)} · {text.clean(worker.device)} · {text.size(worker.memory)}"
+        second = Content.assemble(*value[1:], (facts if value else facts[3:], "$dim"))
+        room = max(1, min(3, height - 8))
+        net = _folded(text.clean(worker.net or ""), width)
+        if len(net) > room:
+            net = [*net[: room - 1], text.shorten(" ".join(part.strip() for part in net[room - 1 :]), width)]
+        return [Content.assemble(*head), second.truncate(width, ellipsis=True), *map(Content, net)]
 
 
 def _order(busy: Sequence[protocol.WorkerStatus], worker: protocol.WorkerStatus) -> int:

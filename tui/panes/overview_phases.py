@@ -114,7 +114,8 @@ class Phases(Panel):
 
     def lines(self, width: int, height: int) -> Sequence[Content]:
         """A line for every phase that began."""
-        phases = [phase for phase in current(self._link, self._phases) if phase.quartiles]
+        every = current(self._link, self._phases)
+        phases = [phase for phase in every if phase.quartiles]
         if not phases:
             return [Content.styled("No phase has rewards yet.", "$dim")]
         low = max(0.0, min(phase.quartiles[1] for phase in phases if phase.quartiles) - 0.15)
@@ -127,11 +128,16 @@ class Phases(Panel):
             line = [(f"{phase.epsilon:>4g} ", ""), *_box(phase.quartiles, low, high, room)]
             line.append((f" {100 * phase.quartiles[2]:6.2f}", "bold"))
             if wide:
-                line += [(" " + text.sparkline(phase.histogram, 0), "$secondary")]
+                line += [(" " + text.sparkline(phase.histogram, 0).replace("▁", " "), "$secondary")]
             found.append(Content.assemble(*line))
         ends = f"{100 * low:.0f}".ljust(room - 4) + f"{100 * high:.0f}".rjust(4)
         tail = " median" + (" 0      histogram  100" if wide else "")
-        return [*found, Content.styled(f"   ε {ends}{tail}", "$dim")]
+        found.append(Content.styled(f"   ε {ends}{tail}", "$dim"))
+        ahead = [phase for phase in every if not phase.done][: max(0, height - len(found))]
+        return [
+            *found,
+            *(Content.styled(f"{phase.epsilon:>4g} {phase.count} trials to come", "$dim") for phase in ahead),
+        ]
 
 
 def _box(quartiles: tuple[float, ...], low: float, high: float, room: int) -> list[tuple[str, str]]:

@@ -37,6 +37,13 @@ class RewardPlot(Panel):
             if len(self._points) > MOST:
                 del self._points[1 : MOST // 2 : 2]  # thin out the old half
 
+    def renew(self) -> None:
+        """The border tells the newest value in digits."""
+        if self._points:
+            best = max(point.mean for point in self._points)
+            self.border_subtitle = Content(f"now {100 * self._points[-1].mean:.2f} · best {100 * best:.2f}")
+        super().renew()
+
     def lines(self, width: int, height: int) -> Sequence[Content]:
         """The chart, or why there is none."""
         if not self._points:
@@ -45,22 +52,19 @@ class RewardPlot(Panel):
                 return [Content.styled("waiting for the daemon", "$dim")]
             if status.progress.counted:
                 return [Content.styled("loading …", "$dim")]
-            return [Content.styled("The first trial that counts starts the curve.", "$dim")]
+            return [Content.styled("Starts with the first trial that counts.", "$dim")]
         status = self._link.status
         last = max(self._points[-1].trial, status.progress.trials if status else 0, 20)
         rewards = sorted(point.reward for point in self._points)
         means = [point.mean for point in self._points]
-        # A few hopeless architectures would flatten the curve: the window is that of the middle 94 %.
-        edge = len(rewards) * 3 // 100
-        low, high = chart.spread([rewards[edge], rewards[-1 - edge], min(means), max(means)])
+        # A few hopeless architectures would flatten the curve: they may lie below the window.
+        low, high = chart.spread([rewards[len(rewards) // 12], rewards[-1], min(means), max(means)])
         axes = chart.Axes((1, last), (max(0.0, low), min(1.0, high)), y_text=lambda value: f"{100 * value:.4g}")
         marks = [
-            chart.Mark(phase.first_trial, f"ε {phase.epsilon:g}")
+            chart.Mark(phase.first_trial, f"ε {phase.epsilon:g}", f"{phase.epsilon:g}")
             for phase in self._phases
             if phase.first_trial is not None
         ]
         dots = chart.Series([(point.trial, point.reward) for point in self._points], "$secondary", line=False)
-        line = chart.Series([(point.trial, point.mean) for point in self._points], "bold $warning")
-        now = self._points[-1].mean
-        self.border_subtitle = Content(f"now {100 * now:.2f} · best {100 * max(means):.2f}")
+        line = chart.Series(chart.thin([(point.trial, point.mean) for point in self._points], width), "bold $warning")
         return chart.draw(width, height, axes, [dots, line], marks)

@@ -19,7 +19,7 @@ COLUMNS = (
     Column("", 1),
     Column("action", 24),
     Column("Q-value", 9, "right"),
-    Column("", 30, least=100),
+    Column("", 20, least=70),
     Column("tried", 8, "right"),
     Column("", 0),
 )
@@ -116,7 +116,7 @@ class QTable(Pane):
 
     def _cells(self, action: protocol.Action) -> Sequence[Cell]:
         best = max((one.q for one in self._page.actions), default=1.0) if self._page else 1.0
-        filled, _ = text.bar(action.q / best if best > 0 else 0.0, 30)
+        filled, _ = text.bar(action.q / best if best > 0 else 0.0, 20)
         note = "greedy" if action.greedy else ""
         if action.terminal:
             note = f"{note}, ends here" if note else "ends here"

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
+from textual.containers import Container, VerticalScroll
 from textual.content import Content
 
 from nasd import protocol
@@ -18,6 +18,7 @@ from tui.messages import CopyNet, Retrain, WalkTo
 from tui.panes.pane import Pane
 from tui.panes.trials import describe
 from tui.widgets.panel import Panel
+from tui.work import work
 
 
 class Trial(Pane):
@@ -47,12 +48,15 @@ class Trial(Pane):
 
     def compose(self) -> ComposeResult:
         """The style sheet puts the panels side by side or below one another."""
-        with VerticalScroll(id="trial-scroll"):
-            yield from (self._facts, self._drawing, self._curves, self._neighbours)
+        with TrialScroll():
+            yield self._facts
+            with Container(id="trial-middle"):
+                yield from (self._drawing, self._curves)
+            yield self._neighbours
 
     def enter(self) -> None:
         """Without a choice, the best trial so far."""
-        self.query_one("#trial-scroll").focus()
+        self.query_one(TrialScroll).focus()
         if self._number is None and (status := self.link.status) and (status.best or status.recent):
             self.show((status.best or status.recent)[0].number)
         elif self._number is None:
@@ -68,7 +72,7 @@ class Trial(Pane):
     def show(self, number: int) -> None:
         """Another trial."""
         self._number = number
-        self.run_worker(self._fetch(number), exclusive=True, group="trial")
+        work(self, "trial", self._fetch, number)
 
     def action_leaf(self, step: int) -> None:
         """The trial before or after."""
@@ -118,6 +122,17 @@ class Trial(Pane):
             panel.show(self._detail, failure)
 
 
+class TrialScroll(VerticalScroll, inherit_bindings=False):
+    """Scrolls up and down only: left and right leaf through the trials."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "scroll_up", "up", show=False, id="trial.up", tooltip="One line up"),
+        Binding("down,j", "scroll_down", "down", show=False, id="trial.down", tooltip="One line down"),
+        Binding("pageup", "page_up", "page up", show=False, id="trial.pageup", tooltip="One screen up"),
+        Binding("pagedown", "page_down", "page down", show=False, id="trial.pagedown", tooltip="One screen down"),
+    ]
+
+
 class _Part(Panel):
     """A panel over the trial's detail, as high as its lines."""
 
@@ -133,7 +148,12 @@ class _Part(Panel):
     def show(self, detail: protocol.TrialDetail | None, failure: str) -> None:
         """Another trial, or why there is none."""
         self.detail, self.failure = detail, failure
+        if detail is not None:
+            self.name_it(detail)
         self.refresh(layout=True)
+
+    def name_it(self, detail: protocol.TrialDetail) -> None:
+        """What stands in the border."""
 
     def lines(self, width: int, height: int) -> Sequence[Content]:
         """The trial's lines."""
@@ -163,10 +183,13 @@ class _Facts(_Part):
             return [Content.styled("No trial is chosen. 2 lists them all, Enter opens one.", "$dim")]
         return super().lines(width, height)
 
+    def name_it(self, detail: protocol.TrialDetail) -> None:
+        """The number."""
+        self.border_title = Content(f"trial {text.count(detail.row.number)}")
+
     def parts(self, detail: protocol.TrialDetail, width: int, height: int) -> Sequence[Content]:
         """The string, what happened, then facts in as many columns as fit."""
         row = detail.row
-        self.border_title = Content(f"trial {text.count(row.number)}")
         facts = [
             ("reward", text.percent(row.reward), "bold $warning"),
             ("validation", text.percent(row.best_validation), ""),
@@ -263,16 +286,19 @@ class _Curves(_Part):
         super().__init__("learning curves", id="trial-curves")
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
-        """What the style sheet leaves, but at least a small chart."""
-        return 10
+        """As high as the architecture beside it, but at least a small chart."""
+        return max(10, len(self.detail.layers) + 2 if self.detail else 0)
+
+    def name_it(self, detail: protocol.TrialDetail) -> None:
+        """Which curve is which."""
+        legend = Content.assemble(("━ validation  ", "$warning"), ("━ training", "$secondary"))
+        self.border_subtitle = legend if detail.validation_accuracies else Content()
 
     def parts(self, detail: protocol.TrialDetail, width: int, height: int) -> Sequence[Content]:
         """A chart, or why there is none."""
         validation, train = detail.validation_accuracies, detail.train_accuracies
         if not validation:
-            self.border_subtitle = None
             return [Content.styled("This trial was not trained: see above why.", "$dim")]
-        self.border_subtitle = Content.assemble(("⠒ validation ", "$warning"), ("⠒ training", "$secondary"))
         low, high = chart.spread([*validation, *train])
         axes = chart.Axes(
             (1, max(2, len(validation))), (max(0, low), min(1, high)), y_text=lambda value: f"{100 * value:.4g}"
@@ -281,7 +307,7 @@ class _Curves(_Part):
             chart.Series(list(enumerate(train, 1)), "$secondary"),
             chart.Series(list(enumerate(validation, 1)), "bold $warning"),
         ]
-        return chart.draw(width, min(height, 16), axes, series)
+        return chart.draw(width, min(height, 24), axes, series)
 
 
 class _Neighbours(_Part):

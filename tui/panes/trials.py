@@ -28,7 +28,7 @@ STATUSES: tuple[protocol.TrialStatus, ...] = get_args(protocol.TrialStatus)
 COLUMNS = (
     Column("trial", 7, "right", sort="number"),
     Column("", 2),
-    Column("reward %", 9, "right", sort="reward"),
+    Column("reward %", 10, "right", sort="reward"),
     Column("best val", 9, "right", sort="best_validation", least=100),
     Column("test", 7, "right", sort="test_accuracy"),
     Column("ε", 4, "right"),
@@ -42,7 +42,7 @@ class Trials(Pane):
     """A filter line, the table, and everything about the row under the cursor that does not fit into it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "filter", key_display="/", id="trials.filter", tooltip="Only trials that hold a text"),
+        Binding("slash", "filter", "filter", key_display="/", id="trials.filter", tooltip="Look for a text in trials"),
         Binding("f", "status", "status", id="trials.status", tooltip="Show only trials of one status, in turn"),
         Binding("s", "sort", "sort", id="trials.sort", tooltip="Sort by the next column"),
         Binding("S", "reverse", "reverse", show=False, id="trials.reverse", tooltip="Sort the other way round"),

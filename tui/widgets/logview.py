@@ -18,7 +18,7 @@ MOST = 5000
 """Records kept while following; older ones come back from the daemon when one scrolls up."""
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     """Follows the newest record until one scrolls up. Long messages go on on the next lines."""
 
     DEFAULT_CSS = """
@@ -62,7 +62,7 @@ class LogView(ScrollView, can_focus=True):
         self.records, self.more, self._failure = list(records), more, ""
         self._fold()
         if self.following:
-            self.scroll_end(animate=False, immediate=True)
+            self._to_end()
 
     def prepend(self, records: Sequence[protocol.LogRecord], more: bool) -> None:
         """Older records; what is in view stays in view."""
@@ -84,7 +84,7 @@ class LogView(ScrollView, can_focus=True):
             self._lines += self._folded(record)
             self._measure()
         if self.following:
-            self.scroll_end(animate=False, immediate=True)
+            self._to_end()
 
     def fail(self, sentence: str) -> None:
         """The daemon did not answer."""
@@ -94,7 +94,7 @@ class LogView(ScrollView, can_focus=True):
     def follow(self) -> None:
         """To the newest record, and stay there."""
         self.following = True
-        self.scroll_end(animate=False, immediate=True)
+        self._to_end()
         self.post_message(self.Scrolled())
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -113,7 +113,7 @@ class LogView(ScrollView, can_focus=True):
         if self.size.width != self._width:
             self._fold()
         if following:
-            self.scroll_end(animate=False, immediate=True)
+            self._to_end()
 
     def render_line(self, y: int) -> Strip:
         """One line of one record."""
@@ -138,6 +138,10 @@ class LogView(ScrollView, can_focus=True):
         loud = record.level in ("warning", "error")
         segments.append(Segment(part, self._style(record.level) if loud else self.rich_style))
         return Strip(segments).adjust_cell_length(width, self.rich_style).crop(0, width)
+
+    def _to_end(self) -> None:
+        # Forced: a first page arrives before the layout knows that there is something to scroll.
+        self.scroll_to(y=self.virtual_size.height, animate=False, force=True, immediate=True)
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"log--{name}")

@@ -19,6 +19,7 @@ from textual.worker import Worker
 from nasd import protocol
 from nasd.errors import NasdError
 from tui.text import shorten
+from tui.work import work
 
 Row = TypeVar("Row")
 Fetch = Callable[[int, int], Awaitable[tuple[int, Sequence[Row]]]]
@@ -42,7 +43,7 @@ Cell = tuple[str, str]
 """A text, and the name of a component class (without its prefix) or nothing."""
 
 
-class PagedTable(ScrollView, Generic[Row], can_focus=True):
+class PagedTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=False):
     """Fetches a window around what is visible: one request at a time, for where the screen is by then.
 
     The cursor stays on its row while rows come in above it; on the first row it stays there, and follows the newest.
@@ -241,7 +242,7 @@ class PagedTable(ScrollView, Generic[Row], can_focus=True):
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
-        self._loader = self.run_worker(self._loading, group=f"load-{id(self)}")
+        self._loader = work(self, f"load-{id(self)}", self._loading)
 
     async def _loading(self) -> None:
         while self._stale or self._lacks():

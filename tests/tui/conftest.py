@@ -1,0 +1,39 @@
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+os.environ["TEXTUAL_ANIMATIONS"] = "none"
+
+import pytest
+from fake_daemon import FakeDaemon, World
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times on the screen are local."""
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short path: a Unix socket's path is at most 107 bytes long."""
+    path = Path(tempfile.mkdtemp(prefix="nasd-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+async def daemon(folder: Path) -> AsyncIterator[FakeDaemon]:
+    """A fake daemon with some 700 trials."""
+    daemon = FakeDaemon(folder / "fashion-mnist", World(700))
+    await daemon.start()
+    yield daemon
+    await daemon.stop()
