@@ -111,6 +111,7 @@ def test_ctrl_z_suspends_and_the_ui_comes_back(folder: Path) -> None:
 
 def test_starts_light() -> None:
     """Neither torch, pandas, zarr nor numpy: they would cost more than the whole start may take."""
-    code = "import sys, tui.app; print([name for name in ('torch', 'pandas', 'zarr', 'numpy', 'pydantic') if name in sys.modules])"
+    heavy = ("torch", "pandas", "zarr", "numpy", "pydantic", "store")
+    code = f"import sys, tui.app; print([name for name in {heavy} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"

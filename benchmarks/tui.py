@@ -1,0 +1,175 @@
+"""The budgets of a client (DESIGN, section 9): `nasd status` cold, attach to the first full screen, event to screen.
+
+Real processes: a daemon that only speaks (tests/tui/fake_daemon.py, 100,000 trials) and the UI in a pseudoterminal of
+160x48. Medians; run on an otherwise idle machine. `--daemon RUN` takes a real run's daemon for the first two instead.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tui")]
+
+from fake_daemon import FakeDaemon, World  # noqa: E402
+
+# A warm interpreter has imported the app and waits for a byte; a cold one starts from nothing.
+WARM = "import sys, tui.app; sys.stdout.write('READY'); sys.stdout.flush(); sys.stdin.read(1)\n"
+ATTACH = "import sys, tui; from nasd.client import Target; from pathlib import Path; tui.run(Target(Path(sys.argv[1])))"
+
+
+class Terminal:
+    """A UI in a pseudoterminal."""
+
+    def __init__(self, code: str, directory: Path, environment: dict[str, str]) -> None:
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 48, 160, 0, 0))
+        modes = termios.tcgetattr(slave)
+        modes[3] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(slave, termios.TCSANOW, modes)
+        self.started = time.perf_counter()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code, str(directory)], stdin=slave, stdout=slave, stderr=slave, env=environment,
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(slave)
+        self.seen = ""
+
+    def until(self, true: Callable[[str], bool], limit: float = 30.0) -> float:
+        """The moment at which what was written fulfils `true`."""
+        end = time.perf_counter() + limit
+        while not true(self.seen):
+            if time.perf_counter() > end:
+                raise SystemExit(f"the UI never drew what was waited for; it wrote {self.seen[-1000:]!r}")
+            if select.select([self.master], [], [], 0.5)[0]:
+                self.seen += os.read(self.master, 1 << 20).decode(errors="replace")
+        return time.perf_counter()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self.master)
+
+
+def full(screen: str) -> bool:
+    """Header, best trials, a reward plot, the machine and the keys are there: nothing waits for the daemon."""
+    braille = sum(0x2800 < ord(character) < 0x2900 for character in screen)
+    return braille > 200 and all(part in screen for part in ("live", "92.", "median", "memory", "detach"))
+
+
+def first_screen(directory: Path, environment: dict[str, str], runs: int) -> tuple[list[float], list[float]]:
+    """Milliseconds to the first full screen from a warm interpreter, and from nothing."""
+    warm, cold = [], []
+    for _ in range(runs + 1):  # the first of each fills caches
+        terminal = Terminal(WARM + ATTACH, directory, environment)
+        terminal.until(lambda seen: "READY" in seen)
+        started = time.perf_counter()
+        os.write(terminal.master, b"x")
+        warm.append(1000 * (terminal.until(full) - started))
+        terminal.close()
+        terminal = Terminal(ATTACH, directory, environment)
+        cold.append(1000 * (terminal.until(full) - terminal.started))
+        terminal.close()
+    return warm[1:], cold[1:]
+
+
+def events(daemon: FakeDaemon, environment: dict[str, str], runs: int) -> list[float]:
+    """Milliseconds from an event's sending to its being written to the terminal."""
+    terminal = Terminal(ATTACH, daemon.directory, environment)
+    terminal.until(full)
+    found = []
+    for _ in range(runs):
+        time.sleep(0.11)
+        terminal.seen = ""
+        started = time.perf_counter()
+        daemon.run(_epoch(daemon))
+        awaited = f"epoch {daemon.world.epoch}/70"
+        found.append(1000 * (terminal.until(lambda seen, awaited=awaited: awaited in seen) - started))
+    terminal.close()
+    return found
+
+
+async def _epoch(daemon: FakeDaemon) -> None:
+    daemon.epoch()
+
+
+def status(directory: Path, environment: dict[str, str], runs: int) -> list[float]:
+    """Milliseconds of `nasd status`."""
+    found = []
+    for _ in range(runs + 1):
+        started = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "nasd.cli", "status", str(directory)], env=environment, check=True,
+            stdout=subprocess.DEVNULL, cwd=ROOT,
+        )  # fmt: skip
+        found.append(1000 * (time.perf_counter() - started))
+    return found[1:]
+
+
+@contextlib.contextmanager
+def serving(directory: Path, trials: int) -> Iterator[None]:
+    """The speaking daemon in a process of its own."""
+    script = str(ROOT / "tests" / "tui" / "fake_daemon.py")
+    process = subprocess.Popen([sys.executable, script, str(directory), "--trials", str(trials)], cwd=ROOT)
+    try:
+        end = time.monotonic() + 60
+        while not (directory / "daemon.sock").exists():
+            if time.monotonic() > end or process.poll() is not None:
+                raise SystemExit("the daemon did not start")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def report(what: str, budget: float | None, values: list[float]) -> bool:
+    median = statistics.median(values)
+    worst = sorted(values)[int(0.95 * (len(values) - 1))]
+    verdict = "" if budget is None else f"<= {budget:g} ms  {'ok' if median <= budget else 'OVER'}"
+    print(f"{what:<58} {median:7.1f} ms  (95 %: {worst:.1f})  {verdict}")
+    return budget is None or median <= budget
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--trials", type=int, default=100_000)
+    parser.add_argument("--daemon", type=Path, help="the directory of a run whose daemon is up")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="nasd-") as folder:
+        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONPATH": str(ROOT)}
+        # As installed: with compiled modules.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["PYTHONPYCACHEPREFIX"] = f"{folder}/pyc"
+        directory = arguments.daemon or Path(folder) / "run"
+        with contextlib.nullcontext() if arguments.daemon else serving(directory, arguments.trials):
+            asked = status(directory, environment, arguments.runs)
+            warm, cold = first_screen(directory, environment, arguments.runs)
+        speaking = FakeDaemon(Path(folder) / "events", World(2000))
+        with speaking.thread():
+            shown = events(speaking, environment, 45)
+    trials = "a real run" if arguments.daemon else f"{arguments.trials:,} trials"
+    fine = [
+        report("nasd status, cold", 150, asked),
+        report(f"attach to the first full screen, {trials}, warm interpreter", 500, warm),
+        report("  the same with the interpreter's start and all imports", None, cold),
+        report("event to screen", 100, shown),
+    ]
+    sys.exit(0 if all(fine) else 1)
+
+
+if __name__ == "__main__":
+    main()
