@@ -1,5 +1,7 @@
 """Typed configuration: YAML in, frozen models out, every fault reported at once."""
 
+import json
+import reprlib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -199,10 +201,7 @@ def load(path: Path, overrides: tuple[str, ...] = ()) -> Config:
 
 def parse(text: str, overrides: tuple[str, ...] = (), source: str = "config") -> Config:
     """Like `load`, from a string; `source` names it in errors."""
-    try:
-        raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{source} is not valid YAML: {_one_line(error)}") from error
+    raw = _yaml(text, source)
     raw = {} if raw is None else raw
     if not isinstance(raw, dict):
         raise ConfigError(f"{source} must be a mapping of sections such as 'data:', not {type(raw).__name__}")
@@ -222,7 +221,12 @@ def dump(config: Config) -> str:
 
 def rename(config: Config, name: str) -> Config:
     """The same config under another name. Raises ConfigError if it cannot be a run's name."""
-    return parse(dump(config), (f"name={name}",))
+    return parse(dump(config), (name_override(name),))
+
+
+def name_override(name: str) -> str:
+    """The override that names a run: text, also where YAML would read a number."""
+    return f"name={json.dumps(name)}"
 
 
 def _apply(raw: dict[str, Any], override: str) -> None:
@@ -236,10 +240,14 @@ def _apply(raw: dict[str, Any], override: str) -> None:
         if not isinstance(child, dict):
             raise ConfigError(f"--set {override}: {part!r} is not a section")
         node = child
+    node[parts[-1]] = _yaml(value, f"the value of --set {override}")
+
+
+def _yaml(text: str, source: str) -> Any:
     try:
-        node[parts[-1]] = yaml.load(value, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set {override}: the value is not valid YAML: {_one_line(error)}") from error
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except Exception as error:  # besides its own errors, PyYAML's constructors raise whatever a wrong tag leads to
+        raise ConfigError(f"{source} is not valid YAML: {_one_line(error)}") from error
 
 
 def _fault(error: Any) -> str:
@@ -249,7 +257,7 @@ def _fault(error: Any) -> str:
         known = _known_keys(error["loc"][:-1])
         return f"{where}: unknown key" + (f"; known here are {', '.join(known)}" if known else "")
     given = error["input"]
-    shown = "" if isinstance(given, dict) else f" (got {_clip(repr(given))})"
+    shown = "" if isinstance(given, dict) else f" (got {_clip(reprlib.repr(given))})"
     return f"{where}: {message[:1].lower()}{message[1:]}{shown}"
 
 

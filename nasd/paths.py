@@ -14,7 +14,7 @@ def home() -> Path:
     """The folder of all runs: $NASD_HOME, else `~/.local/share/nasd` (or what XDG_DATA_HOME says)."""
     given = os.environ.get("NASD_HOME")
     if given:
-        return Path(given).expanduser().absolute()
+        return _expanded(given)
     data = os.environ.get("XDG_DATA_HOME")
     return (Path(data) if data else Path.home() / ".local" / "share") / "nasd"
 
@@ -35,7 +35,7 @@ def find_run(run: str | None) -> Path:
         NasdError: There is no such run, or None was given and there are several; the message lists them.
     """
     if run is not None:
-        path = Path(run).expanduser().absolute() if "/" in run or run in (".", "..") else home() / run
+        path = _expanded(run) if "/" in run or run in (".", "..") else home() / run
         if (path / DATABASE_NAME).is_file():
             return path
         known = [p.name for p in runs()]
@@ -50,6 +50,13 @@ def find_run(run: str | None) -> Path:
     if len(running) == 1:
         return running[0]
     raise NasdError(f"there are {len(found)} runs in {home()}, name one: {', '.join(p.name for p in found)}")
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError as error:  # `~name` of nobody
+        raise NasdError(f"{path}: there is no such user here") from error
 
 
 def socket_path(directory: Path) -> Path:

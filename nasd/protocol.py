@@ -7,7 +7,7 @@ notifications whose `seq` counts on from the snapshot's without a gap; a client 
 Torch-free and cheap to import: this is all that the terminal UI shares with the daemon.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -17,6 +17,10 @@ PROTOCOL = 1
 MAX_FRAME = 1 << 20
 MAX_PAGE = 500
 """Rows that one page of a list holds at most."""
+
+
+Whole = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+"""A number that a client sends: what every JSON reader holds exactly, and what SQLite takes."""
 
 
 class ErrorCode:
@@ -363,7 +367,7 @@ class Done(_Message, frozen=True):
 class HelloParams(Params, frozen=True):
     """`hello`: the first request of every connection."""
 
-    protocol: int
+    protocol: Whole
     client: str = ""
 
 
@@ -384,8 +388,8 @@ class Empty(Params, frozen=True):
 class TrialsParams(Params, frozen=True):
     """`trials`. `text` is looked for in the architecture string, the status and the reason, case-insensitively."""
 
-    offset: int = 0
-    limit: int = 100
+    offset: Whole = 0
+    limit: Whole = 100
     sort: TrialSort = "number"
     descending: bool = True
     text: str = ""
@@ -395,59 +399,59 @@ class TrialsParams(Params, frozen=True):
 class TrialParams(Params, frozen=True):
     """`trial`."""
 
-    number: int
+    number: Whole
 
 
 class RewardsParams(Params, frozen=True):
     """`rewards`."""
 
-    points: int = 400
+    points: Whole = 400
 
 
 class QParams(Params, frozen=True):
     """`q`: the layers from the start, as `Action.text` gives them."""
 
     path: tuple[str, ...] = ()
-    offset: int = 0
-    limit: int = 100
+    offset: Whole = 0
+    limit: Whole = 100
 
 
 class JobsParams(Params, frozen=True):
     """`jobs`."""
 
-    offset: int = 0
-    limit: int = 100
+    offset: Whole = 0
+    limit: Whole = 100
 
 
 class QueueJobParams(Params, frozen=True):
     """`queue_job`: evaluate an architecture again with freshly drawn weights. Name a `trial` or a `net`."""
 
     kind: Literal["retrain"] = "retrain"
-    trial: int | None = None
+    trial: Whole | None = None
     net: str | None = None
-    repeats: int = 1
-    epochs: int | None = None  # None: the run's
-    priority: int = 0
+    repeats: Whole = 1
+    epochs: Whole | None = None  # None: the run's
+    priority: Whole = 0
 
 
 class JobParams(Params, frozen=True):
     """`cancel_job`."""
 
-    id: int
+    id: Whole
 
 
 class MoveJobParams(Params, frozen=True):
     """`move_job`: change a queued job's priority; higher runs first."""
 
-    id: int
-    priority: int
+    id: Whole
+    priority: Whole
 
 
 class LogParams(Params, frozen=True):
     """`log`: the newest `limit` records below id `before` (None: the newest of all) that match."""
 
-    before: int | None = None
-    limit: int = 200
+    before: Whole | None = None
+    limit: Whole = 200
     level: LogLevel = "debug"  # and above
     text: str = ""
 

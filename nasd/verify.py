@@ -28,13 +28,13 @@ def replay(run: Run) -> Iterator[int]:
     """
     config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
     strategy = QLearning(config, SearchSpace(config.space))
-    stored = run.updates()
+    checkpoint = run.checkpoint()
+    position, stored = checkpoint.position, run.updates(last=checkpoint.trials)  # the search may go on meanwhile
     imported = list(_imported(run))
     if imported:
         yield from _replay_imported(strategy, imported, run.position(len(imported)))
-    position = run.checkpoint().position
     open_proposals: dict[int, Proposal] = {}
-    if position is not None and (run.count() > len(imported) or run.checkpoint().open):
+    if position is not None and (checkpoint.trials > len(imported) or checkpoint.open):
         _propose(strategy, open_proposals, config.search.lookahead or 1)
     for trial, update in stored:
         if trial.imported:
@@ -73,7 +73,10 @@ def _compare(trial: Trial, stored: QUpdate, proposal: Proposal | None, strategy:
             f"trial {trial.number} is stored as {trial.net} at epsilon {trial.epsilon}, the replay proposes "
             f"{proposal.architecture} at epsilon {proposal.epsilon}"
         )
-    again = strategy.observe(proposal, _outcome(trial, proposal))
+    try:
+        again = strategy.observe(proposal, _outcome(trial, proposal))
+    except ValueError as error:
+        raise MismatchError(f"trial {trial.number} cannot have been observed where it was: {error}") from error
     if (again.reward, again.counted, again.duplicate_of) != (trial.reward, trial.counted, trial.duplicate_of):
         raise MismatchError(
             f"trial {trial.number} is stored with reward {trial.reward}, counted {trial.counted}, duplicate of "

@@ -81,6 +81,8 @@ def main() -> None:
 def _exit_code(error: Exception) -> int | None:
     if isinstance(error, NasdError):
         return error.exit_code
+    if isinstance(error, OSError):  # its text names what was tried, and the file
+        return 1
     store = sys.modules.get("store")  # not imported by every command
     if store is not None and isinstance(error, store.StoreError):
         return 4 if isinstance(error, store.RunLockedError) else 1

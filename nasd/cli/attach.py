@@ -1,5 +1,6 @@
 """Commands that carry the protocol: the terminal UI, and the bridge it uses through SSH."""
 
+import contextlib
 import os
 import selectors
 import socket
@@ -7,6 +8,7 @@ import sys
 
 import click
 
+from nasd import paths
 from nasd.cli.options import run_argument
 from nasd.client import Target
 from nasd.errors import NotRunningError
@@ -26,13 +28,13 @@ def attach_command(run: str | None) -> None:
 @run_argument
 def stdio_command(run: str | None) -> None:
     """Carry the protocol over standard input and output; `nasd attach user@host:RUN` runs this through SSH."""
-    target = Target.parse(run)
+    target = Target(directory=paths.find_run(run))
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(str(target.socket))
     except OSError as error:
         raise NotRunningError(f"no daemon runs {target}: start it with `nasd start` over there") from error
-    with connection, selectors.SelectSelector() as selector:
+    with connection, selectors.SelectSelector() as selector, contextlib.suppress(ConnectionError):
         selector.register(0, selectors.EVENT_READ)
         selector.register(connection, selectors.EVENT_READ)
         while True:

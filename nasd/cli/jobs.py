@@ -17,7 +17,7 @@ def jobs_command(run: str | None, cancel: int | None, as_json: bool) -> None:
     with Client.connect(Target.parse(run)) as client:
         if cancel is not None:
             job: protocol.JobRow = client.call("cancel_job", protocol.JobParams(id=cancel))
-            click.echo(f"job {job.id} is {job.status}")
+            print_json(job) if as_json else click.echo(f"job {job.id} is {job.status}")
             return
         page: protocol.JobPage = client.call("jobs", protocol.JobsParams(limit=protocol.MAX_PAGE))
     if as_json:

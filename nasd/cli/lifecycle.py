@@ -103,7 +103,7 @@ def _find_or_create(what: str | None, name: str | None, overrides: tuple[str, ..
     from nasd import config as configuration  # noqa: PLC0415 - pydantic
     from nasd.daemon import create  # noqa: PLC0415
 
-    named = (f"name={name}",) if name else ()
+    named = (configuration.name_override(name),) if name else ()
     config = configuration.load(Path(what), (*overrides, *named))
     directory = paths.home() / config.name
     paths.socket_path(directory)  # refuses a path that is too long before anything is made

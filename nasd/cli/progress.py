@@ -50,6 +50,9 @@ class Progress:
             case protocol.StateChanged():
                 for problem in set(event.problems) - set(self._status.problems):
                     self._console.print(Text(f"problem: {printable(problem)}", style="red"))
+                if event.state == "paused" != self._status.state:
+                    hint = f"paused; `nasd resume {self._directory.name}` in another terminal goes on"
+                    self._console.print(Text(hint))
                 self._replace(state=event.state, activity=event.activity, problems=event.problems)
         if self._live is not None:
             self._live.update(self._display())

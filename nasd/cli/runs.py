@@ -114,7 +114,7 @@ def import_csv_command(
     from nasd.daemon import create  # noqa: PLC0415
     from nasd.exchange import create_from_csv  # noqa: PLC0415
 
-    named = (f"name={name}",) if name else ()
+    named = (configuration.name_override(name),) if name else ()
     settled = create.settle(configuration.load(config, (*overrides, *named)))
     directory = paths.home() / settled.name
     if (directory / paths.DATABASE_NAME).exists():

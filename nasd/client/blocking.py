@@ -46,7 +46,7 @@ class Client:
             process = subprocess.Popen(target.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             assert process.stdin is not None
             assert process.stdout is not None
-            closing.callback(process.wait)
+            closing.callback(_end, process)
             closing.callback(process.stdout.close)
             closing.callback(process.stdin.close)
             return cls(process.stdout, process.stdin, closing, str(target))
@@ -56,6 +56,9 @@ class Client:
         except PermissionError as error:
             closing.close()
             raise NotRunningError(f"{target} belongs to another user: its socket may not be opened") from error
+        except OSError as error:
+            closing.close()
+            raise NotRunningError(f"no daemon answers at {target}: {error.strerror or error}") from error
         except BaseException:
             closing.close()
             raise
@@ -80,14 +83,14 @@ class Client:
         return snapshot
 
     def events(self) -> Iterator[protocol.Event]:
-        """Events as they come, after `subscribe`; ends when the daemon closes the connection."""
+        """Events as they come, after `subscribe`; ends when the connection does, or when nothing at all came for the
+        connection's timeout: a subscriber hears a heartbeat every two seconds.
+        """
         while True:
             while self._events:
                 yield self._events.pop(0)
             try:
                 frame = self._reader.readline(protocol.MAX_FRAME + 1)
-            except TimeoutError:
-                continue
             except OSError:
                 return
             if not frame:
@@ -129,6 +132,14 @@ class Client:
             ) from error
         except OSError as error:
             raise NotRunningError(f"the connection to {self._name} broke: {error.strerror or error}") from error
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _last(target: Target) -> str:

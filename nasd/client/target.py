@@ -57,7 +57,8 @@ class Target:
         remote = os.environ.get("NASD_REMOTE_COMMAND", "nasd")
         words = f"{remote} stdio" + (f" -- {shlex.quote(self.run)}" if self.run else "")
         # BatchMode: a password prompt would be drawn over the UI. ServerAlive: a dead link is noticed within 15 s.
-        options = ["-T", "-o", "BatchMode=yes", "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3"]
+        settings = ("BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=5", "ServerAliveCountMax=3")
+        options = ["-T", *(word for setting in settings for word in ("-o", setting))]
         return [*ssh, *options, "--", self.host, words]
 
     def __str__(self) -> str:

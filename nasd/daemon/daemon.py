@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ import msgspec
 
 from nasd import __version__, paths, protocol
 from nasd import config as configuration
+from nasd.daemon import committing, views
 from nasd.daemon import log as logs
-from nasd.daemon import views
 from nasd.daemon.history import History
 from nasd.daemon.jobs import JobQueue
 from nasd.daemon.machine import Gauge
@@ -43,7 +43,7 @@ from nasd.protocol import (
 )
 from nasd.search.qlearning import QLearning
 from nasd.space import SearchSpace
-from store import Delta, Run, Trial
+from store import Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")
 
@@ -112,7 +112,7 @@ class Daemon:
             attempts=executor.trial_attempts,
             memory_limit=executor.memory_limit,
             changed=self._worker_changed,
-            trouble=lambda problem: self._problem("workers", problem),
+            trouble=lambda worker, problem: self._problem(f"worker {worker}", problem),
             command=worker_command,
         )
         self._scheduler = Scheduler(
@@ -131,7 +131,13 @@ class Daemon:
         )
         self._scheduler.restore(self._strategy.open_proposals(), checkpoint.trials)
         self._jobs = JobQueue(
-            self._run, self._supervisor, config.seed, config.training.epochs, checkpoint.jobs, self._job_changed
+            self._run,
+            self._supervisor,
+            config.seed,
+            config.training.epochs,
+            checkpoint.jobs,
+            self._job_changed,
+            trouble=lambda problem: self._problem("jobs' disk", problem),
         )
         self._server = Server(socket_path, self._hello, self._handle)
 
@@ -140,27 +146,26 @@ class Daemon:
 
         Returns:
             The exit code: 0, or 1 if the search ended by an error of the daemon's own.
+
+        Raises:
+            NasdError: The socket cannot be made.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        await self._server.start()
-        self._run.commit(Delta(flags={"total": self.config.total_trials}))  # for those who only look at the directory
-        log.info("nasd %s, process %d: %s", __version__, os.getpid(), self._resumed())
-        search = asyncio.create_task(self._search(), name="search")
-        background = [
-            asyncio.create_task(self._work_jobs(), name="jobs"),
-            asyncio.create_task(self._beat(), name="machine"),
-        ]
-        notify("READY=1")
+        tasks: list[asyncio.Task[None]] = []
         try:
-            stopping = asyncio.create_task(self._stop.wait())
-            await stopping
+            _on_signals(self._stop.set)
+            await self._server.start()
+            log.info("nasd %s, process %d: %s", __version__, os.getpid(), self._resumed())
+            tasks = [
+                asyncio.create_task(self._search(), name="search"),
+                asyncio.create_task(self._work_jobs(), name="jobs"),
+                asyncio.create_task(self._beat(), name="machine"),
+            ]
+            notify("READY=1")
+            await self._stop.wait()
         finally:
             notify("STOPPING=1")
             self._set("stopping")
             log.info("stopping")
-            tasks = [search, *background]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -175,6 +180,7 @@ class Daemon:
     async def _search(self) -> None:
         self._set("running")
         try:
+            await self._note_total()
             await self._scheduler.search()
         except Exception as error:
             log.exception("the search ended by an error of its own")
@@ -189,6 +195,12 @@ class Daemon:
             await self._jobs.empty()
             self._stop.set()
 
+    async def _note_total(self) -> None:
+        """Write down what the schedule asks for, for those who only look at the directory."""
+        if self._run.flags().get("total") != self.config.total_trials:
+            noted = Delta(flags={"total": self.config.total_trials})
+            await committing.commit(self._run, noted, lambda problem: self._problem("disk", problem))
+
     async def _work_jobs(self) -> None:
         try:
             await self._jobs.work()
@@ -199,8 +211,39 @@ class Daemon:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT)
-            self._machine = self._gauge.read()
+            measured = self._gauge.measures_disk
+            try:
+                self._machine = self._gauge.read()
+            except OSError as error:
+                self._problem("machine", f"the run directory cannot be looked at: {error}")
+                continue
+            self._problem("machine", None)
+            if measured:
+                self._keep_quota()
             self._publish(lambda seq: MachineLoad(seq=seq, time=time.time(), machine=self._machine))
+
+    def _keep_quota(self) -> None:
+        """Drop embeddings, the worst reward's first, until the run directory is within its quota."""
+        if self.config.store.disk_quota is not None:
+            try:
+                self._problem("quota", self._over_quota(self.config.store.disk_quota))
+            except (StoreError, OSError) as error:
+                self._problem("quota", f"the disk quota cannot be kept: {error}")
+
+    def _over_quota(self, quota: int) -> str | None:
+        """Make room; returns what a person has to do if that is not enough."""
+        used, embeddings = self._run.size_on_disk(), self._run.embeddings
+        if used <= quota:
+            return None
+        rest = used - embeddings.size()  # what is not an embedding stays
+        dropped, rewards = embeddings.over_quota(max(quota - rest, 0)), embeddings.kept()
+        if dropped:
+            self._run.commit(Delta(dropped_embeddings=dropped))
+            self._scheduler.embeddings_dropped(max(rewards[number] for number in dropped))
+            log.warning("over the disk quota: dropped the embeddings of trials %s", ", ".join(map(str, dropped)))
+        if rest <= quota:
+            return None
+        return f"the run takes {rest} bytes without embeddings, its disk_quota is {quota}: make room, or make a new run"
 
     def _resumed(self) -> str:
         trials = self._history.by_status.total()
@@ -211,7 +254,11 @@ class Daemon:
     def _publish(self, make: Callable[[int], Event]) -> None:
         self._server.publish(make)
         if self._listener is not None:
-            self._listener(make(self._server.seq))
+            try:
+                self._listener(make(self._server.seq))
+            except OSError:  # the terminal, or what the progress was piped into, is gone
+                self._listener = None
+                self._stop.set()
 
     def _trial_finished(self, trial: Trial, seconds: float) -> None:
         self._history.add(trial.number, trial.status, trial.reward, counted=trial.counted, seconds=seconds)
@@ -220,6 +267,8 @@ class Daemon:
         row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))
         progress = self._history.progress()
         self._publish(lambda seq: TrialFinished(seq=seq, time=time.time(), row=row, progress=progress, best=best))
+        if trial.embedding is not None:
+            self._keep_quota()
 
     def _worker_changed(self, worker: Worker) -> None:
         status = worker.status
@@ -242,7 +291,11 @@ class Daemon:
     def _failing(self, problem: str) -> None:
         log.error("%s", problem)
         self._problem("search", problem)
-        self._pause(True)
+        self._scheduler.pause(True)
+        try:
+            self._pause(True)
+        except StoreError as error:
+            log.error("the pause will not outlast a restart: %s", error)
         if self._exit_when_finished:  # nobody may be there to resume it
             self._stop.set()
 
@@ -277,9 +330,12 @@ class Daemon:
             pid=os.getpid(),
         )
 
-    def _handle(self, method: str, params: Any) -> msgspec.Struct:
-        answer: msgspec.Struct = getattr(self, f"_do_{method}")(params)  # `method` is one of protocol.METHODS
-        return answer
+    async def _handle(self, method: str, params: Any) -> msgspec.Struct:
+        try:
+            answer: msgspec.Struct | Awaitable[msgspec.Struct] = getattr(self, f"_do_{method}")(params)
+            return answer if isinstance(answer, msgspec.Struct) else await answer
+        except StoreError as error:  # a full disk is the client's to know, not a fault of the daemon
+            raise NasdError(str(error)) from error
 
     def status(self) -> Status:
         """The first page."""
@@ -378,9 +434,14 @@ class Daemon:
         trials = self._run.sync()
         return protocol.Done(message=f"{trials} trials are on disk, the database is in one file")
 
-    def _do_export(self, params: protocol.ExportParams) -> protocol.Done:
+    async def _do_export(self, params: protocol.ExportParams) -> protocol.Done:
         path = self._directory / "exports" / f"{params.what}.csv"
-        rows = export(self._run, params.what, path)
+
+        def write() -> int:  # seconds, for a long run: with a connection of its own, beside the search
+            with Run.open(self._directory) as run:
+                return export(run, params.what, path)
+
+        rows = await asyncio.to_thread(write)
         return protocol.Done(message=f"wrote {rows} rows to {path}")
 
     def _require_search(self) -> None:
@@ -389,6 +450,14 @@ class Daemon:
 
 
 _STRATEGY_PARTS = ("position", "states", "transitions", "q_values", "paths", "rewards", "numbers", "open")
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # the terminal is gone; `nohup` says not to mind
+        loop.add_signal_handler(signal.SIGHUP, stop)
 
 
 def notify(state: str) -> None:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from nasd.daemon import committing
 from nasd.daemon.messages import Step
 from nasd.daemon.supervisor import Supervisor, Task
 from nasd.errors import NasdError
 from nasd.outcome import Evaluated
-from nasd.protocol import JobPage, JobRow, JobsParams, QueueJobParams
+from nasd.protocol import MAX_FRAME, MAX_PAGE, JobPage, JobRow, JobsParams, QueueJobParams, encode
 from nasd.seeding import derive
 from store import Delta, Job, Run
 
@@ -34,8 +35,10 @@ class JobQueue:
         epochs: int,
         jobs: Iterable[Job],
         changed: Callable[[JobRow], None],
+        trouble: Callable[[str | None], None],
     ) -> None:
-        self._run, self._supervisor, self._seed, self._epochs, self._changed = run, supervisor, seed, epochs, changed
+        self._run, self._supervisor, self._seed, self._epochs = run, supervisor, seed, epochs
+        self._changed, self._trouble = changed, trouble
         self._jobs = {job.id: job for job in jobs}
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
@@ -95,12 +98,23 @@ class JobQueue:
         return to_row(self._jobs[id])
 
     def page(self, params: JobsParams) -> JobPage:
-        """Open jobs in the order in which they are worked off, then the ended ones, newest first."""
+        """Open jobs in the order in which they are worked off, then the ended ones, newest first.
+
+        Fewer than asked for where they would not fit into a frame.
+        """
         open_jobs = sorted((j for j in self._jobs.values() if j.status in ("queued", "running")), key=_urgency)
         ended = sorted((j for j in self._jobs.values() if j.status not in ("queued", "running")), key=lambda j: -j.id)
-        rows = [*open_jobs, *ended]
-        start, count = max(0, params.offset), max(1, min(params.limit, 500))
-        return JobPage(total=len(rows), offset=start, rows=tuple(map(to_row, rows[start : start + count])))
+        jobs = [*open_jobs, *ended]
+        start, count = max(0, params.offset), max(1, min(params.limit, MAX_PAGE))
+        rows: list[JobRow] = []
+        taken = 0
+        for job in jobs[start : start + count]:
+            row = to_row(job)
+            taken += len(encode(row))
+            if rows and taken > MAX_FRAME // 2:
+                break
+            rows.append(row)
+        return JobPage(total=len(jobs), offset=start, rows=tuple(rows))
 
     async def empty(self) -> None:
         """Wait until no job waits or runs."""
@@ -133,7 +147,7 @@ class JobQueue:
     async def _do(self, id: int) -> None:
         """Evaluate the architecture once a repeat, each time with its own seed."""
         job = self._get(id)
-        job = self._put(replace(job, status="running", started_at=job.started_at or time.time()))
+        await self._save(replace(job, status="running", started_at=job.started_at or time.time()))
         repeats, epochs = job.params["repeats"], job.params["epochs"]
         done: list[dict[str, Any]] = list((job.result or {}).get("repeats", []))
 
@@ -148,21 +162,22 @@ class JobQueue:
             task = Task(net=job.params["net"], seed=seed, job=id, epochs=epochs, on_step=step)
             outcome = (await self._supervisor.evaluate(task)).outcome
             if not isinstance(outcome, Evaluated):
-                self._put(replace(self._jobs[id], status="failed", reason=outcome.reason, finished_at=time.time()))
+                ended = replace(self._jobs[id], status="failed", reason=outcome.reason, finished_at=time.time())
+                await self._save(ended)
                 log.warning("job %d failed: %s", id, outcome.reason)
                 return
             done.append(
                 {
                     "seed": seed,
                     "reward": outcome.reward,
-                    "best_validation": max(outcome.validation_accuracies),
+                    "best_validation": max(outcome.validation_accuracies, default=None),
                     "test_accuracy": outcome.test_accuracy,
                     "validation_accuracies": list(outcome.validation_accuracies),
                     "seconds": outcome.measured.seconds,
                 }
             )
-            self._put(replace(self._jobs[id], result=_summary(done), progress=len(done) / repeats))
-        self._put(replace(self._jobs[id], status="done", progress=1.0, finished_at=time.time()))
+            await self._save(replace(self._jobs[id], result=_summary(done), progress=len(done) / repeats))
+        await self._save(replace(self._jobs[id], status="done", progress=1.0, finished_at=time.time()))
         log.info("job %d done: %s", id, job.params["net"])
 
     def _get(self, id: int) -> Job:
@@ -171,12 +186,20 @@ class JobQueue:
             raise NasdError(f"there is no job {id}")
         return job
 
-    def _put(self, job: Job) -> Job:
+    def _put(self, job: Job) -> None:
+        """Save what a client asked for; raises StoreError."""
         self._run.commit(Delta(jobs=(job,)))
+        self._take(job)
+
+    async def _save(self, job: Job) -> None:
+        """Save what the work itself came to, however long the disk refuses."""
+        await committing.commit(self._run, Delta(jobs=(job,)), self._trouble)
+        self._take(job)
+
+    def _take(self, job: Job) -> None:
         self._jobs[job.id] = job
         self._changed(to_row(job))
         self._ended.set()
-        return job
 
 
 def to_row(job: Job) -> JobRow:
@@ -191,7 +214,7 @@ def to_row(job: Job) -> JobRow:
         priority=job.priority,
         progress=job.progress,
         reason=job.reason,
-        result=job.result,
+        result=_without_curves(job.result),
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
@@ -200,6 +223,14 @@ def to_row(job: Job) -> JobRow:
 
 def _urgency(job: Job) -> tuple[bool, int, int]:
     return (job.status != "running", -job.priority, job.id)
+
+
+def _without_curves(result: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A thousand repeats with their curves would not fit into a frame."""
+    if result is None:
+        return None
+    repeats = [{name: value for name, value in r.items() if name != "validation_accuracies"} for r in result["repeats"]]
+    return {**result, "repeats": repeats}
 
 
 def _summary(repeats: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,11 +10,13 @@ from pathlib import Path
 import msgspec
 
 from nasd.config import LogConfig
-from nasd.protocol import LogLevel, LogPage, LogParams, LogRecord
+from nasd.protocol import MAX_FRAME, LogLevel, LogPage, LogParams, LogRecord, encode
 
 LEVELS: dict[LogLevel, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 HELD = 5000  # records in memory, for clients
+LONGEST = 4000  # characters of a message in memory; the file has all of it
 PAGE = 500
+PAGE_BYTES = MAX_FRAME // 2
 
 
 class Journal(logging.Handler):
@@ -29,12 +31,15 @@ class Journal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record."""
         kept = to_record(record, next(self._ids))
+        if len(kept.message) > LONGEST:
+            kept = msgspec.structs.replace(kept, message=kept.message[: LONGEST - 1] + "…")
         self._records.append(kept)
         self._listener(kept)
 
     def page(self, params: LogParams) -> LogPage:
-        """The newest records below `before` that match, oldest first."""
+        """The newest records below `before` that match, oldest first; as many as fit into a frame."""
         level, text = LEVELS[params.level], params.text.casefold()
+        taken = 0
         rows: list[LogRecord] = []
         for record in reversed(self._records):
             if params.before is not None and record.id >= params.before:
@@ -42,6 +47,9 @@ class Journal(logging.Handler):
             if LEVELS[record.level] >= level and (
                 text in record.message.casefold() or text in record.source.casefold()
             ):
+                taken += len(encode(record))
+                if rows and taken > PAGE_BYTES:
+                    break
                 rows.append(record)
                 if len(rows) >= max(1, min(params.limit, PAGE)):
                     break
@@ -70,16 +78,24 @@ def to_record(record: logging.LogRecord, id: int) -> LogRecord:
 
 
 def set_up(config: LogConfig, folder: Path, listener: Callable[[LogRecord], None]) -> Journal:
-    """Log everything named `nasd...` to `folder/daemon.jsonl`, rotated, and to the journal that is returned."""
-    folder.mkdir(exist_ok=True)
+    """Log everything named `nasd...` to `folder/daemon.jsonl`, rotated, and to the journal that is returned.
+
+    A folder that cannot be written costs the file, not the search.
+    """
     root = logging.getLogger("nasd")
     for handler in root.handlers[:]:
         root.removeHandler(handler)
         handler.close()
     root.setLevel(LEVELS[config.level])
-    file = _File(folder / "daemon.jsonl", maxBytes=config.max_bytes, backupCount=config.keep, encoding="utf-8")
-    file.setFormatter(_JsonLines())
-    root.addHandler(file)
     journal = Journal(listener)
     root.addHandler(journal)
+    path = folder / "daemon.jsonl"
+    try:
+        folder.mkdir(exist_ok=True)
+        file = _File(path, maxBytes=config.max_bytes, backupCount=config.keep, encoding="utf-8")
+    except OSError as error:
+        root.warning("the log is kept in memory only, %s cannot be written: %s", path, error.strerror or error)
+    else:
+        file.setFormatter(_JsonLines())
+        root.addHandler(file)
     return journal

@@ -20,9 +20,18 @@ class Gauge:
         self._gpus = _gpu_handles()
         psutil.cpu_percent()  # the first call only starts the measurement
 
+    @property
+    def measures_disk(self) -> bool:
+        """Whether the next reading measures the run directory."""
+        return self._readings % self.DISK_EVERY == 0
+
     def read(self) -> Machine:
-        """The load since the last reading."""
-        if self._readings % self.DISK_EVERY == 0:
+        """The load since the last reading.
+
+        Raises:
+            OSError: The run directory cannot be read.
+        """
+        if self.measures_disk:
             self._disk_run = _size(self._directory)
         self._readings += 1
         memory = psutil.virtual_memory()

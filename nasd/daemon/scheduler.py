@@ -8,24 +8,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from nasd.daemon import committing
 from nasd.daemon.messages import Finished
 from nasd.daemon.supervisor import Supervisor, Task
 from nasd.outcome import Evaluated, Failed
 from nasd.search.base import Proposal, Strategy, Update
 from nasd.seeding import trial_seed
-from store import Delta, DiskError, DiskFullError, OpenProposal, QUpdate, Run, StoreError, Trial, TrialStatus
+from store import Delta, OpenProposal, QUpdate, Run, StoreError, Trial, TrialStatus
 
 log = logging.getLogger("nasd.search")
 
 FAILURES = 10  # failed evaluations in a row after which the search pauses
-RETRY = 5.0  # seconds between tries to commit while the disk is full
 
 
 @dataclass
 class Flight:
-    """A proposal that has not been observed yet; `evaluation` once a worker was asked for it."""
+    """A proposal that has not been observed yet; `task` and `evaluation` once a worker was asked for it."""
 
     proposal: Proposal
+    task: Task | None = None
     evaluation: asyncio.Task[Finished] | None = None
 
 
@@ -49,6 +50,7 @@ class Scheduler:
     _flights: list[Flight] = field(default_factory=list)
     _observed: int = 0
     _failures: int = 0
+    _floor: float = 0.0  # the best reward whose embedding had to go for want of space
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _last_end: float = field(default_factory=time.monotonic)
 
@@ -58,9 +60,15 @@ class Scheduler:
         self._observed = observed
 
     def pause(self, paused: bool) -> None:
-        """Start no further evaluation, or go on. What is being evaluated comes to its end."""
+        """Start no further evaluation, or go on. What a worker is at comes to its end; what waits for one does not
+        start.
+        """
         self.paused = paused
         self._last_end = time.monotonic()  # a pause is not part of the search's pace
+        for flight in self._flights if paused else ():
+            if flight.evaluation and flight.task and not flight.task.running and not flight.evaluation.done():
+                flight.evaluation.cancel()
+                flight.task = flight.evaluation = None
         self._wake.set()
 
     @property
@@ -81,6 +89,7 @@ class Scheduler:
                 await self._observe(flight, finished)
         finally:
             await self._drop()
+        self.run.embeddings.sweep()  # of proposals that were ahead of the end
         self._say("the search is finished")
 
     def _propose(self, count: int) -> tuple[OpenProposal, ...]:
@@ -95,13 +104,14 @@ class Scheduler:
         for flight in self._flights:
             proposal = flight.proposal
             if proposal.kind == "evaluate" and flight.evaluation is None:
-                task = Task(
+                flight.task = Task(
                     net=str(proposal.architecture),
                     seed=trial_seed(self.seed, proposal.number),
                     trial=proposal.number,
                     keep_above=self._keep_above,
                 )
-                flight.evaluation = asyncio.create_task(self.supervisor.evaluate(task), name=f"trial-{proposal.number}")
+                evaluation = self.supervisor.evaluate(flight.task)
+                flight.evaluation = asyncio.create_task(evaluation, name=f"trial-{proposal.number}")
 
     async def _next(self) -> Flight:
         """Wait for the flight whose turn it is to be observed, and take it out."""
@@ -171,24 +181,18 @@ class Scheduler:
             )
 
     async def _commit(self, delta: Delta) -> None:
-        """Commit, however long the disk takes to have room again: the outcome must not be lost."""
-        while True:
-            try:
-                self.run.commit(delta)
-            except (DiskFullError, DiskError) as error:
-                log.error("%s", error)
-                self.trouble(str(error))
-                await asyncio.sleep(RETRY)
-            else:
-                self.trouble(None)
-                return
+        await committing.commit(self.run, delta, self.trouble)
+
+    def embeddings_dropped(self, best_reward: float) -> None:
+        """Keep no embedding of a lower reward than one that had to go for want of space."""
+        self._floor = max(self._floor, best_reward)
 
     def _keep_above(self) -> float | None:
         """The reward above which a trial's embedding is worth keeping."""
         if self.keep_embeddings == 0:
             return None
         kept = self.run.embeddings.kept()
-        return min(kept.values()) if len(kept) >= self.keep_embeddings else 0.0
+        return max(self._floor, min(kept.values()) if len(kept) >= self.keep_embeddings else 0.0)
 
     def _keep(self, trial: Trial, staged: Path) -> tuple[Trial, tuple[int, ...]]:
         """Give a staged embedding its name, and say whose goes: the worst reward's, the latest of equals."""

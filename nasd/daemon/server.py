@@ -23,7 +23,7 @@ WRITE_TIME = 10.0  # seconds that a client may take to read an answer
 BACKLOG = 8 << 20  # bytes of unread events at which a subscriber is dropped
 MAX_CLIENTS = 256
 
-Handler = Callable[[str, msgspec.Struct], Awaitable[msgspec.Struct] | msgspec.Struct]
+Handler = Callable[[str, msgspec.Struct], Awaitable[msgspec.Struct]]
 """Takes a method and its checked parameters. A NasdError it raises is the client's answer."""
 
 
@@ -166,17 +166,20 @@ class Server:
         except (msgspec.DecodeError, RecursionError) as error:
             return protocol.encode_error(request.id, ErrorCode.INVALID_PARAMS, f"{request.method}: {error}")
         try:
-            answer = self._handle(request.method, params)
-            result = answer if isinstance(answer, msgspec.Struct) else await answer
+            result = await self._handle(request.method, params)
         except NasdError as error:
             return protocol.encode_error(request.id, ErrorCode.REFUSED, str(error))
         except Exception:
             log.exception("%s failed", request.method)
             message = f"{request.method} failed inside the daemon: its log has the traceback"
             return protocol.encode_error(request.id, ErrorCode.INTERNAL, message)
+        frame = protocol.encode_result(request.id, result)
+        if len(frame) > protocol.MAX_FRAME:
+            message = f"the answer to {request.method} is larger than a frame may be: ask for less at once"
+            return protocol.encode_error(request.id, ErrorCode.TOO_LARGE, message)
         if request.method == "subscribe":
             self._subscribers.add(writer)
-        return protocol.encode_result(request.id, result)
+        return frame
 
 
 async def _send(writer: asyncio.StreamWriter, frame: bytes) -> None:

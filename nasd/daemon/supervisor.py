@@ -26,6 +26,9 @@ log = logging.getLogger("nasd.worker")
 
 WORKER_COMMAND = (sys.executable, "-m", "nasd.daemon.worker")
 SILENCE = 60.0  # seconds without a heartbeat after which a process counts as stopped
+SETUP_TIME = 900.0  # seconds until a worker is set up
+KILL_TIME = 10.0  # seconds until a killed process is gone, unless it hangs inside a driver
+STARTING_AGAIN = (0.5, 60.0)  # seconds until a worker that did not start is tried again: at first, at most
 KILLS_FROM_OUTSIDE = 100  # tries of one task, however little it is to blame
 MAX_LINE = 1 << 22
 
@@ -53,6 +56,7 @@ class Task:
     epochs: int | None = None
     keep_above: Callable[[], float | None] = lambda: None  # asked when the task starts
     on_step: Callable[[Step], None] = lambda step: None
+    running: bool = False  # a worker is at it; set by the supervisor
 
 
 @dataclass
@@ -67,6 +71,7 @@ class Worker:
     status: WorkerStatus = field(init=False)
     _said: deque[str] = field(default_factory=lambda: deque(maxlen=5))
     _listening: asyncio.Task[None] | None = None
+    failed_starts: int = 0
 
     def __post_init__(self) -> None:
         self.status = WorkerStatus(id=self.id, device=self.setup.device, pid=None, state="gone")
@@ -81,7 +86,8 @@ class Worker:
 
         Raises:
             WorkerUnfitError: It says that it cannot work.
-            WorkerLostError: It ended without a word.
+            WorkerLostError: It ended without a word, or is not ready after `SETUP_TIME`.
+            OSError: The process could not be made.
         """
         self.process = await asyncio.create_subprocess_exec(
             *self.command,
@@ -95,7 +101,14 @@ class Worker:
         self._listening = asyncio.create_task(self._listen(self.process), name=f"worker-{self.id}-stderr")
         self._show(pid=self.process.pid, state="starting")
         self._send(self.setup)
-        report = await self._hear(None)
+        try:
+            report = await self._hear(time.monotonic() + SETUP_TIME)
+        except TimeoutError:
+            await self.kill()
+            raise WorkerLostError(f"was not ready after {SETUP_TIME:g} s", blame=False) from None
+        except asyncio.CancelledError:
+            await self.kill()
+            raise
         if isinstance(report, SetupFailed):
             await self.kill()
             raise WorkerUnfitError(report.reason)
@@ -141,16 +154,20 @@ class Worker:
 
     async def kill(self) -> None:
         """End the process, whatever state it is in."""
-        if self.process is not None:
+        process, self.process = self.process, None
+        if process is not None:
             with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
-            await self.process.wait()
-            if self.process.stdin is not None:
-                self.process.stdin.close()
+                process.kill()
+            try:
+                async with asyncio.timeout(KILL_TIME):
+                    await process.wait()
+            except TimeoutError:  # nothing more can be done about it; a new process takes its place
+                log.error("worker %d: process %d cannot be killed, its device may hang", self.id, process.pid)
+            if process.stdin is not None:
+                process.stdin.close()
         if self._listening is not None:
             self._listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listening
+            await asyncio.wait([self._listening])
         self._show(state="gone", pid=None, trial=None, job=None, net=None, stage=None, started_at=None)
 
     def _send(self, order: messages.Order) -> None:
@@ -158,25 +175,42 @@ class Worker:
         assert self.process.stdin is not None
         self.process.stdin.write(messages.encode(order) + b"\n")
 
-    async def _hear(self, deadline: float | None) -> messages.Report:
-        """The next report that is not a heartbeat."""
-        assert self.process is not None
-        assert self.process.stdout is not None
+    async def _hear(self, deadline: float) -> messages.Report:
+        """The next report that is not a heartbeat.
+
+        Raises:
+            WorkerLostError: The process ended or fell silent; it is gone then.
+            TimeoutError: The deadline has passed; the process still runs.
+        """
+        process = self.process
+        assert process is not None
+        assert process.stdout is not None
         kills_before = _memory_kills()
         while True:
-            wait = SILENCE if deadline is None else min(SILENCE, max(deadline - time.monotonic(), 0.0))
+            began = time.monotonic()
+            wait = min(SILENCE, max(deadline - began, 0.0))
+            line, overslept = None, 0.0
             try:
                 async with asyncio.timeout(wait):
-                    line = await self.process.stdout.readline()
+                    line = await process.stdout.readline()
             except TimeoutError:
-                if deadline is not None and time.monotonic() >= deadline:
-                    raise
+                pass
+            except ValueError:
                 await self.kill()
-                raise WorkerLostError(f"was silent for {SILENCE:g} s and was ended", blame=False) from None
+                raise WorkerLostError(f"sent a line of more than {MAX_LINE} bytes and was ended", blame=True) from None
+            # Was this process itself stopped? What the worker said meanwhile is still in the pipe: hear it first.
+            overslept = time.monotonic() - began - wait
+            if overslept > 1:
+                deadline += overslept
+            if line is None:
+                if overslept > 1:
+                    continue
+                if time.monotonic() >= deadline:
+                    raise TimeoutError
+                await self.kill()
+                raise WorkerLostError(f"was silent for {SILENCE:g} s and was ended", blame=False)
             if not line:
-                code = await self.process.wait()
-                await asyncio.sleep(0)  # lets the last words arrive
-                reason, blame = self._cause(code, _memory_kills() > kills_before)
+                reason, blame = await self._end_of(process, kills_before)
                 await self.kill()
                 raise WorkerLostError(reason, blame=blame)
             try:
@@ -186,6 +220,17 @@ class Worker:
                 raise WorkerLostError("sent something that is not a report and was ended", blame=True) from None
             if not isinstance(report, messages.Alive):
                 return report
+
+    async def _end_of(self, process: asyncio.subprocess.Process, kills_before: int) -> tuple[str, bool]:
+        """Why a process that closed its standard output ended, and whether its task may be to blame."""
+        try:
+            async with asyncio.timeout(KILL_TIME):
+                code = await process.wait()
+        except TimeoutError:
+            return "closed its standard output and was ended", True
+        if self._listening is not None:  # its last words may still be on their way
+            await asyncio.wait([self._listening], timeout=1.0)
+        return self._cause(code, _memory_kills() > kills_before)
 
     def _cause(self, code: int, memory_kill: bool) -> tuple[str, bool]:
         said = f"; its last words: {self._said[-1]}" if self._said else ""
@@ -224,6 +269,7 @@ class Worker:
             text = line.decode(errors="replace").rstrip()[:2000]
             self._said.append(text)
             log.info("worker %d: %s", self.id, text)
+            await asyncio.sleep(0)  # a worker that floods must not shut out everything else
 
 
 class Supervisor:
@@ -239,7 +285,7 @@ class Supervisor:
         attempts: int,
         memory_limit: int | None,
         changed: Callable[[Worker], None],
-        trouble: Callable[[str | None], None],
+        trouble: Callable[[int, str | None], None],
         command: tuple[str, ...] = WORKER_COMMAND,
     ) -> None:
         """
@@ -251,7 +297,7 @@ class Supervisor:
             attempts: Tries at a task that may itself be to blame for the loss of its worker.
             memory_limit: Bytes for each worker, or None.
             changed: Called when a worker's status changes.
-            trouble: Called with what keeps workers from starting, and with None once they do.
+            trouble: Called with what keeps a worker from starting, and with None once it does.
             command: How a worker is started.
         """
         self._timeout, self._attempts, self._trouble = timeout, attempts, trouble
@@ -275,39 +321,48 @@ class Supervisor:
         Returns:
             The worker's report, or one whose outcome is Failed with the reason why no try came to an end.
         """
-        blamed = 0
-        for attempt in itertools.count(1):
+        blamed = lost = 0
+        while True:
             worker = await self._acquire(task)
             try:
-                await self._ensure(worker)
+                if not await self._ensure(worker):
+                    continue
+                task.running = True
                 return await worker.run(task, next(self._ids), self._timeout)
             except WorkerLostError as error:
+                lost += 1
                 blamed += error.blame
                 what = f"trial {task.trial}" if task.trial is not None else f"job {task.job}"
-                log.warning("worker %d %s at %s (try %d)", worker.id, error, what, attempt)
-                if blamed >= self._attempts or attempt >= KILLS_FROM_OUTSIDE:
-                    tries = f" (the last of {attempt} tries)" if attempt > 1 else ""
+                log.warning("worker %d %s at %s (try %d)", worker.id, error, what, lost)
+                if blamed >= self._attempts or lost >= KILLS_FROM_OUTSIDE:
+                    tries = f" (the last of {lost} tries)" if lost > 1 else ""
                     return Finished(id=0, outcome=Failed(reason=f"the worker {error}{tries}"))
             finally:
+                task.running = False
                 self._release(worker)
-        raise AssertionError("unreachable")
 
     async def close(self) -> None:
         """End all workers."""
         await asyncio.gather(*(worker.kill() for worker in self.workers))
 
-    async def _ensure(self, worker: Worker) -> None:
-        """Have the worker's process running, for as long as it takes."""
-        pause = 0.5
-        while not worker.alive:
-            try:
-                await worker.start()
-            except (WorkerUnfitError, WorkerLostError, OSError) as error:
-                self._trouble(f"worker {worker.id} does not start: {error}")
-                log.error("worker %d does not start: %s", worker.id, error)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, 60.0)
-        self._trouble(None)
+    async def _ensure(self, worker: Worker) -> bool:
+        """Have the worker's process running. If it does not start, say so, wait a while, and leave it to the caller
+        to try again, perhaps with another worker that is idle.
+        """
+        if worker.alive:
+            return True
+        try:
+            await worker.start()
+        except (WorkerUnfitError, WorkerLostError, OSError) as error:
+            worker.failed_starts += 1
+            self._trouble(worker.id, f"worker {worker.id} does not start: {error}")
+            log.error("worker %d does not start: %s", worker.id, error)
+            first, most = STARTING_AGAIN
+            await asyncio.sleep(min(first * 2 ** min(worker.failed_starts - 1, 20), most))
+            return False
+        worker.failed_starts = 0
+        self._trouble(worker.id, None)
+        return True
 
     async def _acquire(self, task: Task) -> Worker:
         if self._idle:
