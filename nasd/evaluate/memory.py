@@ -3,7 +3,7 @@
 The pass is walked once on torch's meta device, where tensors have shapes but no bytes: every tensor that the real pass
 will allocate is created and released at the same moment, and the largest sum of live ones is the peak. On top comes
 what a convolution library takes besides: a copy of one layer's weights in its own layout. Measured on the CPU
-(oneDNN, channels last, against the process's resident set) this is right to a few percent; benchmarks and tests hold
+(oneDNN, channels last, against the process's resident set) this is right to a few percent, and a test holds
 it to that. A library that takes more than that on some device is what the halving in `evaluate` is for.
 """
 
