@@ -158,7 +158,7 @@ class JobQueue:
                 self._changed(to_row(self._jobs[id]))
 
         while len(done) < repeats:
-            seed = derive(self._seed, "job", id, len(done))
+            seed = derive(self._seed, f"job/{id}/{len(done)}")
             task = Task(net=job.params["net"], seed=seed, job=id, epochs=epochs, on_step=step)
             outcome = (await self._supervisor.evaluate(task)).outcome
             if not isinstance(outcome, Evaluated):

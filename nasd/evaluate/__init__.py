@@ -7,6 +7,6 @@ from nasd.evaluate.embedding import EmbeddedSplit, Embedding
 from nasd.evaluate.encoder import Encoder
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.evaluation import Progress, evaluate
-from nasd.evaluate.seeding import trial_seed
+from nasd.seeding import trial_seed
 
 __all__ = ["EmbeddedSplit", "Embedding", "Encoder", "EvaluationError", "Progress", "evaluate", "trial_seed"]

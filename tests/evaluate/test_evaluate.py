@@ -6,8 +6,8 @@ from nasd.evaluate import evaluate, trial_seed
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.probe import recent_mean, train_classifier
-from nasd.evaluate.seeding import derive
 from nasd.outcome import Evaluated, Failed, Measured, Outcome
+from nasd.seeding import derive
 
 SMALL = "[C(32,3,1,1,1), C(64,3,1,1,1), C(64,3,1,1,1), P(2,2,0,0), SM(10)]"
 TINY = "[C(8,3,1,1,1), P(2,2,0,0), SM(10)]"
