@@ -48,13 +48,16 @@ class NasdApp(App[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(_screen(index, name) for index, name in enumerate(NAMES)),
-        _everywhere("right_square_bracket,tab", "turn(1)", "next screen", "Next screen", "go.next"),
-        _everywhere("left_square_bracket,shift+tab", "turn(-1)", "previous screen", "Previous screen", "go.previous"),
-        Binding("p", "pause", "pause", id="search.pause", tooltip="Pause after the trial under way, or resume"),
-        _everywhere("C", "checkpoint", "checkpoint", "Write a checkpoint now", "search.checkpoint"),
-        _everywhere("R", "retrain_net", "retrain job", "Queue a retrain job of any architecture", "jobs.new"),
-        _everywhere("e", "export", "export", "Write the trials or the Q-table as CSV", "search.export"),
-        _everywhere("X", "stop", "stop", "Stop the daemon, after asking once more", "search.stop"),
+        _everywhere("right_square_bracket", "turn(1)", "next screen", "Next screen", "go.next"),
+        _everywhere("left_square_bracket", "turn(-1)", "previous screen", "Previous screen", "go.previous"),
+        Binding("p", "pause", "pause", id="search.pause", tooltip="Start no further trial; the one under way ends"),
+        Binding("p", "resume", "resume", id="search.resume", tooltip="Go on after a pause"),
+        Binding("colon", "command_palette", "commands", key_display=":", id="view.commands", tooltip="All commands"),
+        Binding("ctrl+p", "command_palette", show=False, priority=True, id="view.commands", tooltip="All commands"),
+        Binding("C", "checkpoint", "checkpoint", id="search.checkpoint", tooltip="Write a checkpoint now"),
+        Binding("R", "retrain_net", "new job", id="jobs.new", tooltip="Queue a retrain job of any architecture"),
+        Binding("e", "export", "export", id="search.export", tooltip="Write the trials or the Q-table as CSV"),
+        Binding("X", "stop", "stop", id="search.stop", tooltip="Stop the daemon, after asking once more"),
         _everywhere("t", "theme", "theme", "Dark or light", "view.theme"),
         _everywhere("ctrl+z", "suspend_process", "suspend", "Back to the shell; `fg` returns", "view.suspend"),
         Binding("question_mark", "help", "help", key_display="?", id="view.help", tooltip="The keys of this screen"),
@@ -89,6 +92,12 @@ class NasdApp(App[None]):
 
     def on_mount(self) -> None:
         """Connect."""
+        # Textual names the size after the first paint; without this that paint would be thrown away.
+        for breakpoints, length in (
+            (self.HORIZONTAL_BREAKPOINTS, self.size.width),
+            (self.VERTICAL_BREAKPOINTS, self.size.height),
+        ):
+            self.screen.add_class(max(one for one in breakpoints if one[0] <= length)[1])
         self.run_worker(self.link.run(), name="link", group="link")
         self._panes[OVERVIEW].enter()
 
@@ -154,9 +163,19 @@ class NasdApp(App[None]):
     # --- actions ---------------------------------------------------------------------------------------------------
 
     def action_pause(self) -> None:
-        """Pause, or resume if it is paused."""
-        status = self.link.status
-        self._do("resume" if status and status.state in ("paused", "pausing") else "pause")
+        """Start no further trial."""
+        self._do("pause")
+
+    def action_resume(self) -> None:
+        """Go on after a pause."""
+        self._do("resume")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """One key pauses and resumes: only one of the two is there."""
+        if action in ("pause", "resume"):
+            paused = self.link.status is not None and self.link.status.state in ("paused", "pausing")
+            return paused == (action == "resume")
+        return True
 
     def action_checkpoint(self) -> None:
         """Everything to disk, now."""

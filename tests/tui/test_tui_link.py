@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import shlex
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -150,3 +152,26 @@ async def test_attaches_to_another_run(daemon: FakeDaemon, folder: Path) -> None
         assert not [change for change in made.heard if isinstance(change, Turned) and made.link.condition == "lost"]
         await until(lambda: not daemon.connections)
         await other.stop()
+
+
+async def test_a_link_through_ssh_that_breaks_comes_back(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Path(__file__).parent / "fake_ssh.py"
+    monkeypatch.setenv("NASD_SSH", f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}")
+    monkeypatch.setenv("NASD_REMOTE_COMMAND", f"{sys.executable} -m nasd.cli")
+    heard: list[Change] = []
+    link = Link(Target(host="me@box", run=str(daemon.directory)), heard.append)
+    task = asyncio.create_task(link.run())
+    try:
+        await until(lambda: link.live, 20)
+        daemon.finish_trial()
+        await until(lambda: link.status and link.status.progress.trials == 701)
+        assert link._connection is not None
+        assert link._connection._process is not None
+        link._connection._process.kill()
+        await until(lambda: link.condition == "lost")
+        assert "SSH link" in link.sentence
+        await until(lambda: link.live, 20)
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from fake_daemon import FakeDaemon, World
 from pilot import Clock, attached, press, screen, settle, told, until
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from nasd import protocol as p
 from tui.app import JOBS, LOG, OVERVIEW, QTABLE, RUNS, TRIAL, TRIALS
@@ -146,7 +146,9 @@ async def test_command_palette_knows_every_action(daemon: FakeDaemon) -> None:
         assert app.query_one(Tabs).current == JOBS
         await pilot.press("ctrl+p")
         await pilot.pause()
-        await press(pilot, *"checkpoint", "enter")
+        await press(pilot, *"checkpoint")
+        await until(lambda: app.screen.query_one(OptionList).option_count == 1)
+        await press(pilot, "enter")
         await until(lambda: asked(daemon, "checkpoint"))
 
 

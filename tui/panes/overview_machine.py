@@ -40,7 +40,8 @@ class MachinePanel(Panel):
         found.append(Content.assemble((f"{'disk':<9}", "$dim"), disk))
         if status is not None and height > len(found):
             up = text.duration(self._link.now - status.started_at)
-            found.append(Content.assemble((f"{'daemon':<9}", "$dim"), f"up {up}, nasd {text.clean(status.version)}"))
+            version = f", nasd {text.clean(status.version)}" if width >= 36 else ""
+            found.append(Content.assemble((f"{'daemon':<9}", "$dim"), f"up {up}{version}"))
             waiting = f"{status.jobs_queued} queued" if status.jobs_queued else "none queued"
             found.append(Content.assemble((f"{'jobs':<9}", "$dim"), waiting))
             found.append(Content())

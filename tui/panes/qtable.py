@@ -117,11 +117,9 @@ class QTable(Pane):
     def _cells(self, action: protocol.Action) -> Sequence[Cell]:
         best = max((one.q for one in self._page.actions), default=1.0) if self._page else 1.0
         filled, _ = text.bar(action.q / best if best > 0 else 0.0, 20)
-        note = "greedy" if action.greedy else ""
-        if action.terminal:
-            note = f"{note}, ends here" if note else "ends here"
+        note = "ends here" if action.terminal else "greedy" if action.greedy else ""
         if not action.tried:
-            note = f"{note}, never tried" if note else "never tried"
+            note = "never tried"
         name = "success" if action.greedy else "" if action.tried else "dim"
         return (
             ("★" if action.greedy else "■" if action.terminal else " ", "success" if action.greedy else "violet"),

@@ -100,6 +100,10 @@ class Trial(Pane):
         if self._detail and self._detail.row.duplicate_of is not None:
             self.show(self._detail.row.duplicate_of)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only a duplicate has an original."""
+        return action != "original" or (self._detail is not None and self._detail.row.duplicate_of is not None)
+
     def action_best(self) -> None:
         """The best trial so far."""
         if (status := self.link.status) and status.best:
@@ -120,6 +124,7 @@ class Trial(Pane):
     def _renew(self, failure: str) -> None:
         for panel in (self._facts, self._drawing, self._curves, self._neighbours):
             panel.show(self._detail, failure)
+        self.refresh_bindings()
 
 
 class TrialScroll(VerticalScroll, inherit_bindings=False):
@@ -202,7 +207,6 @@ class _Facts(_Part):
             ("batch", text.count(detail.micro_batch) if detail.micro_batch else "–", ""),
             ("embedding", text.count(detail.embedding_dim) if detail.embedding_dim else "–", ""),
             ("device", text.clean(detail.device) or "–", ""),
-            ("seed", str(detail.seed) if detail.seed is not None else "–", ""),
         ]
         across = max(1, width // 25)
         found = [*_wrapped(text.clean(row.net), width), *_wrapped_content(describe(row, self._link.now), width)]
@@ -212,9 +216,11 @@ class _Facts(_Part):
                 for name, value, style in facts[start : start + across]
             ]
             found.append(Content("").join(cells))
+        if detail.seed is not None:
+            found.append(Content.assemble((f"{'seed':<11}", "$dim"), str(detail.seed)))
         if detail.duplicates:
             repeats = ", ".join(str(number) for number in detail.duplicates)
-            found.append(Content.assemble((f"{'repeated in':<11} ", "$dim"), text.shorten(repeats, width - 12)))
+            found.append(Content.assemble(("repeats    ", "$dim"), text.shorten(repeats, width - 11)))
         return found
 
 

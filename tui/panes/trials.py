@@ -234,7 +234,7 @@ class _Detail(Widget):
 
     def show(self, row: protocol.TrialRow | None, now: float) -> None:
         """Another row."""
-        self._text = Content("\n").join([Content(text.clean(row.net)), describe(row, now)]) if row else Content()
+        self._text = Content("\n").join([describe(row, now), Content(text.clean(row.net))]) if row else Content()
         self.refresh()
 
     def render(self) -> Content:

@@ -40,7 +40,7 @@ class KeyBar(Widget):
         # What is always there comes last, but the way out and the help must be seen on the narrowest screen.
         active.sort(key=lambda one: one.node is self.app)
         room = self.size.width
-        kept = [one for one in active if one.binding.action in ("help", "detach")]
+        kept = [one for one in active if one.binding.action in ("help", "detach", "command_palette")]
         reserve = sum(self._width(one.binding) for one in kept)
         for one in active:
             binding = one.binding

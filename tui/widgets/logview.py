@@ -1,5 +1,6 @@
 """Log records on lines of their own; only what is visible is drawn."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -154,7 +155,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     def _folded(self, record: protocol.LogRecord) -> list[tuple[protocol.LogRecord, str, bool]]:
         room = max(20, (self._width or self.size.width or 80) - 25)
         message = text.clean(record.message)
-        parts = [message[start : start + room] for start in range(0, len(message), room)] or [""]
+        parts = textwrap.wrap(message, room, replace_whitespace=False, break_on_hyphens=False) or [""]
         return [(record, part, index == 0) for index, part in enumerate(parts)]
 
     def _measure(self) -> None:
