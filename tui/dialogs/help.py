@@ -38,14 +38,13 @@ class Help(Dialog[None]):
         everywhere = [one.binding for one in known if one.node is self.app and ".go" not in f".{one.binding.id}"]
         found = [*self._rows(here), Content(), Content.styled("everywhere", "$dim")]
         found.append(
-            Content.assemble((f"{'1 to 7 [ ]':>12}  ", "bold $primary"), "Show a screen; the next, the previous")
+            Content.assemble((f"{'1 to 7 [ ]':>12}  ", "bold $primary"), "Show a screen; the previous, the next")
         )
-        found.append(Content.assemble((f"{'^p':>12}  ", "bold $primary"), "All commands, to search in"))
         found += self._rows(everywhere)
         found += [Content(), Content.styled("marks of trials", "$dim")]
         marks = [*theme.MARKS.values(), theme.IMPORTED]
         found.append(
-            Content("   ").join(
+            Content("  ").join(
                 Content.assemble((f"{glyph} ", colour), name) for glyph, name, colour in marks if glyph.strip()
             )
         )

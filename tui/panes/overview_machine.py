@@ -27,11 +27,11 @@ class MachinePanel(Panel):
         for device in machine.devices:
             name = text.clean(device.name)
             if device.utilisation is not None:
-                found.append(_gauge(name, device.utilisation, f"{100 * device.utilisation:.0f} %", width))
+                found.append(_gauge(name, device.utilisation, f"{100 * device.utilisation:.0f} %", width, "$primary"))
             share = device.memory_used / device.memory_total if device.memory_total else 0.0
             label = "  memory" if device.utilisation is not None else name
             found.append(_gauge(label, share, text.size(device.memory_used), width))
-        found.append(_gauge("cpu", machine.cpu, f"{100 * machine.cpu:.0f} %", width))
+        found.append(_gauge("cpu", machine.cpu, f"{100 * machine.cpu:.0f} %", width, "$primary"))
         share = machine.memory_used / machine.memory_total if machine.memory_total else 0.0
         found.append(_gauge("memory", share, text.size(machine.memory_used), width))
         disk = f"{text.size(machine.disk_free)} free"
@@ -49,10 +49,12 @@ class MachinePanel(Panel):
         return found
 
 
-def _gauge(name: str, share: float, value: str, width: int) -> Content:
+def _gauge(name: str, share: float, value: str, width: int, colour: str = "") -> Content:
+    """A bar; without a colour of its own it warns when it gets full (memory should not, a device should)."""
     room = max(3, width - 9 - 9)
     filled, rest = text.bar(share, room)
-    colour = "$error" if share > 0.95 else "$warning" if share > 0.85 else "$success"
+    if not colour:
+        colour = "$error" if share > 0.95 else "$warning" if share > 0.85 else "$success"
     return Content.assemble(
         (f"{text.shorten(name, 8):<9}", "$dim"), (filled, f"{colour} on $panel"), (rest, "on $panel"), f"{value:>9}"
     )

@@ -70,8 +70,8 @@ class Recent(_Rows):
 
 def _line(row: protocol.TrialRow, width: int) -> Content:
     glyph, _, colour = theme.MARKS[row.status]
-    parts = [(f"{row.number:>6} ", "$dim"), (f"{glyph} ", colour), (f"{text.percent(row.reward):>5} ", "bold")]
+    parts = [(f"{row.number:>6} ", "$dim"), (f"{glyph} ", colour), (f"{text.percent(row.reward):>6} ", "bold")]
     if width >= 70:
-        parts.append((f"test {text.percent(row.test_accuracy):>5}  ", "$dim"))
+        parts.append((f"test {text.percent(row.test_accuracy):>6}  ", "$dim"))
     used = sum(len(part) for part, _ in parts)
     return Content.assemble(*parts, text.shorten(text.clean(row.net), width - used))

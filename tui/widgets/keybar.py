@@ -45,11 +45,12 @@ class KeyBar(Widget):
         for one in active:
             binding = one.binding
             wide = self._width(binding)
-            if binding.action in seen or (one not in kept and used + wide + reserve > room):
+            action = binding.action.removeprefix("app.")
+            if action in seen or (one not in kept and used + wide + reserve > room):
                 continue
             if one in kept:
                 reserve -= wide
-            seen.add(binding.action)
+            seen.add(action)
             self._buttons.append((used, used + wide, one.node, binding))
             parts += [(f" {self.app.get_key_display(binding)}", "bold $primary"), (f" {binding.description} ", "")]
             used += wide
