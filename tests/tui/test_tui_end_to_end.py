@@ -1,74 +1,20 @@
-"""A real daemon on digits, the real command, in a real terminal (tmux)."""
+"""A day of a user's, in a real terminal: attach, pause, look, see the daemon die and come back, detach."""
 
 import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from nasd.client import Client, Target
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from terminal import Box, counted
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
     pytest.mark.timeout(300),
 ]
-
-
-class Box:
-    """A home of runs, a daemon in it, and a terminal."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self.environment = {**os.environ, "NASD_HOME": str(home), "TERM": "xterm-256color"}
-        self.server = f"nasd-test-{os.getpid()}"
-        self.target = Target(directory=home / "e2e")
-
-    def nasd(self, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "nasd.cli", *words], env=self.environment, cwd=ROOT, capture_output=True, text=True,
-            timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def tmux(self, *words: str) -> str:
-        command = ["tmux", "-L", self.server, "-f", "/dev/null", *words]
-        return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=20, check=False
-        ).stdout
-
-    def attach(self) -> None:
-        command = f"{sys.executable} -m nasd.cli attach e2e"
-        self.tmux("new-session", "-d", "-x", "100", "-y", "30", "-c", str(ROOT), command)
-
-    def press(self, *keys: str) -> None:
-        self.tmux("send-keys", *keys)
-
-    def screen(self) -> str:
-        return self.tmux("capture-pane", "-p")
-
-    def until(self, true: Callable[[str], object], what: str, limit: float = 60.0) -> str:
-        end = time.monotonic() + limit
-        while not true(shown := self.screen()):
-            assert time.monotonic() < end, f"never {what}:\n{shown}"
-            time.sleep(0.1)
-        return shown
-
-    def trials(self) -> int:
-        with Client.connect(self.target) as client:
-            return client.status().progress.trials
-
-    def pid(self) -> int:
-        with Client.connect(self.target) as client:
-            return client.hello.pid
 
 
 @pytest.fixture
@@ -77,24 +23,11 @@ def box(folder: Path) -> Iterator[Box]:
     try:
         yield made
     finally:
-        made.tmux("kill-server")
-        try:
-            os.kill(made.pid(), signal.SIGKILL)
-        except Exception as error:  # noqa: BLE001 # it may be gone already
-            print(error)  # noqa: T201
-
-
-def counted(shown: str) -> int:
-    found = re.search(r"trials (\d+)", shown)
-    return int(found[1]) if found else -1
+        made.close()
 
 
 def test_a_day_in_two_minutes(box: Box) -> None:
-    box.nasd(
-        "start", str(ROOT / "configs" / "digits.yaml"), "--name", "e2e", "--set", "training.epochs=4",
-        "--set", "training.early_stopping_epoch=3", "--set", "space.conv_features=[16, 32]",
-        "--set", "search.epsilon_schedule=[[1.0, 5000]]",
-    )  # fmt: skip
+    box.start()
     box.attach()
     shown = box.until(lambda shown: "● live" in shown and "● running" in shown, "attached")
 

@@ -1,0 +1,83 @@
+"""A home of runs with a real daemon in it, the real command, and a real terminal (tmux)."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from nasd.client import Client, Target
+from nasd.errors import NasdError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Box:
+    """A home of runs, a daemon in it, and a terminal."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = {**os.environ, "NASD_HOME": str(home), "TERM": "xterm-256color"}
+        self.server = f"nasd-test-{os.getpid()}"
+        self.target = Target(directory=home / "e2e")
+
+    def start(self) -> None:
+        """A search on digits that goes on for longer than any test."""
+        self.nasd(
+            "start", str(ROOT / "configs" / "digits.yaml"), "--name", "e2e", "--set", "training.epochs=4",
+            "--set", "training.early_stopping_epoch=3", "--set", "space.conv_features=[16, 32]",
+            "--set", "search.epsilon_schedule=[[1.0, 5000]]",
+        )  # fmt: skip
+
+    def close(self) -> None:
+        self.tmux("kill-server")
+        with contextlib.suppress(NasdError, ProcessLookupError):  # it may be gone already
+            os.kill(self.pid(), signal.SIGKILL)
+
+    def nasd(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "nasd.cli", *words], env=self.environment, cwd=ROOT, capture_output=True, text=True,
+            timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def tmux(self, *words: str) -> str:
+        command = ["tmux", "-L", self.server, "-f", "/dev/null", *words]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=20, check=False
+        ).stdout
+
+    def attach(self, target: str = "e2e") -> None:
+        command = f"{sys.executable} -m nasd.cli attach {target}"
+        self.tmux("new-session", "-d", "-x", "100", "-y", "30", "-c", str(ROOT), command)
+
+    def press(self, *keys: str) -> None:
+        self.tmux("send-keys", *keys)
+
+    def screen(self) -> str:
+        return self.tmux("capture-pane", "-p")
+
+    def until(self, true: Callable[[str], object], what: str, limit: float = 60.0) -> str:
+        end = time.monotonic() + limit
+        while not true(shown := self.screen()):
+            assert time.monotonic() < end, f"never {what}:\n{shown}"
+            time.sleep(0.1)
+        return shown
+
+    def trials(self) -> int:
+        with Client.connect(self.target) as client:
+            return client.status().progress.trials
+
+    def pid(self) -> int:
+        with Client.connect(self.target) as client:
+            return client.hello.pid
+
+
+def counted(shown: str) -> int:
+    found = re.search(r"trials (\d+)", shown)
+    return int(found[1]) if found else -1
