@@ -43,13 +43,22 @@ class Client:
                 connection.connect(str(target.socket))
                 reader = closing.enter_context(connection.makefile("rb"))
                 return cls(reader, closing.enter_context(connection.makefile("wb")), closing, str(target))
-            process = subprocess.Popen(target.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            process = subprocess.Popen(
+                target.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
             assert process.stdin is not None
             assert process.stdout is not None
+            assert process.stderr is not None
             closing.callback(_end, process)
-            closing.callback(process.stdout.close)
-            closing.callback(process.stdin.close)
-            return cls(process.stdout, process.stdin, closing, str(target))
+            for pipe in (process.stderr, process.stdout, process.stdin):
+                closing.callback(pipe.close)
+            try:
+                return cls(process.stdout, process.stdin, closing, str(target))
+            except NotRunningError as error:
+                said = process.stderr.read(4096).decode(errors="replace").strip().splitlines()
+                if said:  # what ssh, or nasd over there, has to say is nearer to the cause
+                    raise NotRunningError(f"{target.host}: {said[-1].removeprefix('nasd: ')}") from error
+                raise
         except (FileNotFoundError, ConnectionRefusedError) as error:
             closing.close()
             raise NotRunningError(f"no daemon runs {target}: start it with `nasd start {_last(target)}`") from error
