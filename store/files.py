@@ -115,3 +115,15 @@ def remove(path: Path) -> None:
             path.unlink()
     except FileNotFoundError:
         return
+
+
+def write_at(descriptor: int, data: memoryview, offset: int) -> None:
+    """Write all of `data` at `offset` of an open file.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    left = data.cast("B")
+    while left:
+        written = os.pwrite(descriptor, left, offset)
+        left, offset = left[written:], offset + written

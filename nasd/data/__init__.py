@@ -1,9 +1,22 @@
 """Data sets behind one registry, resident in memory as tensors.
 
-`describe` says the shape without loading images, `prepare` makes sure that the files are there, `load` reads them.
+`describe` says the shape without loading images, `prepare` makes sure that the files are there, `load` reads them,
+`stream` reads what fits into memory and the rest as it is asked for.
 """
 
-from nasd.data._load import describe, load, prepare, root
-from nasd.data._record import Data, Description, Split
+from nasd.data._load import describe, load, prepare, root, stream
+from nasd.data._record import Data, Description, Images, Split, Streamed, StreamedSplit
 
-__all__ = ["Data", "Description", "Split", "describe", "load", "prepare", "root"]
+__all__ = [
+    "Data",
+    "Description",
+    "Images",
+    "Split",
+    "Streamed",
+    "StreamedSplit",
+    "describe",
+    "load",
+    "prepare",
+    "root",
+    "stream",
+]

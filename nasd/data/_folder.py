@@ -2,9 +2,12 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from nasd.config import DataConfig
 from nasd.data._record import Description
@@ -28,11 +31,72 @@ class ImageFolder:
 
     def read(self, root: Path, config: DataConfig) -> Raw:
         """Decode all images, several at a time."""
+        files = self.open(root, config)
+        own = files.validation
+        validation = None if own is None else own.part()
+        return Raw(files.train.part(), files.test.part(), files.classes, files.transforms, validation)
+
+    def open(self, root: Path, config: DataConfig) -> "FolderFiles":
+        """List all images; none is decoded."""
         self.prepare(root)
         side = _side(config)
-        parts = {name: _read(root / name, side) for name in _parts(root)}
+        parts = {name: _list(root / name, side) for name in _parts(root)}
         transforms = (f"shorter side scaled to {side} (bilinear, antialiased)", f"centre {side}x{side} cut out")
-        return Raw(parts["train"], parts["test"], _classes(root / "train"), transforms, parts.get("val"))
+        return FolderFiles(parts["train"], parts["test"], _classes(root / "train"), transforms, parts.get("val"))
+
+
+class FileImages:
+    """The images of one part, decoded when they are asked for, several at a time.
+
+    Attributes:
+        labels: (N,) int64.
+    """
+
+    def __init__(self, files: Any, rows: Tensor, side: int) -> None:
+        """Args: `files` is torchvision's data set, `rows` the ones of it that are meant, in their order."""
+        self._files, self._rows, self._side = files, rows, side
+        self.labels = torch.tensor(files.targets, dtype=torch.int64)[rows]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, C, H, W)."""
+        return len(self._rows), 3, self._side, self._side
+
+    def take(self, rows: Tensor) -> "FileImages":
+        """The images at `rows` (int64), in that order."""
+        return FileImages(self._files, self._rows[rows], self._side)
+
+    def part(self) -> Part:
+        """All of them, decoded."""
+        return Part(self[torch.arange(len(self._rows))], self.labels)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """(N, C, H, W) uint8. Raises DataMissingError for a damaged image."""
+        images = torch.empty((len(rows), 3, self._side, self._side), dtype=torch.uint8)
+        wanted = self._rows[rows].tolist()
+
+        def decode(place: int) -> None:
+            try:
+                images[place] = self._files[wanted[place]][0]
+            except (OSError, ValueError, SyntaxError) as error:  # Pillow raises all three for a broken image
+                path = Path(self._files.samples[wanted[place]][0])
+                raise damaged(path, f"it is no image that can be read ({error})") from error
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            for _ in pool.map(decode, range(len(wanted))):
+                pass
+        return images
+
+
+@dataclass(frozen=True)
+class FolderFiles:
+    """An image folder, listed; `validation` only where it brings its own."""
+
+    train: FileImages
+    test: FileImages
+    classes: tuple[str, ...]
+    transforms: tuple[str, ...]
+    validation: FileImages | None
 
 
 def _side(config: DataConfig) -> int:
@@ -58,7 +122,7 @@ def _classes(folder: Path) -> tuple[str, ...]:
     return classes
 
 
-def _read(folder: Path, side: int) -> Part:
+def _list(folder: Path, side: int) -> FileImages:
     # a second to import, and no other data set needs it
     from torchvision.datasets import ImageFolder as Files  # noqa: PLC0415
     from torchvision.transforms import v2  # noqa: PLC0415
@@ -68,15 +132,4 @@ def _read(folder: Path, side: int) -> Part:
         files = Files(str(folder), transform=transform)
     except OSError as error:
         raise DataMissingError(f"{folder} cannot be used: {error}") from error
-    images = torch.empty((len(files), 3, side, side), dtype=torch.uint8)
-
-    def decode(row: int) -> None:
-        try:
-            images[row] = files[row][0]
-        except (OSError, ValueError, SyntaxError) as error:  # Pillow raises all three for a broken image
-            raise damaged(Path(files.samples[row][0]), f"it is no image that can be read ({error})") from error
-
-    with ThreadPoolExecutor(os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()) as pool:
-        for _ in pool.map(decode, range(len(files))):
-            pass
-    return Part(images, torch.tensor(files.targets, dtype=torch.int64))
+    return FileImages(files, torch.arange(len(files)), side)

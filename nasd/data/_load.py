@@ -11,9 +11,9 @@ from torch.nn import functional
 from nasd.config import DataConfig
 from nasd.data._cifar import CIFAR10, CIFAR100
 from nasd.data._digits import Digits
-from nasd.data._folder import ImageFolder
+from nasd.data._folder import FileImages, ImageFolder
 from nasd.data._idx import Idx
-from nasd.data._record import Data, Description, Split
+from nasd.data._record import Data, Description, Split, Streamed, StreamedSplit
 from nasd.data._source import Part, Source
 from nasd.errors import ConfigError
 
@@ -27,6 +27,8 @@ SOURCES: dict[str, Source] = {
     "cifar100": CIFAR100,
     "image_folder": ImageFolder(),
 }
+
+SCALED = "pixels scaled to [0, 1] (float32)"
 
 
 def describe(config: DataConfig) -> Description:
@@ -48,37 +50,59 @@ def prepare(config: DataConfig) -> None:
     SOURCES[config.name].prepare(root(config))
 
 
-def load(config: DataConfig, seed: int) -> Data:
+def load(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None) -> Data:
     """Read a data set and take its validation split from the training images (DESIGN: 10 %).
 
     Args:
         config: Which data set.
         seed: The run's seed; the validation split depends on nothing else.
+        classes: Only these, numbered anew from 0 in ascending order; None: all. The validation split is taken before,
+            so that an image that trains in a search over some classes trains in one over all of them too.
 
     Raises:
         DataMissingError: Files are missing and cannot be downloaded, or are damaged.
-        ConfigError: Fewer than two training images would be left.
+        ConfigError: Fewer than two training images would be left, or there is no such class.
     """
     raw = SOURCES[config.name].read(root(config), config)
     size = config.image_size or raw.train.images.shape[-1]
-    resized = size != raw.train.images.shape[-1]
-    train, validation = _validation_split(_split(raw.train, size), config.validation_fraction, seed, raw.validation)
-    if config.train_samples is not None:
-        train = train.take(torch.arange(min(config.train_samples, len(train))))
-    if len(train) < 2:
-        raise ConfigError(f"{config.name} leaves {len(train)} training image(s): a search needs at least 2")
+    own = None if raw.validation is None else _split(raw.validation, size)
+    splits = _split_up(_split(raw.train, size), own, _split(raw.test, size), config, seed)
+    train, validation, test = _usable(splits, config, classes, raw.classes)
+    resized = [f"resized to {size}x{size} (bilinear, antialiased)"] if size != raw.train.images.shape[-1] else []
     return Data(
         name=config.name,
         train=train,
-        validation=validation if raw.validation is None else _split(raw.validation, size),
-        test=_split(raw.test, size),
-        classes=raw.classes,
-        transforms=(
-            *raw.transforms,
-            *([f"resized to {size}x{size} (bilinear, antialiased)"] if resized else []),
-            "pixels scaled to [0, 1] (float32)",
-        ),
+        validation=validation,
+        test=test,
+        classes=_named(raw.classes, classes),
+        transforms=(*raw.transforms, *resized, SCALED),
     )
+
+
+def stream(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None) -> Streamed:
+    """The same splits as `load`, but the images of an image folder are decoded when they are asked for.
+
+    The other data sets fit into memory and are loaded. Arguments and errors as `load`; besides, DataMissingError is
+    raised by whoever asks for an image that is damaged.
+    """
+    source = SOURCES[config.name]
+    if not isinstance(source, ImageFolder):
+        data = load(config, seed, classes)
+        train, validation, test = (StreamedSplit(s.images, s.labels, s.index) for s in data.splits.values())
+        size, channels, classes_left, transforms = data.image_size, data.channels, data.classes, data.transforms
+    else:
+        files = source.open(root(config), config)
+        own = None if files.validation is None else _rows(files.validation)
+        chosen = _usable(
+            _split_up(_rows(files.train), own, _rows(files.test), config, seed), config, classes, files.classes
+        )
+        train, validation, test = (
+            StreamedSplit(part.take(split.images), split.labels, split.index)
+            for part, split in zip((files.train, files.validation or files.train, files.test), chosen, strict=True)
+        )
+        _, channels, size, _ = files.train.shape
+        classes_left, transforms = _named(files.classes, classes), (*files.transforms, SCALED)
+    return Streamed(config.name, train, validation, test, classes_left, transforms, size, channels)
 
 
 def root(config: DataConfig) -> Path:
@@ -92,11 +116,49 @@ def _split(part: Part, size: int) -> Split:
     return Split(_resize(part.images, size), part.labels, torch.arange(len(part.labels)))
 
 
-def _validation_split(split: Split, fraction: float, seed: int, own: Part | None) -> tuple[Split, Split]:
-    """The shuffled training images, and those taken from them (none where the data set brings its own)."""
-    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(seed))
-    held_out = 0 if own is not None else max(1, int(fraction * len(split)))
-    return split.take(order[held_out:]), split.take(order[:held_out])
+def _rows(part: FileImages) -> Split:
+    """A split in which the rows of a part stand for its images until these are decoded."""
+    rows = torch.arange(len(part.labels))
+    return Split(rows, part.labels, rows)
+
+
+def _split_up(
+    whole: Split, own: Split | None, test: Split, config: DataConfig, seed: int
+) -> tuple[Split, Split, Split]:
+    """Training, validation and test split: the training part shuffled, and what is taken from it.
+
+    Nothing is taken where the data set has a validation part of its own.
+    """
+    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))
+    held_out = 0 if own is not None else max(1, int(config.validation_fraction * len(whole)))
+    return whole.take(order[held_out:]), whole.take(order[:held_out]) if own is None else own, test
+
+
+def _usable(
+    splits: tuple[Split, Split, Split], config: DataConfig, classes: tuple[int, ...] | None, names: tuple[str, ...]
+) -> tuple[Split, Split, Split]:
+    """The splits with only the classes and only as many training images as are asked for."""
+    train, validation, test = splits
+    if classes is not None:
+        if beyond := [number for number in classes if number >= len(names)]:
+            raise ConfigError(f"search.classes: {config.name} has no class {beyond[0]}, only 0 to {len(names) - 1}")
+        train, validation, test = (_only(split, classes) for split in splits)
+    if config.train_samples is not None:
+        train = train.take(torch.arange(min(config.train_samples, len(train))))
+    if len(train) < 2:
+        raise ConfigError(f"{config.name} leaves {len(train)} training image(s): a search needs at least 2")
+    return train, validation, test
+
+
+def _only(split: Split, classes: tuple[int, ...]) -> Split:
+    """The samples of these classes, numbered anew."""
+    kept = torch.tensor(sorted(classes))
+    taken = split.take(torch.isin(split.labels, kept).nonzero().flatten())
+    return Split(taken.images, torch.searchsorted(kept, taken.labels), taken.index)
+
+
+def _named(names: tuple[str, ...], classes: tuple[int, ...] | None) -> tuple[str, ...]:
+    return names if classes is None else tuple(names[number] for number in sorted(classes))
 
 
 def _resize(images: Tensor, size: int) -> Tensor:

@@ -1,7 +1,7 @@
 """What a loaded data set is."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -78,3 +78,42 @@ class Data:
         return replace(
             self, train=self.train.to(device), validation=self.validation.to(device), test=self.test.to(device)
         )
+
+
+class Images(Protocol):
+    """Images that may be in memory or not: indexed by row numbers (int64), they come as (N, C, H, W) uint8."""
+
+    def __getitem__(self, rows: Tensor, /) -> Tensor:
+        """The images of these rows, in that order."""
+        ...
+
+
+@dataclass(frozen=True)
+class StreamedSplit:
+    """One split whose images are fetched as they are needed; labels and index as in `Split`."""
+
+    images: Images
+    labels: Tensor
+    index: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A data set of any size, split; what is said of `Data` holds."""
+
+    name: str
+    train: StreamedSplit
+    validation: StreamedSplit
+    test: StreamedSplit
+    classes: tuple[str, ...]
+    transforms: tuple[str, ...]
+    image_size: int
+    channels: int
+
+    @property
+    def splits(self) -> dict[str, StreamedSplit]:
+        """The splits by their stored names."""
+        return {"train": self.train, "val": self.validation, "test": self.test}

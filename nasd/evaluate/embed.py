@@ -14,13 +14,13 @@ of each part instead, so that its embeddings depend on how much memory was free.
 """
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from nasd.config import Config
-from nasd.data import Data, Split
+from nasd.data import Data, Images, Split
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.encoder import BatchNorm, Encoder
 from nasd.evaluate.errors import EvaluationError
@@ -66,9 +66,9 @@ def embed(
     encoder.train()
     batches = mini_batches(len(data.train), config.training.batch_size, seed)
     for number, rows in enumerate(batches, 1):
-        for norm in encoder.norms():
-            norm.momentum = 1 / number if population else max(MOMENTUM, 1 / number)
-        _mini_batch(encoder, data.train.images, rows.to(train.y.device), micro_batch, None if population else train.x)
+        set_momentum(encoder, number, population=population)
+        out = None if population else train.x
+        embed_mini_batch(encoder, data.train.images, rows.to(train.y.device), micro_batch, out)
     encoder.eval()
     if population:
         _in_eval_mode(encoder, data.train, micro_batch, train.x)
@@ -92,7 +92,21 @@ def _in_eval_mode(encoder: Encoder, split: Split, micro_batch: int, out: Tensor)
         out[chunk] = encoder(to_input(split.images[chunk]))
 
 
-def _mini_batch(encoder: Encoder, images: Tensor, rows: Tensor, micro_batch: int, out: Tensor | None) -> None:
+def set_momentum(encoder: Encoder, number: int, *, population: bool) -> None:
+    """How much mini-batch `number` (from 1) counts in the running averages."""
+    for norm in encoder.norms():
+        norm.momentum = 1 / number if population else max(MOMENTUM, 1 / number)
+
+
+class Rows(Protocol):
+    """Where embeddings go: a tensor, or what takes its place where there is no room for one."""
+
+    def __setitem__(self, rows: Tensor, embeddings: Tensor, /) -> None:
+        """Take the embeddings of these rows."""
+        ...
+
+
+def embed_mini_batch(encoder: Encoder, images: Images, rows: Tensor, micro_batch: int, out: Rows | None) -> None:
     """Pass one mini-batch in train mode; its embeddings go to the rows of `out`, if given."""
     chunks = torch.split(rows, micro_batch)
     if len(chunks) > 1:
@@ -106,7 +120,7 @@ def _mini_batch(encoder: Encoder, images: Tensor, rows: Tensor, micro_batch: int
         norm.forget()
 
 
-def _give_statistics(encoder: Encoder, images: Tensor, chunks: tuple[Tensor, ...]) -> None:
+def _give_statistics(encoder: Encoder, images: Images, chunks: tuple[Tensor, ...]) -> None:
     """Tell every batch norm the statistics of the whole mini-batch, in the order in which data reach them."""
     for norm in encoder.norms():
         moments = _Moments()

@@ -9,14 +9,14 @@ import pytest
 import store_samples as samples
 
 from store import Delta, DiskError, EmbeddingError, StoreError, embeddings, verify
-from store.embeddings import Embedding, Split, stage
+from store.embeddings import Embedding, Split, layout, stage
 
 ATTRIBUTES = {"architecture": "[C(1,3,1,1,1), SM(10)]", "seed": 2**63, "transforms": ["a", 1.5]}
 
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(embeddings, "SHARD_BYTES", 64 * 40 * 2)  # 128 rows of 20 float16
+    monkeypatch.setattr(layout, "SHARD_BYTES", 64 * 40 * 2)  # 128 rows of 20 float16
 
 
 @pytest.fixture
