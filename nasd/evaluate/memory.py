@@ -101,7 +101,8 @@ def resident_bytes(encoder: Encoder, data: Data, config: Config) -> int:
     weights = sum(tensor.nbytes for tensor in (*encoder.parameters(), *encoder.buffers()))
     classifier = 4 * data.num_classes * encoder.embedding_dim  # weights, gradient, two moments of Adam
     step = config.training.batch_size * encoder.embedding_dim
-    logits = 2 * max(len(data.validation), len(data.test)) * data.num_classes
+    # Logits, targets, a copy of either while they are counted; labels and hits, twice as long as floats.
+    logits = (3 * data.num_classes + 6) * max(len(split) for split in data.splits.values())
     return weights + FLOAT * (samples * encoder.embedding_dim + classifier + step + logits)
 
 

@@ -3,9 +3,7 @@ import pytest
 import torch
 
 from nasd.evaluate import evaluate, trial_seed
-from nasd.evaluate.embedding import EmbeddedSplit
-from nasd.evaluate.errors import EvaluationError
-from nasd.evaluate.probe import recent_mean, train_classifier
+from nasd.evaluate.probe import recent_mean
 from nasd.outcome import Evaluated, Failed, Measured, Outcome
 from nasd.seeding import derive
 
@@ -135,39 +133,3 @@ def test_a_lost_device_is_not_the_architectures_fault(parse, few, configure, mon
     monkeypatch.setattr("nasd.evaluate.evaluation.embed", lost)
     with pytest.raises(torch.AcceleratorError):
         evaluate(parse(TINY), few, configure(), 1, "cpu")
-
-
-def split(x, y):
-    return EmbeddedSplit(x, y, torch.arange(len(y)))
-
-
-def test_classifier_is_plain_softmax_regression_with_adam(configure):
-    """Against the same training written with torch's modules."""
-    torch.manual_seed(0)
-    x, y = torch.randn(300, 20), torch.randint(0, 3, (300,))
-    config = configure(training={"epochs": 4, "batch_size": 64, "weight_decay": 0.01}).training
-    ours = train_classifier(split(x, y), split(x[:50], y[:50]), split(x, y), 3, config, 1, lambda *_: None)
-
-    from nasd.evaluate.probe import _initial_weight
-    from nasd.evaluate.seeding import generator
-
-    linear = torch.nn.Linear(20, 3, bias=False)
-    linear.weight.data.copy_(_initial_weight(3, 20, 1))
-    accuracies, shuffles = [], generator(1, "shuffles")
-    adam = torch.optim.Adam(linear.parameters(), 1e-3, weight_decay=0.01)
-    for _ in range(4):
-        for rows in torch.randperm(300, generator=shuffles).split(64):
-            adam.zero_grad()
-            torch.nn.functional.cross_entropy(linear(x[rows]), y[rows]).backward()
-            adam.step()
-        accuracies.append((linear(x[:50]).argmax(1) == y[:50]).float().mean().item())
-    assert ours.validation_accuracies == pytest.approx(accuracies, abs=0.021)
-    assert ours.test_accuracy == pytest.approx((linear(x).argmax(1) == y).float().mean().item(), abs=0.01)
-
-
-def test_a_classifier_that_diverges_is_an_error(configure):
-    x = torch.full((10, 4), 1e3)
-    y = torch.arange(10) % 2
-    config = configure(training={"learning_rate": 1e37}).training
-    with pytest.raises(EvaluationError, match="diverged"):
-        train_classifier(split(x, y), split(x, y), split(x, y), 2, config, 1, lambda *_: None)

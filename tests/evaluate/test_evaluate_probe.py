@@ -1,0 +1,108 @@
+import pytest
+import torch
+
+from nasd.evaluate.embedding import EmbeddedSplit
+from nasd.evaluate.errors import EvaluationError
+from nasd.evaluate.probe import Classifier, _initial_weight, _Training, recent_mean, train_classifier, train_classifiers
+from nasd.evaluate.seeding import generator
+
+
+@pytest.fixture(scope="module")
+def splits():
+    """Three classes that a linear classifier tells apart in part."""
+    draw = torch.Generator().manual_seed(0)
+    y = torch.randint(0, 3, (300,), generator=draw)
+    x = torch.randn(300, 20, generator=draw)
+    x[:, :3] += torch.nn.functional.one_hot(y, 3)
+    whole = EmbeddedSplit(x, y, torch.arange(300))
+    return whole, EmbeddedSplit(x[:50], y[:50], torch.arange(50)), EmbeddedSplit(x[50:], y[50:], torch.arange(250))
+
+
+def by_autograd(train, validation, num_classes, config, seed):
+    """The same training with torch's modules; yields the weight and both accuracies after each epoch."""
+    linear = torch.nn.Linear(train.x.shape[1], num_classes, bias=False)
+    linear.weight.data.copy_(_initial_weight(num_classes, train.x.shape[1], seed))
+    adam = torch.optim.Adam(linear.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    shuffles = generator(seed, "shuffles")
+    for _ in range(config.epochs):
+        hits = 0
+        for rows in torch.randperm(len(train.y), generator=shuffles).split(config.batch_size):
+            adam.zero_grad()
+            logits = linear(train.x[rows])
+            hits += (logits.argmax(1) == train.y[rows]).sum().item()
+            torch.nn.functional.cross_entropy(logits, train.y[rows]).backward()
+            adam.step()
+        valid = (linear(validation.x).argmax(1) == validation.y).float().mean().item()
+        yield linear.weight.detach(), hits / len(train.y), valid
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.01])
+@pytest.mark.parametrize("batch_size", [64, 100, 1000])
+def test_every_step_is_that_of_autograd_and_torchs_adam(splits, configure, weight_decay, batch_size):
+    train, validation, _ = splits
+    config = configure(training={"epochs": 4, "batch_size": batch_size, "weight_decay": weight_decay}).training
+    training = _Training(train, validation, 3, config, [Classifier(1, config.learning_rate)])
+    shuffles = generator(1, "shuffles")
+    for weight, trained, validated in by_autograd(train, validation, 3, config, 1):
+        with torch.no_grad():
+            training.epoch(torch.randperm(300, generator=shuffles))
+        torch.testing.assert_close(training._weight, weight, rtol=1e-5, atol=1e-6)
+        finite, hits, valid = training.result.tolist()
+        assert finite
+        assert (hits / 300, valid / 50) == pytest.approx((trained, validated))
+
+
+def test_the_accuracies_are_those_of_plain_softmax_regression(splits, configure):
+    train, validation, test = splits
+    config = configure(training={"epochs": 6, "learning_rate": 0.01}).training
+    told = []
+    ours = train_classifier(train, validation, test, 3, config, 1, lambda *epoch: told.append(epoch))
+    *_, (weight, _, _) = by_autograd(train, validation, 3, config, 1)
+    expected = [tuple(pair) for _, *pair in by_autograd(train, validation, 3, config, 1)]
+    for ours_and_theirs in zip(
+        zip(ours.train_accuracies, ours.validation_accuracies, strict=True), expected, strict=True
+    ):
+        assert ours_and_theirs[0] == pytest.approx(ours_and_theirs[1])
+    assert ours.test_accuracy == pytest.approx(((test.x @ weight.T).argmax(1) == test.y).float().mean().item())
+    assert told == [
+        (n, *pair) for n, pair in enumerate(zip(ours.train_accuracies, ours.validation_accuracies, strict=True), 1)
+    ]
+
+
+def test_several_together_are_what_each_is_alone(splits, configure):
+    config = configure(training={"epochs": 5}).training
+    classifiers = [Classifier(1, 0.001), Classifier(2, 0.001), Classifier(1, 0.1)]
+    together = train_classifiers(*splits, 3, config, 7, classifiers, lambda *_: None)
+    for classifier, trained in zip(classifiers, together, strict=True):
+        assert [trained] == train_classifiers(*splits, 3, config, 7, [classifier], lambda *_: None)
+    assert len({trained.test_accuracy for trained in together}) > 1
+
+
+def test_one_that_stops_early_does_not_stop_the_others(splits, configure):
+    train, validation, test = splits
+    classifiers = [Classifier(1, 0.01), Classifier(1, 1e-9)]
+    config = configure(training={"epochs": 20, "early_stopping_epoch": 10, "early_stopping_thresh": 0.0}).training
+    told = []
+    good, bad = train_classifiers(*splits, 3, config, 1, classifiers, lambda *epoch: told.append(epoch))
+    between = (recent_mean(good.validation_accuracies[:10]) + recent_mean(bad.validation_accuracies[:10])) / 2
+    config = config.model_copy(update={"early_stopping_thresh": between})
+    again, stopped = train_classifiers(train, validation, test, 3, config, 1, classifiers, lambda *_: None)
+    assert again == good
+    assert len(told) == 20
+    assert stopped.test_accuracy is None
+    assert stopped.validation_accuracies == bad.validation_accuracies[:10]
+    config = config.model_copy(update={"early_stopping_thresh": 1.0})
+    told.clear()
+    assert all(
+        one.test_accuracy is None
+        for one in train_classifiers(*splits, 3, config, 1, classifiers, lambda *epoch: told.append(epoch))
+    )
+    assert len(told) == 10
+
+
+def test_a_classifier_that_diverges_is_an_error(configure):
+    x, y = torch.full((10, 4), 1e3), torch.arange(10) % 2
+    split = EmbeddedSplit(x, y, torch.arange(10))
+    config = configure(training={"learning_rate": 1e37}).training
+    with pytest.raises(EvaluationError, match="diverged"):
+        train_classifier(split, split, split, 2, config, 1, lambda *_: None)
