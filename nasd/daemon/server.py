@@ -23,6 +23,8 @@ WRITE_TIME = 10.0  # seconds that a client may take to read an answer
 BACKLOG = 8 << 20  # bytes of unread events at which a subscriber is dropped
 MAX_CLIENTS = 256
 
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 Handler = Callable[[str, msgspec.Struct], Awaitable[msgspec.Struct]]
 """Takes a method and its checked parameters. A NasdError it raises is the client's answer."""
 
@@ -83,13 +85,15 @@ class Server:
             return  # a snapshot is numbered with `seq`, so no gap can be seen
         self._seq += 1
         frame = protocol.encode_event(make(self._seq))
-        for writer in list(self._subscribers):
-            if writer.transport.get_write_buffer_size() > BACKLOG:
-                log.warning("dropped a subscriber that does not read")
-                self._subscribers.discard(writer)
-                writer.transport.abort()
-            elif not writer.is_closing():
+        slow = [writer for writer in self._subscribers if writer.transport.get_write_buffer_size() > BACKLOG]
+        for writer in slow:
+            self._subscribers.discard(writer)
+            writer.transport.abort()
+        for writer in self._subscribers:
+            if not writer.is_closing():
                 writer.write(frame)
+        for _ in slow:  # only now: a log record is itself an event
+            log.warning("dropped a subscriber that does not read")
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -126,7 +130,7 @@ class Server:
             except msgspec.ValidationError as error:
                 await _send(writer, protocol.encode_error(None, ErrorCode.INVALID_REQUEST, f"no request: {error}"))
                 return
-            except (msgspec.DecodeError, RecursionError) as error:
+            except _NOT_JSON as error:
                 await _send(writer, protocol.encode_error(None, ErrorCode.PARSE, f"not JSON: {error}"))
                 return
             if not greeted:
@@ -144,7 +148,7 @@ class Server:
             return False, protocol.encode_error(request.id, ErrorCode.HANDSHAKE, message)
         try:
             params = msgspec.json.decode(request.params, type=HelloParams, strict=True)
-        except msgspec.DecodeError as error:
+        except _NOT_JSON as error:
             return False, protocol.encode_error(request.id, ErrorCode.INVALID_PARAMS, f"hello: {error}")
         if params.protocol != protocol.PROTOCOL:
             older, newer = ("client", "daemon") if params.protocol < protocol.PROTOCOL else ("daemon", "client")
@@ -163,7 +167,7 @@ class Server:
             return protocol.encode_error(request.id, ErrorCode.UNKNOWN_METHOD, message)
         try:
             params = msgspec.json.decode(request.params or b"{}", type=method[0])
-        except (msgspec.DecodeError, RecursionError) as error:
+        except _NOT_JSON as error:
             return protocol.encode_error(request.id, ErrorCode.INVALID_PARAMS, f"{request.method}: {error}")
         try:
             result = await self._handle(request.method, params)

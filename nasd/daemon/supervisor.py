@@ -26,9 +26,11 @@ log = logging.getLogger("nasd.worker")
 
 WORKER_COMMAND = (sys.executable, "-m", "nasd.daemon.worker")
 SILENCE = 60.0  # seconds without a heartbeat after which a process counts as stopped
+LATE = 0.5  # seconds by which a timeout fires late only if this process was itself stopped
 SETUP_TIME = 900.0  # seconds until a worker is set up
 KILL_TIME = 10.0  # seconds until a killed process is gone, unless it hangs inside a driver
 STARTING_AGAIN = (0.5, 60.0)  # seconds until a worker that did not start is tried again: at first, at most
+COMING_BACK = 5  # turns of the event loop in which a job's next repeat, or the next job, asks for its worker again
 KILLS_FROM_OUTSIDE = 100  # tries of one task, however little it is to blame
 MAX_LINE = 1 << 22
 
@@ -200,10 +202,10 @@ class Worker:
                 raise WorkerLostError(f"sent a line of more than {MAX_LINE} bytes and was ended", blame=True) from None
             # Was this process itself stopped? What the worker said meanwhile is still in the pipe: hear it first.
             overslept = time.monotonic() - began - wait
-            if overslept > 1:
+            if overslept > LATE:
                 deadline += overslept
             if line is None:
-                if overslept > 1:
+                if overslept > LATE:
                     continue
                 if time.monotonic() >= deadline:
                     raise TimeoutError
@@ -365,7 +367,7 @@ class Supervisor:
         return True
 
     async def _acquire(self, task: Task) -> Worker:
-        if self._idle:
+        if self._idle and (task.job is not None or not self._waiting):
             return self._idle.pop(0)
         future: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (0 if task.job is not None else 1, next(self._count), future))
@@ -377,12 +379,19 @@ class Supervisor:
             raise
 
     def _release(self, worker: Worker) -> None:
-        while self._waiting:
+        self._idle.append(worker)
+        if self._waiting:
+            self._hand_over(COMING_BACK)
+
+    def _hand_over(self, turns: int) -> None:
+        """Give idle workers to those who wait, but not at once: a trial would get in between two repeats of a job."""
+        if turns:
+            asyncio.get_running_loop().call_soon(self._hand_over, turns - 1)
+            return
+        while self._idle and self._waiting:
             future = heapq.heappop(self._waiting)[2]
             if not future.done():
-                future.set_result(worker)
-                return
-        self._idle.append(worker)
+                future.set_result(self._idle.pop(0))
 
 
 def assign(devices: tuple[str, ...], workers_per_device: int, threads: int | None) -> list[tuple[str, int]]:

@@ -1,5 +1,7 @@
 """What clients see: rows of the store and the strategy's table as the protocol's messages."""
 
+from dataclasses import replace
+
 from nasd import protocol
 from nasd.errors import NasdError
 from nasd.protocol import Action, Layer, Neighbour, QPage, QParams, TrialDetail, TrialPage, TrialRow, TrialsParams
@@ -62,7 +64,9 @@ def trial_detail(run: Run, space: SearchSpace, strategy: QLearning, number: int)
     architecture = space.parse(trial.net)
     duplicates = run.duplicates(source.number, limit=DUPLICATES)
     return TrialDetail(
-        row=trial_row(trial),
+        row=trial_row(
+            replace(trial, validation_accuracies=source.validation_accuracies, test_accuracy=source.test_accuracy)
+        ),
         seed=source.seed,
         validation_accuracies=source.validation_accuracies,
         train_accuracies=source.train_accuracies,

@@ -1,0 +1,220 @@
+"""One search undisturbed, the same search killed again and again: are they the same run, bit for bit?
+
+    python -m benchmarks.kill_and_compare CONFIG [--data DIR] [--kills 10] [--trials 25] [--seed 1] [--set KEY=VALUE]
+
+Both runs are daemons of their own (`python -m nasd.daemon`) with real workers. The second one's daemon and worker
+take `--kills` SIGKILLs each, at moments drawn from `--seed`; after each death of the daemon no worker may be left, and
+the run directory must verify as it lies there. In the end both must have equal digests: trials, curves, Q-values,
+proposals, random states.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from nasd import config as configuration
+from nasd.client import Client, Target
+from nasd.daemon import create
+from nasd.errors import NasdError
+from nasd.protocol import Status
+from nasd.verify import replay
+from store import Run, verify
+
+DAEMON = (sys.executable, "-m", "nasd.daemon")
+POLL = 0.02  # seconds
+
+
+def schedule(trials: int) -> str:
+    """All of epsilon in few trials, as an override."""
+    explore, rest = max(1, trials // 2), trials - max(1, trials // 2)
+    half = max(1, rest // 2)
+    phases = [[1.0, explore], [0.5, half], [0.1, rest - half]]
+    return f"search.epsilon_schedule={[phase for phase in phases if phase[1]]}"
+
+
+@dataclass
+class Kills:
+    """SIGKILLs that are due, spread over the search, in an order and at moments drawn from a seed."""
+
+    seed: int
+    daemon: int
+    worker: int
+    longest: float  # seconds between the start of an evaluation and a kill
+    trials: int  # that count
+    done: list[str] = field(default_factory=list)
+
+    def plan(self) -> list[tuple[str, int, float]]:
+        """(target, counted trials from which it is due, seconds into an evaluation)."""
+        draw = random.Random(self.seed)
+        targets = ["daemon"] * self.daemon + ["worker"] * self.worker
+        draw.shuffle(targets)
+        return [
+            (target, number * self.trials // len(targets), draw.uniform(0.0, self.longest))
+            for number, target in enumerate(targets)
+        ]
+
+
+def make(config: configuration.Config, directory: Path) -> Path:
+    create.create(create.settle(config), directory)
+    return directory
+
+
+def undisturbed(directory: Path) -> float:
+    """Run a search to its end; returns seconds."""
+    began = time.monotonic()
+    daemon = start(directory)
+    try:
+        wait_until(lambda: finished(directory), daemon)
+    finally:
+        stop(daemon)
+    return time.monotonic() - began
+
+
+def killed(directory: Path, kills: Kills, say: Callable[[str], None] = print) -> float:
+    """Run a search to its end through all of its kills; returns seconds."""
+    began = time.monotonic()
+    daemon = start(directory)
+    try:
+        for target, due, delay in kills.plan():
+            # From the moment at which an evaluation is under way, so that a slow start does not swallow the kills.
+            pid = wait_until(lambda due=due: busy_worker(directory, due) or finished(directory), daemon)
+            if pid is True:
+                break
+            time.sleep(delay)
+            if target == "worker":
+                hit(busy_worker(directory) or pid)
+            else:
+                workers = psutil.Process(daemon.pid).children(recursive=True)
+                daemon.kill()
+                daemon.wait()
+                assert not psutil.wait_procs(workers, timeout=30)[1], "a worker outlived its daemon"
+                check(directory)
+                daemon = start(directory)
+            kills.done.append(target)
+            with Run.open(directory) as run:
+                say(f"  {len(kills.done):3} killed the {target} {delay:5.2f} s later, {run.count()} trials so far")
+        wait_until(lambda: finished(directory), daemon)
+    finally:
+        stop(daemon)
+    return time.monotonic() - began
+
+
+def check(directory: Path) -> int:
+    """The run as it lies there, checked and replayed; returns its trials."""
+    with Run.open(directory) as run:
+        problems = [p for p in verify.check(run) if "was not finished" not in p.what and "refers to it" not in p.what]
+        assert not problems, problems
+        return sum(1 for _ in replay(run))
+
+
+def compare(first: Path, second: Path) -> str:
+    """The digest that both have.
+
+    Raises:
+        AssertionError: They differ.
+    """
+    with Run.open(first) as one, Run.open(second) as two:
+        for a, b in zip(one.updates(), two.updates(), strict=True):
+            assert deterministic(a[0]) == deterministic(b[0]), (a[0], b[0])
+            assert a[1] == b[1], f"the Q-values after trial {a[0].number} differ"
+        digests = verify.digest(one), verify.digest(two)
+        assert digests[0] == digests[1], digests
+        kept = one.embeddings.kept(), two.embeddings.kept()
+        assert kept[0] == kept[1], kept
+        return digests[0]
+
+
+def deterministic(trial: object) -> dict[str, object]:
+    measured = ("finished_at", "seconds", "encode_seconds", "train_seconds", "peak_memory", "device")
+    return {name: getattr(trial, name) for name in trial.__slots__ if name not in measured}  # type: ignore[attr-defined]
+
+
+def start(directory: Path) -> "subprocess.Popen[bytes]":
+    with (directory / "log" / "daemon.out").open("ab") as output:
+        return subprocess.Popen([*DAEMON, str(directory)], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+
+def stop(daemon: "subprocess.Popen[bytes]") -> None:
+    daemon.terminate()
+    daemon.wait(60)
+
+
+def status(directory: Path) -> Status | None:
+    try:
+        with Client.connect(Target(directory=directory), timeout=30) as client:
+            return client.status()
+    except NasdError:
+        return None
+
+
+def finished(directory: Path) -> bool:
+    found = status(directory)
+    if found is not None and found.state == "failed":
+        raise AssertionError(f"the search failed: {found.problems}")
+    return found is not None and found.state == "finished"
+
+
+def busy_worker(directory: Path, due: int = 0) -> int | None:
+    """The worker that evaluates, once `due` trials have counted."""
+    found = status(directory)
+    if found is None or found.progress.counted < due:
+        return None
+    return next((worker.pid for worker in found.workers if worker.state == "busy"), None)
+
+
+def hit(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def wait_until(condition: Callable[[], Any], daemon: "subprocess.Popen[bytes]", seconds: float = 3600.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert daemon.poll() is None, f"the daemon ended with exit code {daemon.returncode}"
+        assert time.monotonic() < deadline, "the search does not come to its end"
+        time.sleep(POLL)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--kills", type=int, default=10, help="of the daemon, and as many of its worker")
+    parser.add_argument("--trials", type=int, default=25, help="that count")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
+    parser.add_argument("--longest", type=float, default=8.0, help="seconds between the start of a trial and a kill")
+    parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    data = os.environ.get("NASD_DATA") or str(arguments.data.absolute())
+    overrides = (f"data.root={data}", schedule(arguments.trials), *arguments.overrides)
+    config = configuration.load(arguments.config, overrides)
+    kills = Kills(arguments.seed, arguments.kills, arguments.kills, arguments.longest, arguments.trials)
+    with tempfile.TemporaryDirectory(prefix="nasd-kill-") as folder:
+        first, second = make(config, Path(folder) / "one"), make(config, Path(folder) / "two")
+        print(f"{config.name}: {arguments.trials} trials that count, undisturbed", flush=True)
+        took = undisturbed(first)
+        print(f"  {check(first)} trials in {took:.0f} s", flush=True)
+        print(f"the same with {arguments.kills} SIGKILLs of the daemon and {arguments.kills} of its worker", flush=True)
+        took = killed(second, kills, lambda line: print(line, flush=True))
+        print(f"  {check(second)} trials in {took:.0f} s, after {len(kills.done)} kills", flush=True)
+        digest = compare(first, second)
+    print(f"identical, bit for bit: digest {digest}")
+    if len(kills.done) < 2 * arguments.kills:
+        sys.exit(f"only {len(kills.done)} kills found an evaluation under way: ask for more trials")
+
+
+if __name__ == "__main__":
+    main()
