@@ -20,6 +20,7 @@ def run_row(directory: Path) -> RunRow:
                 directory=str(directory),
                 state=_state(directory, finished=0 < total <= counted, paused=bool(flags.get("paused"))),
                 trials=run.count(),
+                counted=counted,
                 total=total,
                 best_reward=best[0].reward if best else None,
                 modified_at=modified,

@@ -343,10 +343,11 @@ class RunRow(_Message, frozen=True):
     name: str
     directory: str
     state: Literal["running", "paused", "finished", "stopped", "unreadable"]
-    trials: int
-    total: int
+    trials: int  # rows in the trial table
+    total: int  # what the schedule asks for
     best_reward: float | None
     modified_at: float
+    counted: int = 0  # of the trials, those that count towards `total`
 
 
 class RunList(_Message, frozen=True):

@@ -26,12 +26,20 @@ def ps_command(as_json: bool) -> None:
         click.echo(f"There are no runs in {paths.home()}. Start one: nasd start configs/digits.yaml")
     else:
         print_table(
-            ("RUN", "STATE", "TRIALS", "OF", "BEST", "CHANGED"),
+            ("RUN", "STATE", "TRIALS", "COUNTED", "OF", "BEST", "CHANGED"),
             [
-                (r.name, r.state, str(r.trials), str(r.total or "-"), percent(r.best_reward), ago(r.modified_at))
+                (
+                    r.name,
+                    r.state,
+                    str(r.trials),
+                    str(r.counted),
+                    str(r.total or "-"),
+                    percent(r.best_reward),
+                    ago(r.modified_at),
+                )
                 for r in rows
             ],
-            right=(2, 3, 4),
+            right=(2, 3, 4, 5),
         )
 
 
@@ -86,9 +94,10 @@ def _print_stopped(directory: Path, *, as_json: bool) -> None:
     if as_json:
         print_json(row)
         return
-    of = f" of {row.total}" if row.total else ""
     click.echo(f"{click.style(row.name, bold=True)}  {row.state}; no daemon runs it")
-    click.echo(f"  trials    {row.trials}{of}, best {percent(row.best_reward)}, changed {ago(row.modified_at)}")
+    if row.total:
+        click.echo(f"  progress  {row.counted} of {row.total}")
+    click.echo(f"  trials    {row.trials}, best {percent(row.best_reward)}, changed {ago(row.modified_at)}")
     if row.state == "unreadable":
         click.echo(f"  next      nasd verify {row.name}")
     else:

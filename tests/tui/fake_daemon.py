@@ -526,7 +526,7 @@ class FakeDaemon:
         progress = self.world.progress()
         own = p.RunRow(
             name=self.world.name, directory=str(self.shown), state="running", trials=progress.trials,
-            total=progress.total, best_reward=self.world.best[0].reward if self.world.best else None,
+            counted=progress.counted, total=progress.total, best_reward=self.world.best[0].reward if self.world.best else None,
             modified_at=self.world.clock,
         )  # fmt: skip
         return p.RunList(rows=(own, *self.others))

@@ -66,8 +66,8 @@ def served(world: World, folder: Path) -> Iterator[FakeDaemon]:
     # What is shown of directories must not depend on the machine.
     daemon.shown = Path("/data/nasd/fashion-mnist")
     daemon.others = tuple(
-        p.RunRow(name=name, directory=f"/data/nasd/{name}", state=state, trials=trials, total=total, best_reward=best,
-                 modified_at=world.clock - 70_000)
+        p.RunRow(name=name, directory=f"/data/nasd/{name}", state=state, trials=trials, counted=trials, total=total,
+                 best_reward=best, modified_at=world.clock - 70_000)
         for name, state, trials, total, best in (
             ("codebrim", "stopped", 88, 240, 0.7012),
             ("mnist-2", "paused", 311, 2503, 0.9912),
