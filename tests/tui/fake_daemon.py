@@ -526,8 +526,8 @@ class FakeDaemon:
         progress = self.world.progress()
         own = p.RunRow(
             name=self.world.name, directory=str(self.shown), state="running", trials=progress.trials,
-            counted=progress.counted, total=progress.total, best_reward=self.world.best[0].reward if self.world.best else None,
-            modified_at=self.world.clock,
+            counted=progress.counted, total=progress.total, modified_at=self.world.clock,
+            best_reward=self.world.best[0].reward if self.world.best else None,
         )  # fmt: skip
         return p.RunList(rows=(own, *self.others))
 
