@@ -58,7 +58,9 @@ class Server:
         _clear(self._path)
         before = os.umask(0o177)  # the socket is born 0600: there is no moment at which others may connect
         try:
-            self._server = await asyncio.start_unix_server(self._accept, str(self._path), limit=protocol.MAX_FRAME)
+            self._server = await asyncio.start_unix_server(
+                self._accept, str(self._path), limit=protocol.MAX_FRAME, backlog=MAX_CLIENTS
+            )
         except OSError as error:
             raise NasdError(f"cannot listen on {self._path}: {error.strerror or error}") from error
         finally:

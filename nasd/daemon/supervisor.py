@@ -203,7 +203,7 @@ class Worker:
             # Was this process itself stopped? What the worker said meanwhile is still in the pipe: hear it first.
             overslept = time.monotonic() - began - wait
             if overslept > LATE:
-                deadline += overslept
+                deadline += overslept + LATE
             if line is None:
                 if overslept > LATE:
                     continue
