@@ -1,0 +1,62 @@
+"""A search of the digits with the real evaluator, undisturbed and killed ten times: the same run, bit for bit."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from benchmarks import kill_and_compare as crash
+from nasd import config as configuration
+from store import Run
+
+CONFIG = Path(__file__).parents[2] / "configs" / "digits.yaml"
+TRIALS = 10
+SMALL = (
+    "space.max_conv=2",
+    "space.conv_features=[8, 16]",
+    "training.epochs=3",
+    "training.early_stopping_epoch=2",
+    "executor.devices=[cpu]",
+    "executor.threads=1",
+    "store.keep_embeddings=2",
+)
+
+
+@pytest.fixture
+def folder():
+    with tempfile.TemporaryDirectory(prefix="n") as name:
+        yield Path(name)
+
+
+@pytest.mark.timeout(600)
+def test_ten_kills_change_nothing(folder):
+    config = configuration.load(CONFIG, (crash.schedule(TRIALS), *SMALL))
+    undisturbed, killed = crash.make(config, folder / "one"), crash.make(config, folder / "two")
+    crash.undisturbed(undisturbed)
+    kills = crash.Kills(seed=7, daemon=5, worker=5, longest=0.3, trials=TRIALS - 3)
+    crash.killed(killed, kills, say=lambda _: None)  # checks and replays the run after each death of the daemon
+    assert sorted(kills.done) == ["daemon"] * 5 + ["worker"] * 5
+    assert crash.check(killed) >= TRIALS
+    crash.compare(undisturbed, killed)
+
+
+@pytest.mark.timeout(300)
+def test_an_architecture_that_does_not_fit_into_memory_is_a_failed_trial(folder):
+    config = configuration.load(CONFIG, (crash.schedule(3), *SMALL, "executor.memory_limit=1000"))
+    directory = crash.make(config, folder / "tight")
+    daemon = crash.start(directory)
+    try:
+        found = crash.wait_until(
+            lambda: (status := crash.status(directory)) and status.state == "paused" and status, daemon, 120
+        )
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            crash.stop(daemon)
+    assert found.progress.by_status["failed"] >= 10  # ten in a row pause the search: the box may be to blame
+    assert "the last 10 evaluations all failed" in found.problems[0]
+    with Run.open(directory) as run:
+        failed = run.trials(status=["failed"])
+    assert all("memory" in trial.reason for trial in failed)
+    assert all(trial.reward == 0 and not trial.counted for trial in failed)
+    crash.check(directory)
