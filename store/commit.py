@@ -44,6 +44,7 @@ def apply(connection: sqlite3.Connection, delta: Delta) -> Committed:
             "INSERT INTO flag VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
             (flag, codec.to_json(value)),
         )
+    connection.executemany("INSERT OR REPLACE INTO arrived VALUES (?, ?)", delta.arrived.items())
     freed = tuple(name for number in delta.dropped_embeddings if (name := _drop(connection, number)) is not None)
     jobs = tuple(
         _one(
@@ -71,6 +72,7 @@ def _write_trial(connection: sqlite3.Connection, trial: Trial) -> None:
         raise InvalidDeltaError(f"trial {trial.number} was never proposed; open, or number {due_number}, is needed")
     marks = ",".join("?" * (codec.TRIAL_COLUMNS.count(",") + 1))
     connection.execute(f"INSERT INTO trial ({codec.TRIAL_COLUMNS}) VALUES ({marks})", codec.trial_row(trial))  # noqa: S608
+    connection.execute("DELETE FROM arrived WHERE number = ?", (trial.number,))
     if trial.validation_accuracies or trial.train_accuracies:
         connection.execute(
             "INSERT INTO curves VALUES (?, ?, ?)",

@@ -73,6 +73,7 @@ def _checkpoint(connection: sqlite3.Connection) -> Checkpoint:
             for row in connection.execute(f"SELECT {codec.JOB_COLUMNS} FROM job ORDER BY id")  # noqa: S608
         ],
         flags=flags(connection),
+        arrived=dict(connection.execute("SELECT number, outcome FROM arrived ORDER BY number").fetchall()),
     )
 
 

@@ -97,6 +97,7 @@ class Delta:
     jobs: tuple[Job, ...] = ()  # inserted or replaced
     dropped_embeddings: tuple[int, ...] = ()  # trial numbers whose embedding goes; its folder is removed afterwards
     flags: dict[str, Any] = field(default_factory=dict)  # e.g. {"paused": true}
+    arrived: dict[int, str] = field(default_factory=dict)  # outcomes, as JSON, of open proposals whose turn is to come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +115,4 @@ class Checkpoint:
     open: list[OpenProposal]
     jobs: list[Job]
     flags: dict[str, Any]
+    arrived: dict[int, str]

@@ -119,7 +119,15 @@ CREATE TABLE flag (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+# Outcomes that wait for their turn to be observed: an evaluation that finished before one that was proposed earlier.
+_VERSION_2 = """
+CREATE TABLE arrived (
+  number INTEGER PRIMARY KEY REFERENCES proposal (number),
+  outcome TEXT NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 
 
 def version(connection: sqlite3.Connection) -> int:

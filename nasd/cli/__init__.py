@@ -24,10 +24,11 @@ _COMMANDS = {
     "stdio": "attach",
     "jobs": "jobs",
     "retrain": "jobs",
+    "embed": "embed",
     "verify": "runs",
     "fork": "runs",
-    "export": "runs",
-    "import": "runs",
+    "export": "exchange",
+    "import": "exchange",
     "doctor": "doctor",
     "service": "service",
 }

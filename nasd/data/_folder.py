@@ -72,7 +72,8 @@ class FileImages:
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         """(N, C, H, W) uint8. Raises DataMissingError for a damaged image."""
-        images = torch.empty((len(rows), 3, self._side, self._side), dtype=torch.uint8)
+        with torch.inference_mode(False):  # the mode is each thread's own, and other threads fill it
+            images = torch.empty((len(rows), 3, self._side, self._side), dtype=torch.uint8)
         wanted = self._rows[rows].tolist()
 
         def decode(place: int) -> None:

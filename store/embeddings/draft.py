@@ -161,6 +161,7 @@ class Draft:
             ).reshape(count, self._values)
             shard = whole / split / "x" / "c" / str(number) / "0"
             if not _holds(array, start, values, shard):
+                shard.unlink(missing_ok=True)  # zarr would read a damaged one before it writes
                 array[start : start + count] = values
                 files.sync(shard)
 

@@ -117,9 +117,7 @@ class Embedding:
         import numpy as np  # noqa: PLC0415
 
         array = self._parts(split)[part]
-        _require_shards(
-            self.path / split / part, array, 0, array.shape[0]
-        )  # before memory is taken for what is not there
+        _require_shards(self.path / split / part, array, 0, array.shape[0])
         values = np.empty(array.shape, array.dtype)
         for start, shard in self._shards(split, part):
             values[start : start + len(shard)] = shard

@@ -1,0 +1,124 @@
+"""The options that name a deep prior, for commands that compute with one again."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import click
+
+from nasd import config as configuration
+from nasd.config import Config
+from nasd.embed import DeepPrior
+from nasd.errors import NasdError
+from nasd.space import GrammarError, SearchSpace
+from store import Run, Trial
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--trial", type=click.IntRange(1), help="The trial whose architecture and weights are taken."),
+    click.option("--net", help="An architecture string instead."),
+    click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the weights; the trial's unless given."),
+    click.option(
+        "--dataset",
+        type=click.Choice(["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"]),
+        help="Another data set than the run's, scaled to the run's image size.",
+    ),
+    click.option("--data-root", type=click.Path(file_okay=False, path_type=Path), help="The folder of data sets."),
+    click.option(
+        "--statistics",
+        type=click.Choice(["batch", "population"]),
+        help="Of the batch norms; the run's unless given.",
+    ),
+    click.option("--device", help="Such as cpu or cuda:0; the run's first unless given."),
+)
+
+
+def prior_options(command: F) -> F:
+    """Give a command the options that `find_prior` takes as keyword arguments."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def find_prior(
+    run: Run,
+    *,
+    trial: int | None,
+    net: str | None,
+    seed: int | None,
+    dataset: str | None,
+    data_root: Path | None,
+    statistics: Literal["batch", "population"] | None,
+    device: str | None,
+) -> DeepPrior:
+    """The deep prior that the options name. Sets torch's threads to those of the run's workers.
+
+    Raises:
+        NasdError: There is no such trial, or the architecture or the device cannot be used.
+    """
+    import torch  # noqa: PLC0415 - seconds, after the options were looked at
+
+    from nasd.daemon.supervisor import assign  # noqa: PLC0415
+    from nasd.seeding import trial_seed  # noqa: PLC0415
+
+    if (trial is None) == (net is None):
+        raise click.UsageError("give one of --trial and --net")
+    config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
+    chosen = None if trial is None else find_trial(run, trial)
+    if chosen is not None and net is None:
+        net = chosen.net
+    try:
+        architecture = SearchSpace(config.space).parse(net or "")
+    except GrammarError as error:
+        raise NasdError(str(error)) from error
+    if seed is None:
+        known = None if chosen is None else chosen.seed
+        seed = trial_seed(config.seed, 0 if chosen is None else chosen.number) if known is None else known
+    # As a worker would: the number of threads shows in the last bits.
+    executor = config.executor
+    worker, threads = assign(executor.devices, executor.workers_per_device, executor.threads)[0]
+    torch.set_num_threads(threads)
+    return DeepPrior(
+        architecture,
+        seed,
+        _with_options(config, dataset, data_root, statistics),
+        None if chosen is None else chosen.micro_batch,
+        _usable(device or worker),
+    )
+
+
+def find_trial(run: Run, number: int) -> Trial:
+    """A trial, for a duplicate its original.
+
+    Raises:
+        NasdError: There is no such trial.
+    """
+    trial = run.trial(number)
+    if trial is None:
+        raise NasdError(f"{run.path.name} has no trial {number}: its newest is {run.count()}")
+    if trial.duplicate_of is not None:
+        return run.trial(trial.duplicate_of) or trial
+    return trial
+
+
+def _with_options(config: Config, dataset: str | None, data_root: Path | None, statistics: str | None) -> Config:
+    data: dict[str, Any] = {}
+    if dataset is not None and dataset != config.data.name:
+        data = {"name": dataset, "image_size": config.space.patch_size}
+    if data_root is not None:
+        data["root"] = data_root
+    encoder = {} if statistics is None else {"batch_norm_statistics": statistics}
+    return config.model_copy(
+        update={"data": config.data.model_copy(update=data), "encoder": config.encoder.model_copy(update=encoder)}
+    )
+
+
+def _usable(device: str) -> str:
+    import torch  # noqa: PLC0415
+
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
+        raise NasdError(f"the device {device} cannot be used: {str(error).splitlines()[0]}") from error
+    return device
