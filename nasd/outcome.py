@@ -34,3 +34,14 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
 
 
 Outcome = Evaluated | Failed
+
+
+def encode_outcome(outcome: Outcome) -> str:
+    """As JSON, for the checkpoint."""
+    return msgspec.json.encode(outcome).decode()
+
+
+def decode_outcome(text: str) -> Outcome:
+    """Raises msgspec.DecodeError."""
+    outcome: Outcome = msgspec.json.decode(text, type=Outcome)
+    return outcome

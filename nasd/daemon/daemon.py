@@ -129,7 +129,7 @@ class Daemon:
             on_failures=self._failing,
             paused=bool(checkpoint.flags.get("paused")),
         )
-        self._scheduler.restore(self._strategy.open_proposals(), checkpoint.trials)
+        self._scheduler.restore(self._strategy.open_proposals(), checkpoint.arrived, checkpoint.trials)
         self._jobs = JobQueue(
             self._run,
             self._supervisor,
@@ -381,21 +381,13 @@ class Daemon:
         return self._jobs.page(params)
 
     def _do_queue_job(self, params: protocol.QueueJobParams) -> JobRow:
-        if (params.trial is None) == (params.net is None):
-            raise NasdError("a job needs either a trial or a net")
-        text = params.net
-        if text is None:
-            trial = self._run.trial(params.trial or 0)
-            if trial is None:
-                raise NasdError(f"there is no trial {params.trial}")
-            text = trial.net
-        return self._jobs.queue(params, views.checked_net(self._space, text))
+        return self._jobs.queue(params, views.chosen(self._run, self._space, params))
 
     def _do_cancel_job(self, params: protocol.JobParams) -> JobRow:
         return self._jobs.cancel(params.id)
 
     def _do_move_job(self, params: protocol.MoveJobParams) -> JobRow:
-        return self._jobs.move(params.id, params.priority)
+        return self._jobs.move(params)
 
     def _do_log(self, params: protocol.LogParams) -> protocol.LogPage:
         return self._journal.page(params)

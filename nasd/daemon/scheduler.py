@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from nasd.daemon import committing
 from nasd.daemon.messages import Finished
 from nasd.daemon.supervisor import Supervisor, Task
-from nasd.outcome import Evaluated, Failed
+from nasd.outcome import Evaluated, Failed, decode_outcome, encode_outcome
 from nasd.search.base import Proposal, Strategy, Update
 from nasd.seeding import trial_seed
 from store import Delta, OpenProposal, QUpdate, Run, StoreError, Trial, TrialStatus
@@ -27,7 +27,7 @@ class Flight:
 
     proposal: Proposal
     task: Task | None = None
-    evaluation: asyncio.Task[Finished] | None = None
+    evaluation: asyncio.Future[Finished] | None = None
 
 
 @dataclass
@@ -54,10 +54,17 @@ class Scheduler:
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _last_end: float = field(default_factory=time.monotonic)
 
-    def restore(self, open_proposals: list[Proposal], observed: int) -> None:
-        """Take up where the checkpoint ends: its open proposals, and how many trials were observed."""
+    def restore(self, open_proposals: list[Proposal], arrived: Mapping[int, str], observed: int) -> None:
+        """Take up where the checkpoint ends: its open proposals, the outcomes that had arrived ahead of their turn, and
+        how many trials were observed.
+        """
         self._flights = [Flight(proposal) for proposal in open_proposals]
         self._observed = observed
+        for flight in self._flights:
+            if (outcome := arrived.get(flight.proposal.number)) is not None:
+                done: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
+                done.set_result(Finished(id=0, outcome=decode_outcome(outcome)))
+                flight.evaluation = done
 
     def pause(self, paused: bool) -> None:
         """Start no further evaluation, or go on. What a worker is at comes to its end; what waits for one does not
@@ -110,8 +117,16 @@ class Scheduler:
                     trial=proposal.number,
                     keep_above=self._keep_above,
                 )
-                evaluation = self.supervisor.evaluate(flight.task)
+                evaluation = self._evaluate(flight, flight.task)
                 flight.evaluation = asyncio.create_task(evaluation, name=f"trial-{proposal.number}")
+
+    async def _evaluate(self, flight: Flight, task: Task) -> Finished:
+        """Have a worker do it. What arrives ahead of its turn is committed, so that a kill does not cost it."""
+        finished = await self.supervisor.evaluate(task)
+        early = self.order == "ordered" and self._flights and self._flights[0] is not flight
+        if early and finished.staged is None:  # an embedding that no row refers to would not outlast a restart
+            await self._commit(Delta(arrived={flight.proposal.number: encode_outcome(finished.outcome)}))
+        return finished
 
     async def _next(self) -> Flight:
         """Wait for the flight whose turn it is to be observed, and take it out."""
@@ -125,8 +140,9 @@ class Scheduler:
             self._say(self._describe())
             self._wake.clear()
             woken = asyncio.create_task(self._wake.wait())
+            waited: list[asyncio.Future[Any]] = [woken, *evaluations]
             try:
-                await asyncio.wait([woken, *evaluations], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 woken.cancel()
             self._dispatch()

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from nasd_harness import HERE, Process, as_the_stub_says, make, rows, sound, until
+from nasd_harness import HERE, Process, as_the_stub_says, make, rows, sound, tell, until
 
 from nasd import protocol
 from nasd.client import RemoteError
+from store import Run
 
 
 def held(home, trials=5, **sections):
@@ -138,6 +139,26 @@ def test_no_worker_outlives_a_killed_daemon(home, stopped):
             for worker in daemon.workers():
                 worker.suspend()
         daemon.kill()  # asserts it
+
+
+def test_an_outcome_that_arrived_ahead_of_its_turn_outlasts_a_kill(home):
+    directory = make(home, 6, executor={"workers_per_device": 2}, search={"lookahead": 2})
+    tell(directory, trials={1: "hang"})
+
+    def arrived():
+        with Run.open(directory) as run:
+            return run.checkpoint().arrived
+
+    with Process(directory) as daemon:
+        daemon.ready()
+        until(arrived, "the outcome of the second trial")
+        daemon.kill()
+    assert list(arrived()) == [2]
+    tell(directory, trials={2: "raise"})  # if it were evaluated again, it would fail
+    with Process(directory) as daemon:
+        daemon.ready().state("finished")
+    assert [row["status"] for row in rows(directory)][:2] == ["evaluated"] * 2
+    assert not arrived()
 
 
 def test_a_daemon_that_was_stopped_for_a_while_does_not_blame_the_trial(home):

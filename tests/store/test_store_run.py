@@ -53,7 +53,7 @@ def test_a_new_run_holds_what_it_was_made_with(tmp_path):
         )
         assert run.checkpoint() == store.Checkpoint(
             trials=0, position=None, states=[], transitions=[], q_values=[], paths=[], rewards=[], numbers=[], open=[],
-            jobs=[], flags={},
+            jobs=[], flags={}, arrived={},
         )  # fmt: skip
     assert {path.name for path in (tmp_path / "a" / "run").iterdir()} == {
         "config.yaml", "run.db", "lock", "embeddings", "weights", "log",
@@ -103,6 +103,17 @@ def test_the_lock_file_alone_means_nothing(run):
     run.close()
     (run.path / "lock").write_text("1\n")  # as a killed writer leaves it, its number now another's
     Run.open(run.path, writable=True).close()
+
+
+def test_an_outcome_waits_for_its_turn(run):
+    run.commit(store.Delta(arrived={8: '{"reward": 1}'}))
+    assert run.checkpoint().arrived == {8: '{"reward": 1}'}
+    run.commit(samples.step(7))
+    assert run.checkpoint().arrived == {8: '{"reward": 1}'}
+    run.commit(samples.step(8))
+    assert run.checkpoint().arrived == {}
+    with pytest.raises(InvalidDeltaError):
+        run.commit(store.Delta(arrived={99: "of no proposal"}))
 
 
 def test_a_reader_sees_commits_and_cannot_make_any(run):
@@ -240,7 +251,7 @@ def test_an_older_run_is_migrated_by_the_writer_only(old_run, next_version):
         assert run.trial(3) == samples.trial(3)
     with Run.open(old_run) as run, run.transaction() as connection:
         assert connection.execute("SELECT DISTINCT mood FROM trial").fetchall() == [("fine",)]
-        assert schema.version(connection) == 2
+        assert schema.version(connection) == len(schema.MIGRATIONS)
 
 
 def test_a_migration_that_fails_leaves_the_old_version(old_run, monkeypatch):
