@@ -6,6 +6,7 @@ Writes `overview.svg`, `trials.svg`, `trial.svg`, `qtable.svg` and `log.svg`.
 import argparse
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 from nasd.client import Target
 from tui.app import NasdApp
 
+FONT_FACE = re.compile(r"@font-face \{.*?\}", re.DOTALL)  # fetched from the network; any monospaced font will do
 SCREENS = {"overview": "1", "trials": "2", "trial": "3", "qtable": "4", "log": "6"}
 
 
@@ -31,7 +33,7 @@ async def shoot(target: Target, folder: Path, size: tuple[int, int], host: str |
             await pilot.press(key)
             await pilot.pause(1.0)  # the daemon answers within milliseconds; a busy box needs longer
             picture = app.export_screenshot(title=f"nasd attach {app.link.status.name if app.link.status else ''}")
-            (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
+            (folder / f"{name}.svg").write_text(FONT_FACE.sub("", picture), encoding="utf-8")
 
 
 def main() -> None:
