@@ -1,4 +1,4 @@
-"""What is renamed was synced before, folders too; what is committed was synced: the system calls, recorded by strace."""
+"""What is renamed was synced before, folders too; what is committed was synced: recorded by strace."""
 
 import os
 import re
@@ -52,7 +52,10 @@ from store import files
 with marked("replace"):
     files.write_atomically(path / "file", b"x" * 10_000)
 """
-TRACED = "openat,open,creat,mkdir,mkdirat,write,pwrite64,writev,pwritev,ftruncate,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,stat,newfstatat"  # fmt: skip # noqa: E501
+TRACED = (
+    "openat,open,creat,mkdir,mkdirat,write,pwrite64,writev,pwritev,ftruncate,fsync,fdatasync,"
+    "rename,renameat,renameat2,link,linkat,unlink,stat,newfstatat"
+)
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,8 @@ def calls(tmp_path, code, mark):
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     log = tmp_path / "strace"
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(Path(store.__file__).parent.parent), str(Path(store_samples.__file__).parent)]),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }  # fmt: skip
+    folders = [str(Path(store.__file__).parent.parent), str(Path(store_samples.__file__).parent)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         ["strace", "-f", "-y", "-qq", "-s", "300", "-e", f"trace={TRACED}", "-e", "signal=none", "-o", str(log),
          sys.executable, "-c", PRELUDE + code, str(tmp_path)],
@@ -122,7 +122,7 @@ def parsed(line):
     texts = re.findall(r'"((?:[^"\\]|\\.)*)"', arguments)
     if name in ("fsync", "fdatasync", "write", "pwrite64", "writev", "pwritev", "ftruncate"):
         return Call(name, (next(folders, ""),))
-    paths = tuple(os.path.join(next(folders, ""), text) for text in texts)
+    paths = tuple(str(Path(next(folders, ""), text)) for text in texts)
     return Call(name, paths, writes="O_CREAT" in arguments or name.startswith("mkdir"))
 
 
@@ -148,8 +148,8 @@ def unsynced(recorded, root):
             made = call.paths[-1]
             if call.name.startswith("rename"):  # what was not synced still is not, under its new name
                 dirty = {made + path[len(call.path) :] if under(path, call.path) else path for path in dirty}
-            if under(os.path.dirname(made), root):
-                dirty.add(os.path.dirname(made))
+            if under(str(Path(made).parent), root):
+                dirty.add(str(Path(made).parent))
             if call.writes and under(made, root):
                 dirty.add(made)
         elif call.name.startswith("unlink"):
@@ -165,7 +165,7 @@ def assert_published(recorded, target):
     source = recorded[place].paths[0]
     assert any(call.name in SYNC and call.path == source for call in recorded[:place]), f"{source} was not synced"
     assert not unsynced(recorded[:place], source)
-    assert any(call.name in SYNC and call.path == os.path.dirname(target) for call in recorded[place:])
+    assert any(call.name in SYNC and call.path == str(Path(target).parent) for call in recorded[place:])
 
 
 def test_the_log_is_synced_before_a_commit_returns(tmp_path):
@@ -184,6 +184,7 @@ def test_the_log_is_synced_before_a_commit_returns(tmp_path):
         (EMBEDDING, "embedding", "run/embeddings/one.zarr"),
         (REPLACING, "replace", "file"),
     ],
+    ids=["run", "fork", "embedding", "file"],
 )
 def test_what_is_renamed_was_synced(tmp_path, code, mark, target):
     (recorded,) = calls(tmp_path, code, mark)
