@@ -1,13 +1,19 @@
 """Commands that take results out of runs and into new ones."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nasd import config as configuration
 from nasd import paths
 from nasd.cli.options import name_option, run_argument, set_option
+from nasd.cli.output import size
+from nasd.cli.priors import prior_options
 from nasd.errors import NasdError
+
+if TYPE_CHECKING:
+    from store.embeddings import Embedding
 
 
 @click.group("export")
@@ -32,6 +38,65 @@ def export_csv_command(run: str | None, folder: Path, percent: bool) -> None:
             path = folder / f"{directory.name}-{what.replace('_', '-')}.csv"
             rows = export(opened, what, path, unit="percent" if percent else "fraction")
             click.echo(f"{rows} rows in {path}")
+
+
+@export_command.command("embeddings")
+@run_argument
+@click.option("--trial", type=click.IntRange(1), help="A trial whose embedding the run keeps, or `nasd embed` wrote.")
+@click.option("--embedding", type=click.Path(path_type=Path), help="An embedding's folder instead.")
+@click.option("--to", "form", type=click.Choice(["npy-folder", "npz", "parquet"]), required=True, help="The format.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The new file or folder.")
+def export_embeddings_command(
+    run: str | None, trial: int | None, embedding: Path | None, form: str, output: Path | None
+) -> None:
+    """An embedding as .npy files in class folders, as one .npz, or as parquet."""
+    from nasd import export  # noqa: PLC0415
+    from store.embeddings import Embedding  # noqa: PLC0415
+    from store.files import disk_usage  # noqa: PLC0415
+
+    if (trial is None) == (embedding is None):
+        raise click.UsageError("give one of --trial and --embedding")
+    source = Embedding(embedding) if embedding is not None else _kept(run, trial or 0)
+    write = {"npy-folder": export.npy_folder, "npz": export.npz, "parquet": export.parquet}[form]
+    output = output or Path(source.path.stem + {"npy-folder": "-npy", "npz": ".npz", "parquet": "-parquet"}[form])
+    write(source, output)
+    click.echo(f"{size(disk_usage(output) or output.stat().st_size)} in {output}")
+
+
+def _kept(run: str | None, trial: int) -> "Embedding":
+    """A trial's embedding: the one that the search kept, else what `nasd embed` made of it."""
+    from nasd.cli.priors import find_trial  # noqa: PLC0415
+    from store import Run  # noqa: PLC0415
+    from store.embeddings import Embedding  # noqa: PLC0415
+
+    directory = paths.find_run(run)
+    with Run.open(directory) as opened:
+        number = find_trial(opened, trial).number
+        if number in opened.embeddings.kept():
+            return opened.embeddings.open(number)
+    made = directory / "exports" / f"trial-{trial:06}.zarr"
+    if made.is_dir():
+        return Embedding(made)
+    raise NasdError(f"{directory.name} keeps no embedding of trial {trial}: make it with `nasd embed --trial {trial}`")
+
+
+@export_command.command("model")
+@run_argument
+@prior_options
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A .safetensors or .pt2 file.")
+def export_model_command(run: str | None, output: Path | None, **chosen: Any) -> None:
+    """A deep prior with its batch norms' statistics: .safetensors, or .pt2 (torch.export, runs without nasd)."""
+    from nasd.cli.priors import find_prior  # noqa: PLC0415
+    from nasd.export.model import export_model  # noqa: PLC0415
+    from store import Run  # noqa: PLC0415
+
+    with Run.open(paths.find_run(run)) as opened:
+        prior = find_prior(opened, **chosen)
+    output = output or Path(
+        f"{'net' if chosen['trial'] is None else 'trial-{:06}'.format(chosen['trial'])}.safetensors"
+    )
+    export_model(prior, output)
+    click.echo(f"{size(output.stat().st_size)} in {output}")
 
 
 @click.group("import")

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from nasd import config as configuration
-from nasd.config import Config
-from nasd.embed import DeepPrior
 from nasd.errors import NasdError
-from nasd.space import GrammarError, SearchSpace
-from store import Run, Trial
+
+if TYPE_CHECKING:
+    from nasd.config import Config
+    from nasd.embed import DeepPrior
+    from store import Run, Trial
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def prior_options(command: F) -> F:
 
 
 def find_prior(
-    run: Run,
+    run: "Run",
     *,
     trial: int | None,
     net: str | None,
@@ -51,19 +51,22 @@ def find_prior(
     data_root: Path | None,
     statistics: Literal["batch", "population"] | None,
     device: str | None,
-) -> DeepPrior:
+) -> "DeepPrior":
     """The deep prior that the options name. Sets torch's threads to those of the run's workers.
 
     Raises:
         NasdError: There is no such trial, or the architecture or the device cannot be used.
     """
-    import torch  # noqa: PLC0415 - seconds, after the options were looked at
-
-    from nasd.daemon.supervisor import assign  # noqa: PLC0415
-    from nasd.seeding import trial_seed  # noqa: PLC0415
-
     if (trial is None) == (net is None):
         raise click.UsageError("give one of --trial and --net")
+    import torch  # noqa: PLC0415 - seconds, after the options were looked at
+
+    from nasd import config as configuration  # noqa: PLC0415
+    from nasd.daemon.supervisor import assign  # noqa: PLC0415
+    from nasd.embed import DeepPrior  # noqa: PLC0415
+    from nasd.seeding import trial_seed  # noqa: PLC0415
+    from nasd.space import GrammarError, SearchSpace  # noqa: PLC0415
+
     config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
     chosen = None if trial is None else find_trial(run, trial)
     if chosen is not None and net is None:
@@ -88,7 +91,7 @@ def find_prior(
     )
 
 
-def find_trial(run: Run, number: int) -> Trial:
+def find_trial(run: "Run", number: int) -> "Trial":
     """A trial, for a duplicate its original.
 
     Raises:
@@ -102,7 +105,7 @@ def find_trial(run: Run, number: int) -> Trial:
     return trial
 
 
-def _with_options(config: Config, dataset: str | None, data_root: Path | None, statistics: str | None) -> Config:
+def _with_options(config: "Config", dataset: str | None, data_root: Path | None, statistics: str | None) -> "Config":
     data: dict[str, Any] = {}
     if dataset is not None and dataset != config.data.name:
         data = {"name": dataset, "image_size": config.space.patch_size}

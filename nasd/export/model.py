@@ -1,0 +1,86 @@
+"""A deep prior as a file: its weights, and the statistics that its pass over the training split left.
+
+`.safetensors` holds the tensors and, as text, all that is needed to build the encoder (`load` does); `.pt2` is a
+program of torch.export that runs without nasd. Both map images (N, C, H, W), float32 in [0, 1], to embeddings (N, D)
+as validation and test images are embedded.
+"""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors import torch as safetensors
+
+from nasd.config import EncoderConfig
+from nasd.embed import DeepPrior, OnStep, fit_statistics
+from nasd.errors import NasdError
+from nasd.evaluate import Encoder
+from nasd.space import GrammarError
+from nasd.space.parse import parse
+from store import files
+from store.errors import disk_errors
+
+SUFFIXES = (".safetensors", ".pt2")
+
+
+def export_model(prior: DeepPrior, target: Path, on_step: OnStep | None = None) -> None:
+    """Write the encoder of a deep prior; the suffix of `target` says how.
+
+    Raises:
+        NasdError: Another suffix, the target exists, or as for `nasd.embed.embed`.
+        DiskError: The disk refused.
+    """
+    if target.suffix not in SUFFIXES:
+        raise NasdError(f"{target} must end in {' or '.join(SUFFIXES)}")
+    if target.exists():
+        raise NasdError(f"{target} exists already: choose another place, or remove it")
+    data = prior.load()
+    encoder, micro_batch = fit_statistics(prior, data, on_step)
+    encoder = encoder.to("cpu")
+    described = prior.attributes(data, micro_batch)
+    if target.suffix == ".pt2":
+        content = _program(encoder, data.channels, data.image_size, described)
+    else:
+        tensors = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
+        # Text to text, as the format has it.
+        metadata = {"architecture": described["architecture"], "nasd": json.dumps(described)}
+        content = safetensors.save(tensors, metadata)
+    with disk_errors(target, "write a model"):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files.write_atomically(target, content)
+
+
+def load(path: Path) -> Encoder:
+    """The encoder that a `.safetensors` file of `export_model` describes, in eval mode on the CPU.
+
+    Raises:
+        NasdError: It cannot be read, or was not written by `export_model`.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            described: dict[str, Any] = json.loads((file.metadata() or {})["nasd"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        data = described["data"]
+        architecture = parse(described["architecture"], data["image_size"], len(data["classes"]))
+        with torch.device("meta"):
+            encoder = Encoder(architecture, data["channels"], EncoderConfig.model_validate(described["encoder"]))
+        encoder.to_empty(device="cpu")
+        encoder.load_state_dict(tensors)
+    except (OSError, SafetensorError) as error:
+        raise NasdError(f"{path} cannot be read as safetensors: {error}") from error
+    except (KeyError, TypeError, ValueError, RuntimeError, GrammarError) as error:
+        raise NasdError(f"{path} was not written by `nasd export model`: {str(error).splitlines()[0]}") from error
+    return encoder.eval()
+
+
+def _program(encoder: Encoder, channels: int, side: int, described: dict[str, Any]) -> bytes:
+    example = torch.zeros((2, channels, side, side))
+    batch = torch.export.Dim("batch", min=1)
+    with torch.no_grad():
+        program = torch.export.export(encoder, (example,), dynamic_shapes=({0: batch},))
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer, extra_files={"nasd.json": json.dumps(described)})
+    return buffer.getvalue()
