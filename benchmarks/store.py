@@ -102,6 +102,9 @@ def measure(directory: Path, trials: int) -> dict[str, float]:
     results["commit ms, 99 % of the last 500"] = 1e3 * statistics.quantiles(times[-EDGE:], n=100)[-1]
     run.close()
     results["KB per trial"] = (directory / "run" / "run.db").stat().st_size / trials / 1e3
+    start = time.perf_counter()
+    Run.open(directory / "run", writable=True).close()
+    results["open for writing s"] = time.perf_counter() - start
     with Run.open(directory / "run") as run:
         start = time.perf_counter()
         run.checkpoint()

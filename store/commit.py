@@ -1,9 +1,10 @@
 """The one write: a `Delta` becomes one transaction, after it was found to fit what is stored."""
 
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from store import codec
+from store import codec, seal
 from store.errors import InvalidDeltaError
 from store.records import Delta, OpenProposal, QUpdate, Trial
 
@@ -54,7 +55,22 @@ def apply(connection: sqlite3.Connection, delta: Delta) -> Committed:
         )
         for job in delta.jobs
     )
+    if delta.trial is not None or delta.opened or delta.position is not None:
+        seal.write(connection, trials)
+    seal.write_tables(connection, _touched(delta))
     return Committed(jobs, freed)
+
+
+def _touched(delta: Delta) -> Iterator[str]:
+    """Which of `seal.TABLES` a delta changes."""
+    if delta.flags:
+        yield "flag"
+    if delta.jobs:
+        yield "job"
+    if delta.arrived or delta.trial is not None:
+        yield "arrived"
+    if delta.dropped_embeddings or (delta.trial is not None and delta.trial.embedding is not None):
+        yield "embedding"
 
 
 def _write_trial(connection: sqlite3.Connection, trial: Trial) -> None:

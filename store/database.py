@@ -1,11 +1,12 @@
 """Opening `run.db`: how a writer and how readers connect."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from store import schema
-from store.errors import DiskError, RunMissingError
+from store import schema, seal, wal
+from store.errors import DiskError, OlderRunError, RunMissingError
 
 _WAIT = 10.0  # seconds for another connection's short lock; in WAL mode readers and the writer do not meet
 
@@ -60,6 +61,31 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
             "written, or copy the folder"
         )
     return _checked(_connect(path, "ro&immutable=1"), path)
+
+
+def require_sound(path: Path) -> wal.Loss | None:
+    """Check, before anything is written, that a database is what was committed.
+
+    By a connection that only reads: the last one that may write would clear the log away when it is closed.
+
+    Returns:
+        Commits that the log has lost, which the database does without.
+
+    Raises:
+        DamagedError: It is not what was committed.
+        sqlite3.Error: It cannot be opened or read.
+        StoreError: As `open_for_reading`.
+        OSError: The log cannot be read.
+    """
+    loss = wal.lost(path.with_name(path.name + "-wal"))
+    try:
+        connection = open_for_reading(path)
+    except OlderRunError:
+        return loss  # it has no seals yet
+    with contextlib.closing(connection):
+        connection.execute("BEGIN")
+        seal.require(connection, path)
+    return loss
 
 
 def attach(connection: sqlite3.Connection, path: Path, name: str) -> None:

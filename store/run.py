@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from store import commit, database, files, queries
+from store import commit, database, files, queries, seal, wal
 from store.embeddings import Embeddings
 from store.errors import InvalidDeltaError, RunExistsError, RunMissingError, StoreError, disk_errors
 from store.lock import WriterLock, is_locked
@@ -37,6 +37,7 @@ class Run:
         name: The run's name, as given when it was created.
         version: Of nasd, when the run was created.
         created_at: Seconds since the epoch.
+        loss: Commits that a damaged log could not give back when the run was opened for writing, or None.
         forked_from: {"path", "name", "at"} of the run that this one was forked from, or None.
     """
 
@@ -53,6 +54,7 @@ class Run:
         self.version: str = meta["version"]
         self.created_at = float(meta["created_at"])
         self.config_sha256: str = meta["config_sha256"]
+        self.loss: wal.Loss | None = None
         self.forked_from: dict[str, Any] | None = json.loads(meta["forked_from"])
         self.embeddings = Embeddings(path / "embeddings", self._embeddings_referred_to, writable=self.writable)
 
@@ -79,8 +81,9 @@ class Run:
     def open(cls, path: str | Path, *, writable: bool = False) -> "Run":
         """Open an existing run.
 
-        A writer takes the lock, recovers what an earlier one left, migrates an older database, and sweeps embeddings
-        that no trial refers to. A reader does none of this, never blocks the writer, and works without one.
+        A writer takes the lock, checks that the database is what was committed, recovers what an earlier one left,
+        migrates an older database, and sweeps embeddings that no trial refers to. A reader does none of this, never
+        blocks the writer, and works without one.
 
         Raises:
             RunMissingError: There is no run at `path`.
@@ -99,10 +102,12 @@ class Run:
                 return cls._wrap(path, database.open_for_reading(file), None)
             lock = WriterLock(path / "lock")
             try:
+                loss = database.require_sound(file)
                 run = cls._wrap(path, database.open_for_writing(file), lock)
             except BaseException:
                 lock.release()
                 raise
+        run.loss = loss
         try:
             run.embeddings.sweep()
         except BaseException:
@@ -156,6 +161,8 @@ class Run:
                         ],
                     )
                     fill(connection, staged)
+                    seal.write_tables(connection, seal.TABLES)
+                    seal.require(connection, staged / "run.db")
                 files.sync_tree(staged)
                 files.publish(staged, path)
                 return cls._wrap(path, database.open_for_writing(path / "run.db"), lock)
@@ -455,6 +462,7 @@ _FORK = (
     "WHERE id < coalesce((SELECT transitions FROM source.q_update WHERE ordinal = :at), 0)",
     "INSERT INTO q_update SELECT * FROM source.q_update WHERE ordinal <= :at",
     "INSERT INTO proposal SELECT * FROM source.proposal WHERE opened_after <= :at",
+    "INSERT OR REPLACE INTO seal SELECT * FROM source.seal WHERE ordinal <= :at",
     "INSERT INTO position SELECT * FROM source.position WHERE after <= :at",
 )
 

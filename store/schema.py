@@ -7,6 +7,7 @@ migration is never edited once it was released: what it made exists on people's 
 import sqlite3
 from pathlib import Path
 
+from store import seal
 from store.errors import DamagedError, NewerRunError, OlderRunError
 
 APPLICATION_ID = 0x6E617364  # "nasd", so that another program's database is told from a damaged one
@@ -127,7 +128,22 @@ CREATE TABLE arrived (
 ) STRICT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
+# Hashes over what was committed (see `store.seal`); `proposals` is the number of the newest proposal by then.
+_VERSION_3 = """
+CREATE TABLE seal (
+  ordinal INTEGER PRIMARY KEY,
+  proposals INTEGER NOT NULL,
+  value BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE table_seal (
+  name TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+_THEN = {3: seal.write_all}  # what a migration does besides
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -143,11 +159,14 @@ def migrate(connection: sqlite3.Connection) -> None:
         sqlite3.Error: A migration failed; its transaction was rolled back.
     """
     for number in range(version(connection), len(MIGRATIONS)):
+        connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA application_id = {APPLICATION_ID}; "
-                f"PRAGMA user_version = {number + 1}; COMMIT;"
-            )
+            for statement in MIGRATIONS[number].split(";"):
+                connection.execute(statement)
+            _THEN.get(number + 1, lambda _: None)(connection)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+            connection.execute("COMMIT")
         except sqlite3.Error:
             if connection.in_transaction:
                 connection.rollback()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from store import files
+from store import files, seal, wal
 from store.embeddings import Embedding
-from store.errors import DamagedError, StoreError
+from store.errors import DamagedError, StoreError, disk_errors
 
 if TYPE_CHECKING:
     from store.run import Run
@@ -32,7 +32,7 @@ def check(run: "Run", *, embeddings: bool = True) -> list[Problem]:
     Raises:
         DiskError: Something could not be read at all.
     """
-    problems = list(_config(run))
+    problems = [*_config(run), *_log(run)]
     try:
         with run.transaction() as connection:
             problems += _database(connection)
@@ -50,6 +50,14 @@ def _config(run: "Run") -> Iterator[Problem]:
         return
     if found != run.config_sha256:
         yield Problem("config.yaml", "it was changed after the run was created; restore what the run was created with")
+
+
+def _log(run: "Run") -> Iterator[Problem]:
+    with disk_errors(run.path / "run.db-wal", "read the log"):
+        loss = wal.lost(run.path / "run.db-wal")
+    if loss is not None:
+        what = f"it is damaged at frame {loss.frame}: the last {loss.commits} commits cannot be read"
+        yield Problem("run.db-wal", f"{what}; the next start goes on from before them")
 
 
 # Each query gives the rows that break a rule, as a count and an example.
@@ -104,6 +112,8 @@ def _database(connection: sqlite3.Connection) -> Iterator[Problem]:
         for count, example in connection.execute(query):
             yield Problem("run.db", f"{what} ({count} rows, e.g. {example})")
     yield from _q_ids(connection)
+    for trials, what in seal.broken(connection):
+        yield Problem("run.db", what if trials is None else f"{what}; a fork at {trials} is sound")
 
 
 def _q_ids(connection: sqlite3.Connection) -> Iterator[Problem]:
