@@ -60,9 +60,9 @@ def cli() -> None:
 def main() -> None:
     """Entry point: every foreseen error becomes one sentence and its exit code."""
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        code = cli.main(standalone_mode=False)  # None, or the code of an Exit that a command raised
+        if code:
+            sys.exit(code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

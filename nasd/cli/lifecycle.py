@@ -140,8 +140,9 @@ def _spawn(directory: Path) -> int:
             with output.open("rb") as file:
                 file.seek(start)
                 said = file.read().decode(errors="replace").strip()
-            error = RunLockedError if process.returncode == RunLockedError.exit_code else NasdError
-            raise error(said.removeprefix("nasd: ") or f"the daemon ended with exit code {process.returncode}")
+            error = NasdError(said.removeprefix("nasd: ") or f"the daemon ended with exit code {process.returncode}")
+            error.exit_code = process.returncode if process.returncode > 0 else 1
+            raise error
         if _answers(directory):
             return process.pid
         time.sleep(0.05)

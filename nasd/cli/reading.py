@@ -161,7 +161,7 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     from store import Run  # noqa: PLC0415
 
     with Run.open(paths.find_run(run)) as opened:
-        trial = opened.trial(int(number))
+        trial = opened.trial(int(number)) if len(number) < 16 else None
         if trial is None:
             raise NasdError(f"{opened.path.name} has no trial {number}: its newest is {opened.count()}")
         settings = config.parse(opened.config, source=str(opened.path / "config.yaml"))
