@@ -310,6 +310,15 @@ class JobRow(_Message, frozen=True):
     created_at: float = 0.0
     started_at: float | None = None
     finished_at: float | None = None
+    paused: bool = False  # queued, but not to be started
+    net: str = ""
+    trial: int | None = None
+    repeats: int = 1
+    epochs: int = 0
+    batch: int | None = None  # the first job of those that were queued together
+    group: str = ""  # of the selection: low, mid or top
+    reward: float | None = None  # of the selection: what the search saw
+    label: str = ""  # what it was queued for, such as h2
 
 
 class JobPage(_Message, frozen=True):
@@ -424,8 +433,20 @@ class JobsParams(Params, frozen=True):
     limit: Whole = 100
 
 
+class Selected(Params, frozen=True):
+    """One architecture of a selection."""
+
+    net: str
+    trial: Whole | None = None
+    group: str = ""  # such as low, mid, top
+    reward: float | None = None  # what the search saw
+
+
 class QueueJobParams(Params, frozen=True):
-    """`queue_job`: evaluate an architecture again with freshly drawn weights. Name a `trial` or a `net`."""
+    """`queue_job`: evaluate an architecture again with freshly drawn weights. Name a `trial`, a `net` or a `selection`.
+
+    A selection is one job for each architecture, all queued or none; the answer is the first.
+    """
 
     kind: Literal["retrain"] = "retrain"
     trial: Whole | None = None
@@ -433,6 +454,9 @@ class QueueJobParams(Params, frozen=True):
     repeats: Whole = 1
     epochs: Whole | None = None  # None: the run's
     priority: Whole = 0
+    selection: tuple[Selected, ...] = ()
+    store_embedding: bool = False  # keep each repeat's embedding, in the run's `exports/` folder
+    label: str = ""  # what it is for, such as h2
 
 
 class JobParams(Params, frozen=True):
@@ -442,10 +466,11 @@ class JobParams(Params, frozen=True):
 
 
 class MoveJobParams(Params, frozen=True):
-    """`move_job`: change a queued job's priority; higher runs first."""
+    """`move_job`: change a queued job's priority (higher runs first); pause a job that waits or runs, or resume it."""
 
     id: Whole
-    priority: Whole
+    priority: Whole | None  # None: as it is
+    paused: bool | None = None  # likewise
 
 
 class LogParams(Params, frozen=True):

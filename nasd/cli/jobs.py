@@ -1,23 +1,43 @@
 """Commands about jobs."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from nasd import protocol
 from nasd.cli.options import json_option, run_argument
 from nasd.cli.output import percent, print_json, print_table, printable
 from nasd.client import Client, Target
+from nasd.errors import NasdError
+from nasd.selection import Choice, select
+
+if TYPE_CHECKING:
+    from store.csv import ReplayRow
 
 
 @click.command("jobs")
 @run_argument
 @click.option("--cancel", type=int, metavar="JOB", help="Cancel a job that waits or runs.")
+@click.option("--move", type=(int, int), metavar="JOB PRIORITY", help="Change a queued job's priority.")
+@click.option("--pause", type=int, metavar="JOB", help="Hold a job back; a running one stops at once.")
+@click.option("--resume", type=int, metavar="JOB", help="Let a paused job go on where it was.")
 @json_option
-def jobs_command(run: str | None, cancel: int | None, as_json: bool) -> None:
-    """List the queue and the jobs that have ended."""
+def jobs_command(
+    run: str | None,
+    cancel: int | None,
+    move: tuple[int, int] | None,
+    pause: int | None,
+    resume: int | None,
+    as_json: bool,
+) -> None:
+    """List the queue and the jobs that have ended, or change one."""
+    request = _request(cancel, move, pause, resume)
     with Client.connect(Target.parse(run)) as client:
-        if cancel is not None:
-            job: protocol.JobRow = client.call("cancel_job", protocol.JobParams(id=cancel))
-            print_json(job) if as_json else click.echo(f"job {job.id} is {job.status}")
+        if request is not None:
+            job: protocol.JobRow = client.call(*request)
+            print_json(job) if as_json else click.echo(f"job {job.id} is {_state(job)}, priority {job.priority}")
             return
         page: protocol.JobPage = client.call("jobs", protocol.JobsParams(limit=protocol.MAX_PAGE))
     if as_json:
@@ -30,7 +50,7 @@ def jobs_command(run: str | None, cancel: int | None, as_json: bool) -> None:
             [
                 (
                     str(j.id),
-                    j.status,
+                    _state(j),
                     str(j.priority),
                     percent(j.progress),
                     percent((j.result or {}).get("mean_test_accuracy")),
@@ -42,30 +62,120 @@ def jobs_command(run: str | None, cancel: int | None, as_json: bool) -> None:
         )
 
 
+def _request(
+    cancel: int | None, move: tuple[int, int] | None, pause: int | None, resume: int | None
+) -> tuple[str, protocol.Params] | None:
+    """What to ask of the daemon; None: the list."""
+    requests: list[tuple[str, protocol.Params]] = []
+    if cancel is not None:
+        requests.append(("cancel_job", protocol.JobParams(id=cancel)))
+    if move is not None:
+        requests.append(("move_job", protocol.MoveJobParams(id=move[0], priority=move[1])))
+    if pause is not None:
+        requests.append(("move_job", protocol.MoveJobParams(id=pause, priority=None, paused=True)))
+    if resume is not None:
+        requests.append(("move_job", protocol.MoveJobParams(id=resume, priority=None, paused=False)))
+    if len(requests) > 1:
+        raise click.UsageError("give one of --cancel, --move, --pause and --resume")
+    return requests[0] if requests else None
+
+
+def _state(job: protocol.JobRow) -> str:
+    return "paused" if job.paused else job.status
+
+
 @click.command("retrain")
 @run_argument
 @click.option("--trial", type=int, help="The trial whose architecture is evaluated again.")
 @click.option("--net", help="An architecture string.")
+@click.option(
+    "--csv",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A replay buffer of the published code, instead of RUN's trials.",
+)
+@click.option("--index", type=click.IntRange(0), help="The row of --csv, the first one is 0 as in the published code.")
+@click.option(
+    "--select", "selection", metavar="GROUPS:N", help="Several architectures, a job each: low,mid,top:6 are six each."
+)
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Each with new random weights.")
 @click.option("--epochs", type=click.IntRange(1), help="The run's unless given.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher runs first.")
+@click.option("--store-embedding", is_flag=True, help="Keep the embeddings, in RUN/exports/jobs.")
 @json_option
 def retrain_command(
     run: str | None,
     trial: int | None,
     net: str | None,
+    path: Path | None,
+    index: int | None,
+    selection: str | None,
     repeats: int,
     epochs: int | None,
     priority: int,
+    store_embedding: bool,
     as_json: bool,
 ) -> None:
-    """Queue a job: evaluate an architecture again with freshly drawn weights."""
-    if (trial is None) == (net is None):
-        raise click.UsageError("give one of --trial and --net")
-    params = protocol.QueueJobParams(trial=trial, net=net, repeats=repeats, epochs=epochs, priority=priority)
+    """Queue jobs: evaluate architectures again with freshly drawn weights."""
+    if sum(given is not None for given in (trial, net, index, selection)) != 1 or (index is not None and path is None):
+        raise click.UsageError("give one of --trial, --net, --csv with --index, and --select (of RUN, or of a --csv)")
+    if path is not None and (trial is not None or net is not None):
+        raise click.UsageError("--csv goes with --index or --select")
+    choice = None if selection is None else Choice.parse(selection)
+    rows = None if path is None else _read(path)
+    if rows is not None and index is not None:
+        if index >= len(rows):
+            raise NasdError(f"{path} has no row {index}: its last one is {len(rows) - 1}")
+        net = rows[index].net
     with Client.connect(Target.parse(run)) as client:
-        job: protocol.JobRow = client.call("queue_job", params)
+        chosen: tuple[protocol.Selected, ...] = ()
+        if choice is not None:
+            found = (
+                candidates(client) if rows is None else (protocol.Selected(net=r.net, reward=r.reward) for r in rows)
+            )
+            chosen = select(found, choice)
+        job: protocol.JobRow = client.call(
+            "queue_job",
+            protocol.QueueJobParams(
+                trial=trial,
+                net=net,
+                selection=chosen,
+                repeats=repeats,
+                epochs=epochs,
+                priority=priority,
+                store_embedding=store_embedding,
+            ),
+        )
     if as_json:
         print_json(job)
+    elif chosen:
+        click.echo(f"queued jobs {job.id} to {job.id + len(chosen) - 1}; see them: nasd jobs")
     else:
         click.echo(f"queued job {job.id}: {printable(job.summary)}")
+
+
+def candidates(client: Client) -> Iterator[protocol.Selected]:
+    """Every evaluated trial with reward above 0, the best first."""
+    offset = 0
+    while True:
+        params = protocol.TrialsParams(
+            offset=offset,
+            limit=protocol.MAX_PAGE,
+            sort="reward",
+            descending=True,
+            status=("evaluated", "early_stopped"),
+        )
+        page: protocol.TrialPage = client.call("trials", params)
+        for row in page.rows:
+            if row.reward <= 0:
+                return
+            yield protocol.Selected(net=row.net, trial=row.number, reward=row.reward)
+        offset += len(page.rows)
+        if not page.rows or offset >= page.total:
+            return
+
+
+def _read(path: Path) -> "list[ReplayRow]":
+    from store import csv  # noqa: PLC0415 - the other ways to name an architecture do without
+
+    return csv.read_replay(path)

@@ -5,8 +5,9 @@ import contextlib
 import logging
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from nasd.daemon import committing
@@ -14,18 +15,40 @@ from nasd.daemon.messages import Step
 from nasd.daemon.supervisor import Supervisor, Task
 from nasd.errors import NasdError
 from nasd.outcome import Evaluated
-from nasd.protocol import MAX_FRAME, MAX_PAGE, JobPage, JobRow, JobsParams, QueueJobParams, encode
+from nasd.protocol import (
+    MAX_FRAME,
+    MAX_PAGE,
+    JobPage,
+    JobRow,
+    JobsParams,
+    JobStatus,
+    MoveJobParams,
+    QueueJobParams,
+    Selected,
+    encode,
+)
 from nasd.seeding import derive
-from store import Delta, Job, Run
+from store import Delta, Job, Run, files
 
 log = logging.getLogger("nasd.jobs")
 
 MAX_REPEATS = 1000
 MAX_PRIORITY = 1000
+MAX_SELECTION = 500  # architectures that are queued together
 
 
 class JobQueue:
-    """Persistent: every change is a transaction, and a job goes on at the repeat that it had reached."""
+    """Persistent: every change is a transaction, and a job goes on at the repeat that it had reached.
+
+    Args:
+        run: Where jobs and their results are kept.
+        supervisor: Whose workers do them.
+        seed: The run's.
+        epochs: The run's, for jobs that name none.
+        jobs: Those that the run knows already.
+        changed: Told of every job that changes.
+        trouble: Told what keeps the disk from taking a result, and None when it is over.
+    """
 
     def __init__(
         self,
@@ -43,18 +66,26 @@ class JobQueue:
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._current: tuple[int, asyncio.Task[None]] | None = None
+        self._folder = run.path / "exports" / "jobs"  # of the embeddings that jobs keep
+        with contextlib.suppress(OSError):  # what cannot be removed now may be at the next start
+            for name in files.names(self._folder):
+                if name.startswith(files.TEMPORARY):  # of a worker that was killed
+                    files.remove(self._folder / name)
 
     @property
     def queued(self) -> int:
-        """Jobs that wait or run."""
-        return sum(job.status in ("queued", "running") for job in self._jobs.values())
+        """Jobs that wait or run; a paused one does neither."""
+        return sum(map(_waits, self._jobs.values()))
 
-    def queue(self, params: QueueJobParams, net: str) -> JobRow:
-        """Put a job at the end of its priority.
+    def queue(self, params: QueueJobParams, chosen: Sequence[Selected]) -> JobRow:
+        """Put jobs at the end of their priority, all of them or none.
 
         Args:
             params: As the client sent them.
-            net: The architecture's string, checked.
+            chosen: The architectures, checked; one job each.
+
+        Returns:
+            The first one.
 
         Raises:
             NasdError: A number is out of range.
@@ -63,25 +94,51 @@ class JobQueue:
         _within("priority", params.priority, -MAX_PRIORITY, MAX_PRIORITY)
         epochs = self._epochs if params.epochs is None else params.epochs
         _within("epochs", epochs, 1, 100_000)
-        id = max(self._jobs, default=0) + 1
-        details = {"net": net, "trial": params.trial, "repeats": params.repeats, "epochs": epochs}
-        job = Job(id=id, kind=params.kind, params=details, priority=params.priority, created_at=time.time())
-        self._put(job)
+        _within("the number of architectures", len(chosen), 1, MAX_SELECTION)
+        first = max(self._jobs, default=0) + 1
+        jobs = []
+        for id, one in enumerate(chosen, first):
+            details: dict[str, Any] = {
+                "net": one.net,
+                "trial": one.trial,
+                "group": one.group,
+                "reward": one.reward,
+                "repeats": params.repeats,
+                "epochs": epochs,
+                "label": params.label,
+                "batch": first if params.selection else None,
+                "store_embedding": params.store_embedding,
+            }
+            job = Job(id=id, kind=params.kind, params=details, priority=params.priority, created_at=time.time())
+            jobs.append(job)
+        self._put(*jobs)
         self._wake.set()
-        return to_row(job)
+        return to_row(jobs[0])
 
-    def move(self, id: int, priority: int) -> JobRow:
-        """Change a queued job's priority.
+    def move(self, params: MoveJobParams) -> JobRow:
+        """Change a queued job's priority; pause a job, or let it go on.
+
+        A running job that is paused stops at once and goes on later at the repeat that it had reached.
 
         Raises:
             NasdError: There is no such job, or it does not wait any more.
         """
-        _within("priority", priority, -MAX_PRIORITY, MAX_PRIORITY)
-        job = self._get(id)
-        if job.status != "queued":
-            raise NasdError(f"job {id} is {job.status}: only a queued job can be moved")
-        self._put(replace(job, priority=priority))
-        return to_row(self._jobs[id])
+        job = self._get(params.id)
+        if params.priority is not None:
+            _within("priority", params.priority, -MAX_PRIORITY, MAX_PRIORITY)
+            if job.status != "queued":
+                raise NasdError(f"job {job.id} is {job.status}: only a queued job can be moved")
+            job = replace(job, priority=params.priority)
+        if params.paused is not None:
+            if job.status not in ("queued", "running"):
+                raise NasdError(f"job {job.id} is {job.status}: only one that waits or runs can be paused or resumed")
+            status: JobStatus = "queued" if params.paused else job.status
+            job = replace(job, status=status, params={**job.params, "paused": params.paused})
+        self._put(job)
+        if params.paused:
+            self._interrupt(job.id)
+        self._wake.set()
+        return to_row(job)
 
     def cancel(self, id: int) -> JobRow:
         """Cancel a job that waits or runs.
@@ -93,8 +150,7 @@ class JobQueue:
         if job.status not in ("queued", "running"):
             raise NasdError(f"job {id} is {job.status} already")
         self._put(replace(job, status="cancelled", finished_at=time.time()))
-        if self._current is not None and self._current[0] == id:
-            self._current[1].cancel()
+        self._interrupt(id)
         return to_row(self._jobs[id])
 
     def page(self, params: JobsParams) -> JobPage:
@@ -125,7 +181,7 @@ class JobQueue:
     async def work(self) -> None:
         """Work the queue off, for ever."""
         while True:
-            waiting = [job for job in self._jobs.values() if job.status in ("queued", "running")]
+            waiting = [job for job in self._jobs.values() if _waits(job)]
             if not waiting:
                 self._wake.clear()
                 await self._wake.wait()
@@ -160,7 +216,12 @@ class JobQueue:
         while len(done) < repeats:
             seed = derive(self._seed, f"job/{id}/{len(done)}")
             task = Task(net=job.params["net"], seed=seed, job=id, epochs=epochs, on_step=step)
-            outcome = (await self._supervisor.evaluate(task)).outcome
+            if job.params.get("store_embedding"):
+                task.keep_above, task.staging = (lambda: -1.0), str(self._folder)
+                with contextlib.suppress(OSError):  # the worker will say that it cannot write there
+                    self._folder.mkdir(parents=True, exist_ok=True)
+            finished = await self._supervisor.evaluate(task)
+            outcome = finished.outcome
             if not isinstance(outcome, Evaluated):
                 ended = replace(self._jobs[id], status="failed", reason=outcome.reason, finished_at=time.time())
                 await self._save(ended)
@@ -174,11 +235,29 @@ class JobQueue:
                     "test_accuracy": outcome.test_accuracy,
                     "validation_accuracies": list(outcome.validation_accuracies),
                     "seconds": outcome.measured.seconds,
+                    "embedding": self._keep(finished.staged, f"job-{id:06}-{len(done) + 1}.zarr"),
                 }
             )
             await self._save(replace(self._jobs[id], result=_summary(done), progress=len(done) / repeats))
         await self._save(replace(self._jobs[id], status="done", progress=1.0, finished_at=time.time()))
         log.info("job %d done: %s", id, job.params["net"])
+
+    def _keep(self, staged: str | None, name: str) -> str | None:
+        """Give a staged embedding its name; one that a kill left there already is the same and gives way."""
+        if staged is None:
+            return None
+        target = self._folder / name
+        try:
+            files.remove(target)
+            files.publish(Path(staged), target)
+        except OSError as error:  # the result counts, with or without its embedding
+            log.warning("%s is not kept: %s", target, error)
+            return None
+        return str(target.relative_to(self._run.path))
+
+    def _interrupt(self, id: int) -> None:
+        if self._current is not None and self._current[0] == id:
+            self._current[1].cancel()
 
     def _get(self, id: int) -> Job:
         job = self._jobs.get(id)
@@ -186,10 +265,11 @@ class JobQueue:
             raise NasdError(f"there is no job {id}")
         return job
 
-    def _put(self, job: Job) -> None:
+    def _put(self, *jobs: Job) -> None:
         """Save what a client asked for; raises StoreError."""
-        self._run.commit(Delta(jobs=(job,)))
-        self._take(job)
+        self._run.commit(Delta(jobs=jobs))
+        for job in jobs:
+            self._take(job)
 
     async def _save(self, job: Job) -> None:
         """Save what the work itself came to, however long the disk refuses."""
@@ -204,8 +284,9 @@ class JobQueue:
 
 def to_row(job: Job) -> JobRow:
     """A job as clients see it."""
-    of = f"trial {job.params['trial']}: " if job.params.get("trial") is not None else ""
-    summary = f"{of}{job.params['repeats']} x {job.params['epochs']} epochs of {job.params['net']}"
+    trial = f"trial {job.params['trial']}" if job.params.get("trial") is not None else ""
+    of = ", ".join(filter(None, (job.params.get("label"), job.params.get("group"), trial)))
+    summary = f"{of}{': ' if of else ''}{job.params['repeats']} x {job.params['epochs']} epochs of {job.params['net']}"
     return JobRow(
         id=job.id,
         kind=job.kind,
@@ -218,11 +299,25 @@ def to_row(job: Job) -> JobRow:
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
+        paused=job.status == "queued" and bool(job.params.get("paused")),
+        net=job.params["net"],
+        trial=job.params.get("trial"),
+        repeats=job.params["repeats"],
+        epochs=job.params["epochs"],
+        batch=job.params.get("batch"),
+        group=job.params.get("group", ""),
+        reward=job.params.get("reward"),
+        label=job.params.get("label", ""),
     )
 
 
-def _urgency(job: Job) -> tuple[bool, int, int]:
-    return (job.status != "running", -job.priority, job.id)
+def _urgency(job: Job) -> tuple[bool, bool, int, int]:
+    return (job.status != "running", not _waits(job), -job.priority, job.id)
+
+
+def _waits(job: Job) -> bool:
+    """Whether it is to be worked off, or is being so."""
+    return job.status in ("queued", "running") and not job.params.get("paused")
 
 
 def _without_curves(result: dict[str, Any] | None) -> dict[str, Any] | None:

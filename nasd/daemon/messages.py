@@ -27,6 +27,7 @@ class Evaluate(_Message, frozen=True, tag="evaluate"):
     seed: int
     epochs: int | None = None  # None: the run's
     keep_above: float | None = None  # stage the embedding if the reward is higher; None: never
+    staging: str | None = None  # folder to stage it in; None: the setup's
 
 
 Order = Setup | Evaluate

@@ -57,6 +57,7 @@ class Task:
     job: int | None = None
     epochs: int | None = None
     keep_above: Callable[[], float | None] = lambda: None  # asked when the task starts
+    staging: str | None = None  # folder for the embedding; None: the workers' own
     on_step: Callable[[Step], None] = lambda step: None
     running: bool = False  # a worker is at it; set by the supervisor
 
@@ -136,7 +137,16 @@ class Worker:
         )
         deadline = time.monotonic() + timeout
         try:
-            self._send(Evaluate(id=id, net=task.net, seed=task.seed, epochs=task.epochs, keep_above=task.keep_above()))
+            self._send(
+                Evaluate(
+                    id=id,
+                    net=task.net,
+                    seed=task.seed,
+                    epochs=task.epochs,
+                    keep_above=task.keep_above(),
+                    staging=task.staging,
+                )
+            )
             while True:
                 report = await self._hear(deadline)
                 if isinstance(report, Finished) and report.id == id:

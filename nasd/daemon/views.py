@@ -2,9 +2,23 @@
 
 from dataclasses import replace
 
+import msgspec
+
 from nasd import protocol
 from nasd.errors import NasdError
-from nasd.protocol import Action, Layer, Neighbour, QPage, QParams, TrialDetail, TrialPage, TrialRow, TrialsParams
+from nasd.protocol import (
+    Action,
+    Layer,
+    Neighbour,
+    QPage,
+    QParams,
+    QueueJobParams,
+    Selected,
+    TrialDetail,
+    TrialPage,
+    TrialRow,
+    TrialsParams,
+)
 from nasd.search.qlearning import QLearning
 from nasd.space import Architecture, GrammarError, SearchSpace, State, describe
 from store import Run, Trial
@@ -128,6 +142,25 @@ def q_page(strategy: QLearning, space: SearchSpace, params: QParams) -> QPage:
         offset=offset,
         greedy_path=_greedy_path(strategy, space, state),
     )
+
+
+def chosen(run: Run, space: SearchSpace, params: QueueJobParams) -> tuple[Selected, ...]:
+    """The architectures of a job that a client wants to queue, checked.
+
+    Raises:
+        NasdError: None or more than one way to name them is used, there is no such trial, or one cannot be evaluated.
+    """
+    named = (params.trial is not None) + (params.net is not None)
+    if named + bool(params.selection) != 1:
+        raise NasdError("a job needs either a trial or a net or a selection")
+    if params.selection:
+        return tuple(msgspec.structs.replace(one, net=checked_net(space, one.net)) for one in params.selection)
+    if params.net is not None:
+        return (Selected(net=checked_net(space, params.net)),)
+    trial = run.trial(params.trial or 0)
+    if trial is None:
+        raise NasdError(f"there is no trial {params.trial}")
+    return (Selected(net=checked_net(space, trial.net), trial=params.trial, reward=trial.reward),)
 
 
 def checked_net(space: SearchSpace, text: str) -> str:

@@ -94,7 +94,8 @@ def build(setup: Setup) -> Evaluator:
                 for name, split in embedding.splits.items()
             }
             try:
-                staged.append(str(embeddings.stage(staging, splits, embedding.attributes)))
+                folder = staging if order.staging is None else Path(order.staging)
+                staged.append(str(embeddings.stage(folder, splits, embedding.attributes)))
             except StoreError as error:  # the result counts without it
                 sys.stderr.write(f"the embedding was not kept: {error}\n")
 

@@ -72,7 +72,7 @@ def build(setup: Setup) -> Evaluator:
             time.sleep(0.005)
         staged = None
         if orders.get("embed") and order.keep_above is not None and made.reward > order.keep_above:
-            staged = _embed(Path(setup.staging), orders["embed"], made.reward)
+            staged = _embed(Path(order.staging or setup.staging), orders["embed"], made.reward)
         return made, staged
 
     return run
