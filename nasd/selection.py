@@ -1,11 +1,13 @@
 """Which architectures of a search an experiment takes: some of the worst, of the middle, of the best (arXiv 2104.06788,
-section 3.2: six each). Pure; a client does this with what it reads from a daemon or a CSV file.
+section 3.2: six each). A client does this with what it reads from a daemon or a CSV file.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from nasd import protocol
+from nasd.client import Client
 from nasd.errors import NasdError
 from nasd.protocol import Selected
 
@@ -63,3 +65,24 @@ def select(candidates: Iterable[Selected], choice: Choice) -> tuple[Selected, ..
         for group in choice.groups
         for one in rows[start[group] : start[group] + each]
     )
+
+
+def candidates(client: Client) -> Iterator[Selected]:
+    """Every evaluated trial with reward above 0, the best first."""
+    offset = 0
+    while True:
+        params = protocol.TrialsParams(
+            offset=offset,
+            limit=protocol.MAX_PAGE,
+            sort="reward",
+            descending=True,
+            status=("evaluated", "early_stopped"),
+        )
+        page: protocol.TrialPage = client.call("trials", params)
+        for row in page.rows:
+            if row.reward <= 0:
+                return
+            yield Selected(net=row.net, trial=row.number, reward=row.reward)
+        offset += len(page.rows)
+        if not page.rows or offset >= page.total:
+            return

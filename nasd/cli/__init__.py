@@ -24,6 +24,7 @@ _COMMANDS = {
     "stdio": "attach",
     "jobs": "jobs",
     "retrain": "jobs",
+    "experiment": "experiment",
     "embed": "embed",
     "verify": "runs",
     "fork": "runs",

@@ -1,6 +1,5 @@
 """Commands about jobs."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from nasd.cli.options import json_option, run_argument
 from nasd.cli.output import percent, print_json, print_table, printable
 from nasd.client import Client, Target
 from nasd.errors import NasdError
-from nasd.selection import Choice, select
+from nasd.selection import Choice, candidates, select
 
 if TYPE_CHECKING:
     from store.csv import ReplayRow
@@ -152,27 +151,6 @@ def retrain_command(
         click.echo(f"queued jobs {job.id} to {job.id + len(chosen) - 1}; see them: nasd jobs")
     else:
         click.echo(f"queued job {job.id}: {printable(job.summary)}")
-
-
-def candidates(client: Client) -> Iterator[protocol.Selected]:
-    """Every evaluated trial with reward above 0, the best first."""
-    offset = 0
-    while True:
-        params = protocol.TrialsParams(
-            offset=offset,
-            limit=protocol.MAX_PAGE,
-            sort="reward",
-            descending=True,
-            status=("evaluated", "early_stopped"),
-        )
-        page: protocol.TrialPage = client.call("trials", params)
-        for row in page.rows:
-            if row.reward <= 0:
-                return
-            yield protocol.Selected(net=row.net, trial=row.number, reward=row.reward)
-        offset += len(page.rows)
-        if not page.rows or offset >= page.total:
-            return
 
 
 def _read(path: Path) -> "list[ReplayRow]":

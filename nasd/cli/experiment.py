@@ -1,0 +1,79 @@
+"""`nasd experiment`: the paper's experiments on the architectures that a run has found."""
+
+from pathlib import Path
+
+import click
+
+from nasd.cli.options import run_argument
+from nasd.client import Client, Target
+from nasd.experiments import Measured, figures, measure, write_csv
+from nasd.experiments.h2 import spread
+from nasd.protocol import QueueJobParams
+from nasd.selection import GROUPS, Choice
+
+_EACH = click.option("--each", type=click.IntRange(1, 100), default=6, show_default=True, help="Of low, mid and top.")
+_EPOCHS = click.option("--epochs", type=click.IntRange(1), help="The run's unless given.")
+_PRIORITY = click.option("--priority", type=int, default=0, show_default=True, help="Of the jobs.")
+_TO = click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder.")
+_AGAIN = click.option("--again", is_flag=True, help="Queue new jobs, even if this experiment was made before.")
+_FIGURE = click.option("--no-figure", is_flag=True, help="Do without matplotlib.")
+
+
+@click.group("experiment")
+def experiment_command() -> None:
+    """Test a hypothesis of the paper: jobs, then a CSV, a figure and a sentence.
+
+    The jobs are the daemon's: interrupt this command as you like, the same one takes them up again.
+    """
+
+
+@experiment_command.command("h2")
+@run_argument
+@click.option("--repeats", type=click.IntRange(2), default=5, show_default=True, help="Times the weights are drawn.")
+@_EACH
+@_EPOCHS
+@_PRIORITY
+@_TO
+@_AGAIN
+@_FIGURE
+def h2_command(
+    run: str | None,
+    repeats: int,
+    each: int,
+    epochs: int | None,
+    priority: int,
+    folder: Path,
+    again: bool,
+    no_figure: bool,
+) -> None:
+    """Hypothesis 2, no initialisation lottery: do new weights change how good an architecture is?"""
+    if not no_figure:
+        figures.require()
+    params = QueueJobParams(repeats=repeats, epochs=epochs, priority=priority)
+    name, rows = _measured(run, "h2", each, params, again=again)
+    path = folder / f"{name}-h2.csv"
+    write_csv(path, rows)
+    click.echo(f"{len(rows)} architectures in {path}")
+    if not no_figure:
+        figure = path.with_suffix(".png")
+        figures.draw_spread(figure, rows, name)
+        click.echo(f"figure in {figure}")
+    click.echo(str(spread(rows)))
+
+
+def _measured(
+    run: str | None, label: str, each: int, params: QueueJobParams, *, again: bool
+) -> tuple[str, tuple[Measured, ...]]:
+    """The run's name and what was measured, with a bar while it is waited for."""
+    with Client.connect(Target.parse(run)) as client:
+        name = client.status().name
+        with click.progressbar(length=1000, label=f"{name} {label}", show_pos=False) as bar:
+            rows = measure(
+                client,
+                label,
+                Choice(GROUPS, each),
+                params,
+                again=again,
+                on_progress=lambda share: bar.update(round(1000 * share) - bar.pos),
+            )
+    return name, rows
