@@ -1,6 +1,8 @@
 """`nasd verify`: the run is a pure function of its config, its seed and its rewards; replay it and compare."""
 
+import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from nasd import config as configuration
@@ -9,7 +11,35 @@ from nasd.outcome import Evaluated, Failed, Outcome
 from nasd.search.base import Proposal, SearchFinishedError, Update
 from nasd.search.qlearning import QLearning
 from nasd.space import SearchSpace, State
-from store import QUpdate, Run, Trial
+from store import DamagedError, QUpdate, Run, Trial, verify
+from store.verify import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found of a run."""
+
+    trials: int  # that were replayed, and agree
+    digest: str | None  # None: the database cannot be read
+    problems: tuple[Problem, ...]
+
+
+def examine(run: Run) -> Report:
+    """Check every file, and replay every trial. Damage is a problem in the report, not an error.
+
+    Raises:
+        DiskError: Something could not be read at all.
+    """
+    problems, replayed, digest = verify.check(run), 0, None
+    if not any(problem.where == "run.db" for problem in problems):  # else there is nothing to trust a replay with
+        try:
+            for _ in replay(run):
+                replayed += 1
+        except NasdError as error:
+            problems.append(Problem("replay", str(error)))
+    with contextlib.suppress(DamagedError):
+        digest = verify.digest(run)
+    return Report(replayed, digest, tuple(problems))
 
 
 class MismatchError(NasdError):

@@ -87,6 +87,8 @@ def _full(path: Path, doing: str) -> str:
 
 def _from_sqlite(error: sqlite3.Error, path: Path, doing: str) -> StoreError:
     name = getattr(error, "sqlite_errorname", None) or ""
+    if "decode to UTF-8" in str(error):  # by Python's module, without a code
+        name = "SQLITE_CORRUPT"
     if name.startswith("SQLITE_FULL"):
         return DiskFullError(_full(path, doing))
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_FORMAT")):

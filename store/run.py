@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from store import commit, database, files, queries, seal, wal
 from store.embeddings import Embeddings
-from store.errors import InvalidDeltaError, RunExistsError, RunMissingError, StoreError, disk_errors
+from store.errors import DamagedError, InvalidDeltaError, RunExistsError, RunMissingError, StoreError, disk_errors
 from store.lock import WriterLock, is_locked
 from store.queries import Rewards, TrialSort
 from store.records import Checkpoint, Delta, Job, QUpdate, Trial, TrialStatus
@@ -109,6 +109,8 @@ class Run:
                 raise
         run.loss = loss
         try:
+            if loss is not None:
+                run._forget_removed_embeddings()
             run.embeddings.sweep()
         except BaseException:
             run.close()
@@ -119,6 +121,9 @@ class Run:
     def _wrap(cls, path: Path, connection: sqlite3.Connection, lock: WriterLock | None) -> "Run":
         try:
             return cls(path, connection, lock)
+        except (KeyError, ValueError) as error:
+            connection.close()
+            raise DamagedError(f"{path / 'run.db'} is damaged: it does not say whose run it is ({error})") from error
         except BaseException:
             connection.close()
             raise
@@ -284,9 +289,18 @@ class Run:
 
     @property
     def config(self) -> str:
-        """The text of `config.yaml`. Raises DiskError."""
-        with disk_errors(self.path / "config.yaml", "read the run's config"):
-            return (self.path / "config.yaml").read_text(encoding="utf-8")
+        """The text of `config.yaml`. Raises DiskError, DamagedError."""
+        file = self.path / "config.yaml"
+        try:
+            with disk_errors(file, "read the run's config"):
+                return file.read_bytes().decode()
+        except UnicodeDecodeError as error:
+            raise DamagedError(f"{file} is damaged: it is not UTF-8 text; put back what was there") from error
+
+    @property
+    def config_is_as_created(self) -> bool:
+        """Whether `config.yaml` is what the run was created with. Raises as `config`."""
+        return hashlib.sha256(self.config.encode()).hexdigest() == self.config_sha256
 
     def checkpoint(self) -> Checkpoint:
         """Read everything needed to go on, as the last commit left it.
@@ -417,6 +431,12 @@ class Run:
                 yield
             finally:
                 self._rollback()
+
+    def _forget_removed_embeddings(self) -> None:
+        """After lost commits: rows of before them may refer to folders that were dropped by them."""
+        there = set(files.names(self.embeddings.path))
+        removed = tuple(number for name, (number, _) in self.embeddings.referred_to().items() if name not in there)
+        self.commit(Delta(dropped_embeddings=removed))
 
     def _embeddings_referred_to(self) -> dict[str, tuple[int, float]]:
         with self._reading("read the trials with embeddings"):

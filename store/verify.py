@@ -36,19 +36,19 @@ def check(run: "Run", *, embeddings: bool = True) -> list[Problem]:
     try:
         with run.transaction() as connection:
             problems += _database(connection)
+        problems += _folders(run, deep=embeddings)
     except DamagedError as error:
-        return [*problems, Problem("run.db", str(error))]
-    problems += _folders(run, deep=embeddings)
+        problems.append(Problem("run.db", str(error)))
     return problems
 
 
 def _config(run: "Run") -> Iterator[Problem]:
     try:
-        found = hashlib.sha256(run.config.encode()).hexdigest()
-    except (StoreError, UnicodeError) as error:
+        unchanged = run.config_is_as_created
+    except StoreError as error:
         yield Problem("config.yaml", str(error))
         return
-    if found != run.config_sha256:
+    if not unchanged:
         yield Problem("config.yaml", "it was changed after the run was created; restore what the run was created with")
 
 

@@ -8,7 +8,6 @@ from nasd import __version__, paths
 from nasd import config as configuration
 from nasd.cli.options import json_option, run_argument
 from nasd.cli.output import print_json
-from nasd.errors import ConfigError
 
 
 @click.command("verify")
@@ -19,28 +18,21 @@ def verify_command(run: str | None, as_json: bool) -> None:
 
     Works while the search runs. Exit code 1 if anything is wrong.
     """
-    from nasd.verify import MismatchError, replay  # noqa: PLC0415
-    from store import Run, verify  # noqa: PLC0415
+    from nasd.verify import examine  # noqa: PLC0415
+    from store import Run  # noqa: PLC0415
 
     directory = paths.find_run(run)
-    replayed = 0
     with Run.open(directory) as opened:
-        problems = [asdict(problem) for problem in verify.check(opened)]
-        try:
-            for _ in replay(opened):
-                replayed += 1
-        except (MismatchError, ConfigError) as error:
-            problems.append({"where": "replay", "what": str(error)})
-        digest = verify.digest(opened)
+        report = examine(opened)
     if as_json:
-        print_json({"run": directory.name, "trials": replayed, "digest": digest, "problems": problems})
+        print_json({"run": directory.name, **asdict(report)})
     else:
-        for problem in problems:
-            click.echo(click.style(f"wrong: {problem['where']}: {problem['what']}", fg="red"))
-        if not problems:
-            click.echo(f"{directory.name} is sound: {replayed} trials replayed, the Q-table agrees bit for bit")
-        click.echo(f"digest {digest}")
-    if problems:
+        for problem in report.problems:
+            click.echo(click.style(f"wrong: {problem.where}: {problem.what}", fg="red"))
+        if not report.problems:
+            click.echo(f"{directory.name} is sound: {report.trials} trials replayed, the Q-table agrees bit for bit")
+        click.echo(f"digest {report.digest}" if report.digest else "there is no digest of what cannot be read")
+    if report.problems:
         raise click.exceptions.Exit(1)
 
 

@@ -23,7 +23,7 @@ from nasd.daemon.machine import Gauge
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
 from nasd.daemon.supervisor import WORKER_COMMAND, Supervisor, Worker, assign
-from nasd.errors import NasdError
+from nasd.errors import ConfigError, NasdError
 from nasd.exchange import export
 from nasd.overview import run_row
 from nasd.protocol import (
@@ -92,6 +92,11 @@ class Daemon:
             self._strategy.load_state_dict({name: getattr(checkpoint, name) for name in _STRATEGY_PARTS})
         except ValueError as error:
             raise NasdError(f"the checkpoint in {self._directory} does not fit its config: {error}") from error
+        if not self._run.config_is_as_created:
+            raise ConfigError(
+                f"{self._directory / 'config.yaml'} was changed after the run was created: put back what was there, or "
+                "make another run with it"
+            )
         self._history = History(config.search.epsilon_schedule)
         counted = self._run.rewards()
         self._history.load(self._run.by_status(), counted.numbers, counted.rewards)
@@ -155,6 +160,11 @@ class Daemon:
             _on_signals(self._stop.set)
             await self._server.start()
             log.info("nasd %s, process %d: %s", __version__, os.getpid(), self._resumed())
+            if self._run.loss is not None:
+                log.warning(
+                    "run.db-wal was damaged at frame %d: the last %d commits could not be read, what they held is done "
+                    "again", self._run.loss.frame, self._run.loss.commits
+                )  # fmt: skip
             tasks = [
                 asyncio.create_task(self._search(), name="search"),
                 asyncio.create_task(self._work_jobs(), name="jobs"),
@@ -170,6 +180,8 @@ class Daemon:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._supervisor.close()
+            with contextlib.suppress(StoreError):  # else the next start does it
+                self._run.embeddings.sweep()  # what a worker was writing
             await self._server.close()
             self.last_status = self.status()
             self._run.close()

@@ -134,8 +134,8 @@ class Embedding:
 
         folder = self.path / split / part
         with disk_errors(folder, "read an embedding"):
-            source: Any = zarr.open_array(folder, mode="r")
             try:
+                source: Any = zarr.open_array(folder, mode="r")
                 rows: NDArray[Any] = source[start:stop]
             except OSError:
                 raise
