@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from nasd import tuning
 from nasd.daemon import messages
 from nasd.daemon.messages import Alive, Evaluate, Finished, Ready, Report, Setup, SetupFailed, Step
 from nasd.errors import NasdError
@@ -63,8 +64,9 @@ def serve(build: Callable[[Setup], Evaluator]) -> None:
 
 def build(setup: Setup) -> Evaluator:
     """The real evaluator: imports torch, loads the data set onto the device."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(setup.threads))
+    tuning.prepare(setup.threads)
     import torch  # noqa: PLC0415 - two seconds that the heartbeat should not wait for
+    import torch._dynamo  # noqa: PLC0415 - three more, which the first batch norm on the meta device would take
 
     from nasd import config as configuration  # noqa: PLC0415
     from nasd import data as datasets  # noqa: PLC0415

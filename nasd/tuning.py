@@ -1,0 +1,21 @@
+"""Settings of native libraries, to be made before torch is imported (measured: docs/performance.md)."""
+
+import os
+
+
+def prepare(threads: int) -> None:
+    """Set what the environment does not set already.
+
+    Args:
+        threads: CPU threads that this process will use.
+    """
+    for name, value in {
+        "OMP_NUM_THREADS": str(threads),
+        # A thread that waits for another one spins some 20 us and then sleeps. By default it spins for ever: as soon as
+        # other work takes a core, it spins away the time that the awaited thread needs, and an evaluation of seconds
+        # takes minutes.
+        "GOMP_SPINCOUNT": "10000",
+        # Large tensors come in pages of 2 MB: faulting in those of 4 KB took a fifth of the encoder's time.
+        "THP_MEM_ALLOC_ENABLE": "1",
+    }.items():
+        os.environ.setdefault(name, value)
