@@ -98,15 +98,14 @@ class Connection:
 
     async def close(self) -> None:
         """End the connection; the daemon does not mind."""
+        self._end(NotRunningError(f"the connection to {self._target} was closed"))
         self._reading.cancel()
+        await asyncio.wait([self._reading])
         self._writer.close()
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
-            await self._process.wait()
-        with contextlib.suppress(asyncio.CancelledError, OSError):
-            await self._reading
-        self._end(NotRunningError(f"the connection to {self._target} was closed"))
+            await self._process.communicate()  # reads its pipes to their end, so that they are closed
 
     async def _ask(self, id: int, frame: bytes, timeout: float) -> Any:
         if self._failure is not None:

@@ -170,16 +170,17 @@ class Worker:
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            try:
-                async with asyncio.timeout(KILL_TIME):
-                    await process.wait()
-            except TimeoutError:  # nothing more can be done about it; a new process takes its place
-                log.error("worker %d: process %d cannot be killed, its device may hang", self.id, process.pid)
             if process.stdin is not None:
                 process.stdin.close()
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.wait([self._listening])
+        if process is not None:
+            try:
+                async with asyncio.timeout(KILL_TIME):
+                    await process.communicate()  # reads its pipes to their end, so that they are closed
+            except TimeoutError:  # nothing more can be done about it; a new process takes its place
+                log.error("worker %d: process %d cannot be killed, its device may hang", self.id, process.pid)
         self._show(state="gone", pid=None, trial=None, job=None, net=None, stage=None, started_at=None)
 
     def _send(self, order: messages.Order) -> None:
