@@ -1,0 +1,177 @@
+"""Commands that draw: figures of searches and architectures, and a page about a run."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from nasd import paths
+from nasd.cli.options import run_argument
+from nasd.errors import NasdError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nasd.pictures.source import Search
+    from store import Run
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+runs_argument: Callable[[F], F] = click.argument("runs", nargs=-1)
+output_option: Callable[[F], F] = click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="A .png, .svg or .pdf file.",
+)
+csv_option: Callable[[F], F] = click.option(
+    "--csv",
+    "files",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    help="A replay buffer of the published code instead of a run; may be given several times.",
+)
+
+
+@click.group("plot")
+def plot_command() -> None:
+    """Draw a search as PNG, SVG or PDF."""
+
+
+@plot_command.command("rewards")
+@runs_argument
+@csv_option
+@output_option
+def rewards_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path) -> None:
+    """The mean reward of the last 20 architectures with the epsilon phases; of several runs, compared."""
+    from nasd.pictures.rewards import draw_rewards  # noqa: PLC0415
+
+    _write(output, lambda: draw_rewards(_searches(runs, files)))
+
+
+@plot_command.command("leaderboard")
+@runs_argument
+@csv_option
+@click.option("--top", type=click.IntRange(1, 60), default=15, show_default=True, help="Architectures of a single run.")
+@output_option
+def leaderboard_command(runs: tuple[str, ...], files: tuple[Path, ...], top: int, output: Path) -> None:
+    """The best architectures of a run; of several runs, their rankings in one figure."""
+    from nasd.pictures.leaderboard import draw_leaderboard  # noqa: PLC0415
+
+    _write(output, lambda: draw_leaderboard(_searches(runs, files), top))
+
+
+@plot_command.command("phases")
+@runs_argument
+@csv_option
+@output_option
+def phases_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path) -> None:
+    """How the rewards of each epsilon phase are distributed."""
+    from nasd.pictures.phases import draw_phases  # noqa: PLC0415
+
+    if len(runs) + len(files) > 1:
+        raise click.UsageError("phases are drawn of one run")
+    _write(output, lambda: draw_phases(_searches(runs, files)[0]))
+
+
+@plot_command.command("q-values")
+@run_argument
+@output_option
+def q_values_command(run: str | None, output: Path) -> None:
+    """What the search has learned each choice to be worth, layer by layer."""
+    from nasd.pictures.q_values import draw_q_values, of_checkpoint  # noqa: PLC0415
+
+    with _opened(run) as opened:
+        choices = of_checkpoint(opened.checkpoint())
+    _write(output, lambda: draw_q_values(choices, opened.path.name))
+
+
+@plot_command.command("architecture")
+@run_argument
+@click.option("--trial", type=click.IntRange(1), help="Its trial; the best unless given.")
+@click.option("--net", help="An architecture string instead.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="A .svg, .png or .pdf file; .dot is a text for graphviz.",
+)
+def architecture_command(run: str | None, trial: int | None, net: str | None, output: Path) -> None:
+    """An architecture, layer by layer. SVG needs no other library."""
+    from nasd import config as configuration  # noqa: PLC0415
+    from nasd.cli.priors import find_trial  # noqa: PLC0415
+    from nasd.pictures import style  # noqa: PLC0415
+    from nasd.pictures.architecture import dot, draw_architecture  # noqa: PLC0415
+    from nasd.space import GrammarError, SearchSpace  # noqa: PLC0415
+
+    if trial is not None and net is not None:
+        raise click.UsageError("give one of --trial and --net")
+    style.check_suffix(output, (*style.SUFFIXES, ".dot"))
+    with _opened(run) as opened:
+        space = configuration.parse(opened.config, source=str(opened.path / "config.yaml")).space
+        title = opened.path.name
+        if net is None:
+            chosen = find_trial(opened, trial) if trial is not None else next(iter(opened.best(1)), None)
+            if chosen is None:
+                raise NasdError(f"{opened.path.name} has no evaluated trial yet: wait for one, or give --net")
+            net, title = chosen.net, f"{opened.path.name}, trial {chosen.number}"
+    try:
+        architecture = SearchSpace(space).parse(net)
+    except GrammarError as error:
+        raise NasdError(str(error)) from error
+    if output.suffix == ".dot":
+        style.write(dot(architecture, space.channels, space.patch_size).encode(), output)
+    else:
+        drawing = draw_architecture(architecture, space.channels, space.patch_size, title)
+        form = output.suffix.lower()[1:]
+        if form == "svg":
+            style.write(drawing.svg(), output)
+        else:
+            with style.styled():
+                style.write(drawing.rendered(form), output)
+    click.echo(f"wrote {output}")
+
+
+@click.command("report")
+@run_argument
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="RUN.html unless given.")
+def report_command(run: str | None, output: Path | None) -> None:
+    """One HTML page about a run: figures, leaderboard, configuration, provenance. It opens from a file."""
+    from nasd import report  # noqa: PLC0415
+
+    with _opened(run) as opened:
+        output = output or Path(f"{opened.path.name}.html")
+        report.write(opened, output)
+    click.echo(f"wrote {output}")
+
+
+@contextmanager
+def _opened(run: str | None) -> "Iterator[Run]":
+    from store import Run  # noqa: PLC0415
+
+    with Run.open(paths.find_run(run)) as opened:
+        yield opened
+
+
+def _searches(runs: tuple[str, ...], files: tuple[Path, ...]) -> "list[Search]":
+    """What is to be drawn: the runs, then the files; without any the only run there is."""
+    from nasd.pictures.source import of_csv, of_run  # noqa: PLC0415
+
+    found = []
+    for run in runs if runs or files else (None,):
+        with _opened(run) as opened:
+            found.append(of_run(opened))
+    return found + [of_csv(file) for file in files]
+
+
+def _write(output: Path, draw: "Callable[[], Figure]") -> None:
+    from nasd.pictures import style  # noqa: PLC0415
+
+    style.check_suffix(output)
+    with style.styled():
+        style.write(style.render(draw(), output.suffix.lower()[1:]), output)
+    click.echo(f"wrote {output}")
