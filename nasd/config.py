@@ -12,6 +12,7 @@ from nasd.errors import ConfigError
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
+Classes = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=2)]
 Sizes = Annotated[tuple[Positive, ...], Field(min_length=1)]
 
 
@@ -90,6 +91,14 @@ class SearchConfig(_Section):
     initial_q: float | None = None  # None: training.early_stopping_thresh
     order: Literal["ordered", "async"] = "ordered"
     lookahead: Positive | None = None  # proposals in flight; None: the number of workers when the run is created
+    classes: Classes | None = None  # search on these classes of the data set only; None: on all
+
+
+    @model_validator(mode="after")
+    def _classes_once(self) -> Self:
+        if self.classes is not None and len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes lists a class twice: {list(self.classes)}")
+        return self
 
 
 class EncoderConfig(_Section):
@@ -135,6 +144,7 @@ class LogConfig(_Section):
     """The daemon's log."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
+    tensorboard: bool = False  # also write TensorBoard's files, in log/tensorboard
     max_bytes: Positive = 5_000_000
     keep: Positive = 5  # rotated files
 

@@ -117,7 +117,7 @@ def embed(prior: DeepPrior, target: Path, *, dtype: Dtype = "float32", on_step: 
     with Draft(target, request, labels, prior.architecture.embedding_dim, dtype) as draft:
 
         def take(split: str, rows: Tensor, embeddings: Tensor) -> None:
-            draft.put(split, rows.numpy(), embeddings.cpu().numpy())
+            draft.put(split, rows.numpy(), embeddings.float().cpu().numpy())
 
         micro_batch = _embed_into(draft, prior, data, take, on_step or (lambda _done, _steps: None))
         draft.finish({**prior.attributes(data, micro_batch), "dtype": dtype})

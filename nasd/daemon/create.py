@@ -7,6 +7,7 @@ from nasd import __version__
 from nasd import config as configuration
 from nasd.config import Config
 from nasd.daemon.supervisor import assign
+from nasd.errors import ConfigError
 from nasd.space import SearchSpace
 from store import Run
 
@@ -23,6 +24,10 @@ def settle(config: Config) -> Config:
     datasets.prepare(config.data)
     size, channels, classes = datasets.describe(config.data)
     executor, search = config.executor, config.search
+    if search.classes is not None:
+        if max(search.classes) >= classes:
+            raise ConfigError(f"search.classes: {config.data.name} has no class {max(search.classes)}, only 0 to {classes - 1}")
+        classes = len(search.classes)
     lookahead = search.lookahead or len(assign(executor.devices, executor.workers_per_device, executor.threads))
     settled = config.model_copy(
         update={

@@ -20,6 +20,7 @@ from nasd.daemon import log as logs
 from nasd.daemon.history import History
 from nasd.daemon.jobs import JobQueue
 from nasd.daemon.machine import Gauge
+from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
 from nasd.daemon.supervisor import WORKER_COMMAND, Supervisor, Worker, assign
@@ -101,6 +102,7 @@ class Daemon:
         counted = self._run.rewards()
         self._history.load(self._run.by_status(), counted.numbers, counted.rewards)
         self._best = self._run.best(views.BEST)
+        self._records = Records(self._run, config)
         self._gauge = Gauge(self._directory)
         self._machine = self._gauge.read()
         self._problems: dict[str, str] = {}
@@ -159,6 +161,7 @@ class Daemon:
         try:
             _on_signals(self._stop.set)
             await self._server.start()
+            await asyncio.to_thread(self._records.trial_finished)  # what a killed daemon did not write
             log.info("nasd %s, process %d: %s", __version__, os.getpid(), self._resumed())
             if self._run.loss is not None:
                 log.warning(
@@ -180,6 +183,7 @@ class Daemon:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._supervisor.close()
+            self._records.close()
             with contextlib.suppress(StoreError):  # else the next start does it
                 self._run.embeddings.sweep()  # what a worker was writing
             await self._server.close()
@@ -278,6 +282,7 @@ class Daemon:
             self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]
         row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))
         progress = self._history.progress()
+        self._records.trial_finished(trial)
         self._publish(lambda seq: TrialFinished(seq=seq, time=time.time(), row=row, progress=progress, best=best))
         if trial.embedding is not None:
             self._keep_quota()

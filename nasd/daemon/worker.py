@@ -82,7 +82,7 @@ def build(setup: Setup) -> Evaluator:
         raise NasdError(
             f"the device {setup.device} is configured, but torch finds no GPU: set executor.devices to [cpu]"
         )
-    data = datasets.load(config.data, config.seed).to(device)
+    data = datasets.load(config.data, config.seed, config.search.classes).to(device)
     staging = Path(setup.staging)
 
     def run(order: Evaluate, report: Callable[[Step], None]) -> tuple[Outcome, str | None]:
