@@ -140,6 +140,14 @@ class StoreConfig(_Section):
     disk_quota: Positive | None = None  # bytes of a run's directory; embeddings are dropped first
 
 
+class CheckpointConfig(_Section):
+    """Snapshots that the daemon takes by itself. Every trial is safe without: these are for when the disk goes."""
+
+    every: Positive | None = None  # trials; None: never
+    keep: Positive = 3  # the newest
+    to: Path | None = None  # folder, best on another disk; None: the run's `snapshots`
+
+
 class LogConfig(_Section):
     """The daemon's log."""
 
@@ -162,6 +170,7 @@ class Config(_Section):
     training: TrainingConfig = TrainingConfig()
     executor: ExecutorConfig = ExecutorConfig()
     store: StoreConfig = StoreConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
     log: LogConfig = LogConfig()
 
     @property

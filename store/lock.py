@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import shutil
 import time
 from pathlib import Path
 
+from store import files
 from store.errors import RunLockedError
 
 
@@ -71,3 +73,11 @@ def is_locked(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def sweep_abandoned(folder: Path, prefix: str) -> None:
+    """Remove what killed processes left unfinished: folders with this prefix whose `lock` nobody holds."""
+    for name in files.names(folder):
+        lock = folder / name / "lock"
+        if name.startswith(prefix) and lock.exists() and not is_locked(lock):
+            shutil.rmtree(folder / name, ignore_errors=True)

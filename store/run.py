@@ -15,12 +15,14 @@ from typing import Any, Literal
 from store import commit, database, files, queries, seal, wal
 from store.embeddings import Embeddings
 from store.errors import DamagedError, InvalidDeltaError, RunExistsError, RunMissingError, StoreError, disk_errors
-from store.lock import WriterLock, is_locked
+from store.lock import WriterLock, sweep_abandoned
 from store.queries import Rewards, TrialSort
 from store.records import Checkpoint, Delta, Job, QUpdate, Trial, TrialStatus
 
-_STAGED = files.TEMPORARY + "run-"
-_FOLDERS = ("embeddings", "weights", "log")
+STAGED = files.TEMPORARY + "run-"
+"""What the name of a run begins with that is not whole yet."""
+FOLDERS = ("embeddings", "weights", "log")
+"""What a new run has besides its files."""
 _BLOCK = 500  # trials read under one hold of the lock while iterating
 
 
@@ -143,16 +145,16 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise RunExistsError(f"{path} exists already; choose another name, or open it as a run")
-            _sweep_staged(path.parent)
+            sweep_abandoned(path.parent, STAGED)
             temporary = files.temporary_beside(path)
-            staged = temporary.with_name(temporary.name.replace(files.TEMPORARY, _STAGED))
+            staged = temporary.with_name(temporary.name.replace(files.TEMPORARY, STAGED))
             staged.mkdir()
             lock = None
             try:
                 lock = WriterLock(staged / "lock")  # also tells a later `create` that this is not abandoned
                 config = config_yaml.encode()
                 (staged / "config.yaml").write_bytes(config)
-                for folder in _FOLDERS:
+                for folder in FOLDERS:
                     (staged / folder).mkdir()
                 with contextlib.closing(database.create(staged / "run.db")) as connection:
                     connection.executemany(
@@ -485,11 +487,3 @@ _FORK = (
     "INSERT OR REPLACE INTO seal SELECT * FROM source.seal WHERE ordinal <= :at",
     "INSERT INTO position SELECT * FROM source.position WHERE after <= :at",
 )
-
-
-def _sweep_staged(folder: Path) -> None:
-    """Remove what a killed `create` left: staged runs whose creator no longer holds their lock."""
-    for name in files.names(folder):
-        lock = folder / name / "lock"
-        if name.startswith(_STAGED) and lock.exists() and not is_locked(lock):
-            shutil.rmtree(folder / name, ignore_errors=True)

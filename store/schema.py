@@ -4,6 +4,7 @@
 migration is never edited once it was released: what it made exists on people's disks.
 """
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -197,3 +198,16 @@ def require(connection: sqlite3.Connection, path: Path, *, writable: bool) -> No
                 "start the run's daemon once, which brings it up to date"
             )
         migrate(connection)
+
+
+def require_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a database with anything in it that a migration did not make: a trigger of somebody else's, a view.
+
+    Raises:
+        DamagedError: It has.
+    """
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        migrate(model)
+        query = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%' ORDER BY 1, 2"
+        if connection.execute(query).fetchall() != model.execute(query).fetchall():
+            raise DamagedError(f"{path} has tables or triggers that nasd did not make; use another one")

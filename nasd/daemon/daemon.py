@@ -17,6 +17,7 @@ from nasd import __version__, paths, protocol
 from nasd import config as configuration
 from nasd.daemon import committing, views
 from nasd.daemon import log as logs
+from nasd.daemon.backups import Backups
 from nasd.daemon.history import History
 from nasd.daemon.jobs import JobQueue
 from nasd.daemon.machine import Gauge
@@ -146,6 +147,9 @@ class Daemon:
             self._job_changed,
             trouble=lambda problem: self._problem("jobs' disk", problem),
         )
+        self._backups = Backups(
+            self._directory, config.name, config.checkpoint, trouble=lambda problem: self._problem("snapshot", problem)
+        )
         self._server = Server(socket_path, self._hello, self._handle)
 
     async def serve(self) -> int:
@@ -184,6 +188,7 @@ class Daemon:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._supervisor.close()
             self._records.close()
+            await self._backups.finish()
             with contextlib.suppress(StoreError):  # else the next start does it
                 self._run.embeddings.sweep()  # what a worker was writing
             await self._server.close()
@@ -282,6 +287,7 @@ class Daemon:
             self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]
         row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))
         progress = self._history.progress()
+        self._backups.trial_finished(progress.trials)
         self._records.trial_finished(trial)
         self._publish(lambda seq: TrialFinished(seq=seq, time=time.time(), row=row, progress=progress, best=best))
         if trial.embedding is not None:
