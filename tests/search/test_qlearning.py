@@ -122,6 +122,7 @@ def test_updates_and_position_are_all_that_a_checkpoint_needs(trials: int, looka
         open=[OpenProposal(p.number, str(p.architecture), p.epsilon, p.kind, p.reason) for p in pending],
         jobs=[],
         flags={},
+        arrived={},
     )
     restored = _strategy(config)
     restored.load_state_dict({f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)})
