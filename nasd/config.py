@@ -109,10 +109,11 @@ class EncoderConfig(_Section):
     )
     batch_norm: Annotated[float, Field(ge=0.0)] = 1e-4  # epsilon; 0 means no batch normalisation
     batch_norm_statistics: Literal["batch", "population"] = "batch"
+    precision: Literal["float32", "tf32", "bfloat16"] = "tf32"  # tf32: on GPUs that have it, else float32
 
 
 class TrainingConfig(_Section):
-    """How the classifier is trained."""
+    """How the classifier is trained, or the whole network; the last six count only for the latter."""
 
     epochs: Positive = 70
     batch_size: Annotated[int, Field(ge=2)] = 128
@@ -120,6 +121,12 @@ class TrainingConfig(_Section):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     early_stopping_epoch: Positive = 10
     early_stopping_thresh: Fraction = 0.15
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9  # of sgd
+    warm_restart_epochs: Positive | None = None  # of the first cosine cycle; None: the learning rate is constant
+    warm_restart_factor: Positive = 2  # by which each cycle is longer than the one before
+    min_learning_rate: Annotated[float, Field(ge=0.0)] = 1e-5  # at the end of a cycle
+    dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0  # before the last layer
 
 
 class ExecutorConfig(_Section):
@@ -162,7 +169,7 @@ class Config(_Section):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")] = "search"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
-    evaluation: Literal["deep_prior"] = "deep_prior"
+    evaluation: Literal["deep_prior", "full"] = "deep_prior"  # full: the encoder is trained too
     data: DataConfig = DataConfig()
     space: SpaceConfig = SpaceConfig()
     search: SearchConfig = SearchConfig()

@@ -24,9 +24,11 @@ from nasd.data import Data, Images, Split
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.encoder import BatchNorm, Encoder
 from nasd.evaluate.errors import EvaluationError
+from nasd.evaluate.graph import recorded
 from nasd.evaluate.seeding import generator
 
 MOMENTUM = 0.1  # torch's default, and the published code's
+STEADY = round(1 / MOMENTUM)  # from this mini-batch on, the running averages' momentum does not change
 
 
 def mini_batches(samples: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
@@ -64,11 +66,22 @@ def embed(
         norm.reset_running_stats()
     train = _empty(encoder, data.train)
     encoder.train()
-    batches = mini_batches(len(data.train), config.training.batch_size, seed)
+    batches = [rows.to(train.y.device) for rows in mini_batches(len(data.train), config.training.batch_size, seed)]
+    out = None if population else train.x
+    current = batches[0].clone()
+
+    def embed_current() -> None:
+        embed_mini_batch(encoder, data.train.images, current, micro_batch, out)
+
+    run = embed_current
     for number, rows in enumerate(batches, 1):
         set_momentum(encoder, number, population=population)
-        out = None if population else train.x
-        embed_mini_batch(encoder, data.train.images, rows.to(train.y.device), micro_batch, out)
+        if len(rows) != len(current):
+            current, run = rows, embed_current
+        current.copy_(rows)
+        run()
+        if number == STEADY and _can_be_recorded(current, population=population):
+            run = recorded(embed_current)
     encoder.eval()
     if population:
         _in_eval_mode(encoder, data.train, micro_batch, train.x)
@@ -79,6 +92,11 @@ def embed(
         if not all(bool(extreme.isfinite()) for extreme in split.x.aminmax()):  # NaN is passed on by both
             raise EvaluationError("The embedding is not finite: its values overflow float32.")
     return train, validation, test
+
+
+def _can_be_recorded(rows: Tensor, *, population: bool) -> bool:
+    """Whether every further mini-batch does the same to the same tensors, on a GPU."""
+    return rows.is_cuda and not population
 
 
 def _empty(encoder: Encoder, split: Split) -> EmbeddedSplit:
@@ -148,7 +166,7 @@ class _Moments:
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         values = inputs[0]
         count = values.numel() // values.shape[1]
-        variance, mean = (moment.double() for moment in torch.var_mean(values, dim=(0, 2, 3), correction=0))
+        variance, mean = (moment.double() for moment in torch.var_mean(values.float(), dim=(0, 2, 3), correction=0))
         if self.count == 0:
             self.count, self.mean, self.squares = count, mean, variance * count
         else:

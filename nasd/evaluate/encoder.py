@@ -101,7 +101,7 @@ class Encoder(nn.Module):
     Args:
         architecture: What to build. Its terminal state and classifier are not part of the encoder.
         channels: Of the input images.
-        config: Initialisation and batch norm.
+        config: Initialisation, batch norm, precision.
 
     Raises:
         EvaluationError: It has a layer that is not supported yet (spatial pyramid pooling, fully connected).
@@ -125,12 +125,17 @@ class Encoder(nn.Module):
                 case other:
                     raise EvaluationError(f"The deep-prior evaluation does not know layers of type {other} yet.")
         self.layers = nn.Sequential(*layers)
+        self.dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):  # batch norms keep their statistics in float32
+                module.to(self.dtype)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # see `to_input`
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, channels, H, W) float32 in [0, 1] -> (N, embedding_dim), channel by channel."""
-        features: Tensor = self.layers(images)
-        return features.flatten(1)
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=self.config.precision == "tf32"):
+            features: Tensor = self.layers(images.to(self.dtype))
+        return features.flatten(1).float()
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:

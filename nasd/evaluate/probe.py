@@ -17,6 +17,7 @@ from torch import Tensor
 from nasd.config import TrainingConfig
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.errors import EvaluationError
+from nasd.evaluate.graph import recorded
 from nasd.evaluate.seeding import generator
 
 REWARD_EPOCHS = 5  # the reward, and the early stop, look at the mean of so many validation accuracies
@@ -195,7 +196,7 @@ class _Training:
         self._order.copy_(order, non_blocking=True)
         if self._run is None:  # the first epoch brings libraries to life, which a graph must not record
             self._epoch()
-            self._run = _graph(self._epoch) if self._order.is_cuda else self._epoch
+            self._run = recorded(self._epoch) if self._order.is_cuda else self._epoch
         else:
             self._run()
 
@@ -240,17 +241,6 @@ def _initial_weight(num_classes: int, values: int, seed: int) -> Tensor:
     """torch's default for a linear layer: uniform in +-1/sqrt(values)."""
     bound = values**-0.5
     return torch.empty((num_classes, values)).uniform_(-bound, bound, generator=generator(seed, "classifier"))
-
-
-def _graph(work: Callable[[], None]) -> Callable[[], None]:
-    """`work` as one CUDA graph: a launch for thousands of kernels. `work` itself where it cannot be recorded."""
-    graph = torch.cuda.CUDAGraph()
-    try:
-        with torch.cuda.graph(graph):
-            work()
-    except RuntimeError:  # of whatever kind: what else is wrong shows when it runs without a graph
-        return work
-    return graph.replay
 
 
 def _read_later(values: Tensor) -> Callable[[], list[int]]:

@@ -92,3 +92,38 @@ def test_overflow_is_an_error_of_this_architecture(run, configure, monkeypatch):
     monkeypatch.setattr(Encoder, "forward", lambda self, x: self.layers(x).flatten(1) * float("inf"))
     with pytest.raises(EvaluationError, match="not finite"):
         run(configure())
+
+
+def test_repeating_a_recorded_mini_batch_changes_nothing(run, configure, monkeypatch):
+    """What a GPU records, run as it is: the same tensors are read and written every time, and no row is lost."""
+    config = configure(training={"batch_size": 16})
+    plain, worked = run(config), []
+
+    def again(work):
+        return lambda: worked.append(work())
+
+    monkeypatch.setattr("nasd.evaluate.embed._can_be_recorded", lambda rows, population: True)
+    monkeypatch.setattr("nasd.evaluate.embed.recorded", again)
+    for one, other in zip(plain[1:], run(config)[1:], strict=True):
+        assert torch.equal(one.x, other.x)
+    assert len(worked) == 300 // 16 - 10  # not the first ten, nor the shorter last one
+
+
+def test_on_a_cpu_tf32_is_float32(run, configure):
+    exact, fast = (run(configure(encoder={"precision": precision})) for precision in ("float32", "tf32"))
+    for one, other in zip(exact[1:], fast[1:], strict=True):
+        assert torch.equal(one.x, other.x)
+
+
+@pytest.mark.parametrize("statistics", ["batch", "population"])
+def test_bfloat16_rounds_and_no_more(run, configure, statistics):
+    exact, rounded, split = (
+        run(configure(encoder={"precision": precision, "batch_norm_statistics": statistics}), micro_batch)
+        for precision, micro_batch in (("float32", 128), ("bfloat16", 128), ("bfloat16", 50))
+    )
+    assert rounded[0].norms()[0].running_var.dtype == torch.float32
+    for one, other, parts in zip(exact[1:], rounded[1:], split[1:], strict=True):
+        assert other.x.dtype == torch.float32
+        assert not torch.equal(one.x, other.x)
+        for close in (other, parts):
+            assert (close.x - one.x).norm() < 0.03 * one.x.norm()
