@@ -26,7 +26,9 @@ def settle(config: Config) -> Config:
     executor, search = config.executor, config.search
     if search.classes is not None:
         if max(search.classes) >= classes:
-            raise ConfigError(f"search.classes: {config.data.name} has no class {max(search.classes)}, only 0 to {classes - 1}")
+            raise ConfigError(
+                f"search.classes: {config.data.name} has no class {max(search.classes)}, only 0 to {classes - 1}"
+            )
         classes = len(search.classes)
     lookahead = search.lookahead or len(assign(executor.devices, executor.workers_per_device, executor.threads))
     settled = config.model_copy(
