@@ -1,0 +1,16 @@
+"""`make torture` in short: every kind of event once."""
+
+import pytest
+from torture import EVENTS, Torture, short_folder
+
+
+@pytest.mark.timeout(300)
+def test_every_event_leaves_the_same_search():
+    with short_folder() as home:
+        torture = Torture(home, seed=3, trials=60)
+        try:
+            torture.run(len(EVENTS))
+            assert torture.counts == dict.fromkeys(EVENTS, 1)
+            assert torture.finished >= 1
+        finally:
+            torture.close()
