@@ -319,6 +319,7 @@ class JobRow(_Message, frozen=True):
     group: str = ""  # of the selection: low, mid or top
     reward: float | None = None  # of the selection: what the search saw
     label: str = ""  # what it was queued for, such as h2
+    full: bool = False  # the encoder is trained too
 
 
 class JobPage(_Message, frozen=True):
@@ -457,6 +458,7 @@ class QueueJobParams(Params, frozen=True):
     selection: tuple[Selected, ...] = ()
     store_embedding: bool = False  # keep each repeat's embedding, in the run's `exports/` folder
     label: str = ""  # what it is for, such as h2
+    full: bool = False  # train the encoder too, and keep the weights, in the run's `weights/` folder
 
 
 class JobParams(Params, frozen=True):

@@ -100,6 +100,7 @@ def _state(job: protocol.JobRow) -> str:
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Each with new random weights.")
 @click.option("--epochs", type=click.IntRange(1), help="The run's unless given.")
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher runs first.")
+@click.option("--full", is_flag=True, help="Train the encoder too, and keep the weights in RUN/weights.")
 @click.option("--store-embedding", is_flag=True, help="Keep the embeddings, in RUN/exports/jobs.")
 @json_option
 def retrain_command(
@@ -112,6 +113,7 @@ def retrain_command(
     repeats: int,
     epochs: int | None,
     priority: int,
+    full: bool,
     store_embedding: bool,
     as_json: bool,
 ) -> None:
@@ -142,6 +144,7 @@ def retrain_command(
                 repeats=repeats,
                 epochs=epochs,
                 priority=priority,
+                full=full,
                 store_embedding=store_embedding,
             ),
         )

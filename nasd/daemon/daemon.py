@@ -15,7 +15,7 @@ import msgspec
 
 from nasd import __version__, paths, protocol
 from nasd import config as configuration
-from nasd.daemon import committing, views
+from nasd.daemon import committing, views, weights
 from nasd.daemon import log as logs
 from nasd.daemon.backups import Backups
 from nasd.daemon.history import History
@@ -135,9 +135,15 @@ class Daemon:
             on_change=self._show,
             trouble=lambda problem: self._problem("disk", problem),
             on_failures=self._failing,
+            full=config.evaluation == "full",
             paused=bool(checkpoint.flags.get("paused")),
         )
         self._scheduler.restore(self._strategy.open_proposals(), checkpoint.arrived, checkpoint.trials)
+        weights.sweep(
+            self._directory,
+            trials=[proposal.number for proposal in self._strategy.open_proposals()],
+            jobs=[job.id for job in checkpoint.jobs if job.status in ("queued", "running")],
+        )
         self._jobs = JobQueue(
             self._run,
             self._supervisor,

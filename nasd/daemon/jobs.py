@@ -13,6 +13,7 @@ from typing import Any
 from nasd.daemon import committing
 from nasd.daemon.messages import Step
 from nasd.daemon.supervisor import Supervisor, Task
+from nasd.daemon.weights import WeightFiles, job_stem
 from nasd.errors import NasdError
 from nasd.outcome import Evaluated
 from nasd.protocol import (
@@ -94,6 +95,8 @@ class JobQueue:
         _within("priority", params.priority, -MAX_PRIORITY, MAX_PRIORITY)
         epochs = self._epochs if params.epochs is None else params.epochs
         _within("epochs", epochs, 1, 100_000)
+        if params.full and params.store_embedding:
+            raise NasdError("a full training has no deep prior's embedding to store: ask for one of the two")
         _within("the number of architectures", len(chosen), 1, MAX_SELECTION)
         first = max(self._jobs, default=0) + 1
         jobs = []
@@ -108,6 +111,7 @@ class JobQueue:
                 "label": params.label,
                 "batch": first if params.selection else None,
                 "store_embedding": params.store_embedding,
+                "full": params.full,
             }
             job = Job(id=id, kind=params.kind, params=details, priority=params.priority, created_at=time.time())
             jobs.append(job)
@@ -150,6 +154,8 @@ class JobQueue:
         if job.status not in ("queued", "running"):
             raise NasdError(f"job {id} is {job.status} already")
         self._put(replace(job, status="cancelled", finished_at=time.time()))
+        if self._current is None or self._current[0] != id:
+            self._forget(self._jobs[id])
         self._interrupt(id)
         return to_row(self._jobs[id])
 
@@ -199,6 +205,7 @@ class JobQueue:
                         await task
             if not task.cancelled():
                 task.result()
+            self._forget(self._jobs[job.id])
 
     async def _do(self, id: int) -> None:
         """Evaluate the architecture once a repeat, each time with its own seed."""
@@ -220,6 +227,10 @@ class JobQueue:
                 task.keep_above, task.staging = (lambda: -1.0), str(self._folder)
                 with contextlib.suppress(OSError):  # the worker will say that it cannot write there
                     self._folder.mkdir(parents=True, exist_ok=True)
+            weights = WeightFiles(job_stem(self._run.path, id, len(done) + 1), keep=True)
+            if job.params.get("full"):
+                task.full, task.keep_weights = True, True
+                task.weights = str(job_stem(self._run.path, id, len(done) + 1))
             finished = await self._supervisor.evaluate(task)
             outcome = finished.outcome
             if not isinstance(outcome, Evaluated):
@@ -236,9 +247,11 @@ class JobQueue:
                     "validation_accuracies": list(outcome.validation_accuracies),
                     "seconds": outcome.measured.seconds,
                     "embedding": self._keep(finished.staged, f"job-{id:06}-{len(done) + 1}.zarr"),
+                    "weights": list(weights.names()),
                 }
             )
             await self._save(replace(self._jobs[id], result=_summary(done), progress=len(done) / repeats))
+            weights.ended()
         await self._save(replace(self._jobs[id], status="done", progress=1.0, finished_at=time.time()))
         log.info("job %d done: %s", id, job.params["net"])
 
@@ -254,6 +267,12 @@ class JobQueue:
             log.warning("%s is not kept: %s", target, error)
             return None
         return str(target.relative_to(self._run.path))
+
+    def _forget(self, job: Job) -> None:
+        """Remove the checkpoint of a job that will not go on, once its worker does not write any more."""
+        if job.status not in ("queued", "running"):
+            repeat = len((job.result or {}).get("repeats", [])) + 1
+            WeightFiles(job_stem(self._run.path, job.id, repeat), keep=True).ended()
 
     def _interrupt(self, id: int) -> None:
         if self._current is not None and self._current[0] == id:
@@ -286,7 +305,10 @@ def to_row(job: Job) -> JobRow:
     """A job as clients see it."""
     trial = f"trial {job.params['trial']}" if job.params.get("trial") is not None else ""
     of = ", ".join(filter(None, (job.params.get("label"), job.params.get("group"), trial)))
-    summary = f"{of}{': ' if of else ''}{job.params['repeats']} x {job.params['epochs']} epochs of {job.params['net']}"
+    full = ", fully trained" if job.params.get("full") else ""
+    summary = (
+        f"{of}{': ' if of else ''}{job.params['repeats']} x {job.params['epochs']} epochs of {job.params['net']}{full}"
+    )
     return JobRow(
         id=job.id,
         kind=job.kind,
@@ -308,6 +330,7 @@ def to_row(job: Job) -> JobRow:
         group=job.params.get("group", ""),
         reward=job.params.get("reward"),
         label=job.params.get("label", ""),
+        full=bool(job.params.get("full")),
     )
 
 

@@ -28,6 +28,9 @@ class Evaluate(_Message, frozen=True, tag="evaluate"):
     epochs: int | None = None  # None: the run's
     keep_above: float | None = None  # stage the embedding if the reward is higher; None: never
     staging: str | None = None  # folder to stage it in; None: the setup's
+    full: bool = False  # train all of it; else as the run's config says
+    weights: str | None = None  # path with which the names of a full training's files begin; None: none is written
+    keep_weights: bool = False  # not only the checkpoint
 
 
 Order = Setup | Evaluate

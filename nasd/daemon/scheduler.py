@@ -11,6 +11,7 @@ from typing import Any, Literal
 from nasd.daemon import committing
 from nasd.daemon.messages import Finished
 from nasd.daemon.supervisor import Supervisor, Task
+from nasd.daemon.weights import WeightFiles, trial_stem
 from nasd.outcome import Evaluated, Failed, decode_outcome, encode_outcome
 from nasd.search.base import Proposal, Strategy, Update
 from nasd.seeding import trial_seed
@@ -45,6 +46,7 @@ class Scheduler:
     on_change: Callable[[], None]  # what `activity` says changed
     trouble: Callable[[str | None], None]  # what keeps the search from going on
     on_failures: Callable[[str], None]  # too many in a row: pause, and tell a person
+    full: bool = False  # trials are full trainings
     paused: bool = False
     activity: str = "starting"
     _flights: list[Flight] = field(default_factory=list)
@@ -116,6 +118,8 @@ class Scheduler:
                     seed=trial_seed(self.seed, proposal.number),
                     trial=proposal.number,
                     keep_above=self._keep_above,
+                    full=self.full,
+                    weights=str(trial_stem(self.run.path, proposal.number)) if self.full else None,
                 )
                 evaluation = self._evaluate(flight, flight.task)
                 flight.evaluation = asyncio.create_task(evaluation, name=f"trial-{proposal.number}")
@@ -178,6 +182,8 @@ class Scheduler:
             dropped_embeddings=dropped,
         )
         await self._commit(delta)
+        if self.full:
+            WeightFiles(trial_stem(self.run.path, trial.number), keep=False).ended()
         log.info("trial %d %s: reward %.4f %s", trial.number, trial.status, trial.reward, trial.net)
         self.on_trial(trial, seconds)
         self._watch(trial)

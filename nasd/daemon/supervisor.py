@@ -58,6 +58,9 @@ class Task:
     epochs: int | None = None
     keep_above: Callable[[], float | None] = lambda: None  # asked when the task starts
     staging: str | None = None  # folder for the embedding; None: the workers' own
+    full: bool = False  # train all of it; the timeout is then each epoch's
+    weights: str | None = None  # path with which the names of a full training's files begin
+    keep_weights: bool = False  # not only the checkpoint
     on_step: Callable[[Step], None] = lambda step: None
     running: bool = False  # a worker is at it; set by the supervisor
 
@@ -145,6 +148,9 @@ class Worker:
                     epochs=task.epochs,
                     keep_above=task.keep_above(),
                     staging=task.staging,
+                    full=task.full,
+                    weights=task.weights,
+                    keep_weights=task.keep_weights,
                 )
             )
             while True:
@@ -157,6 +163,8 @@ class Worker:
                 if isinstance(report, Step) and report.id == id:
                     self._step(report)
                     task.on_step(report)
+                    if task.full:  # a checkpoint was written
+                        deadline = time.monotonic() + timeout
         except TimeoutError:
             await self.kill()
             raise WorkerLostError(f"took longer than the trial_timeout of {timeout:g} s", blame=True) from None

@@ -70,7 +70,9 @@ def build(setup: Setup) -> Evaluator:
 
     from nasd import config as configuration  # noqa: PLC0415
     from nasd import data as datasets  # noqa: PLC0415
+    from nasd.daemon.weights import WeightFiles  # noqa: PLC0415
     from nasd.evaluate import Embedding, evaluate  # noqa: PLC0415
+    from nasd.evaluate.full import train_fully  # noqa: PLC0415
     from nasd.space import SearchSpace  # noqa: PLC0415
     from store import StoreError, embeddings  # noqa: PLC0415
 
@@ -120,6 +122,19 @@ def build(setup: Setup) -> Evaluator:
             changed = config.model_copy(
                 update={"training": config.training.model_copy(update={"epochs": order.epochs})}
             )
+        if order.full or config.evaluation == "full":
+            files = None if order.weights is None else WeightFiles(Path(order.weights), keep=order.keep_weights)
+            trained = train_fully(
+                space.parse(order.net),
+                data,
+                changed,
+                order.seed,
+                device,
+                progress=step,
+                files=files,
+                memory_limit=setup.memory_limit,
+            )
+            return trained, None
         outcome = evaluate(
             space.parse(order.net),
             data,

@@ -5,6 +5,7 @@
     every    a behaviour for all others
     once     true: misbehave only at the first try of each seed
     seconds  that an evaluation takes
+    pace     seconds between its steps
     epochs   steps to report, 5 unless given
     embed    rows of an embedding to stage
     setup    fail, exit or hang instead of getting ready
@@ -67,6 +68,7 @@ def build(setup: Setup) -> Evaluator:
         for epoch in range(epochs + 1):
             report(Step(id=order.id, stage="train", epoch=epoch, epochs=epochs,
                         validation_accuracy=made.validation_accuracies[epoch - 1] if epoch else None))  # fmt: skip
+            time.sleep(orders.get("pace", 0))
         time.sleep(orders.get("seconds", 0))
         while (directory / "gate").exists():
             time.sleep(0.005)

@@ -1,0 +1,290 @@
+"""Full training: encoder and classifier together (DP-NAS's `--full-training`, arXiv 2104.06788, section 3.3).
+
+After each epoch a checkpoint is written. What happens in an epoch is a function of the seed, the epoch's number and
+what the checkpoint holds, so that a training that was killed goes on bit for bit as if it had not been.
+
+Where memory takes only a part of a mini-batch at a time (`micro_batch`), gradients are added up and one step is taken
+for all of it: the same update up to rounding, except that batch norm takes the statistics of each part.
+"""
+
+import dataclasses
+import math
+import time
+from dataclasses import dataclass, field
+
+import msgspec
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.optim import SGD, Adam, Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
+
+import nasd
+from nasd.config import Config, TrainingConfig
+from nasd.data import Data, Split
+from nasd.evaluate.embed import mini_batches, to_input
+from nasd.evaluate.errors import EvaluationError, is_out_of_memory
+from nasd.evaluate.evaluation import Progress
+from nasd.evaluate.memory import available_bytes, fit_micro_batch
+from nasd.evaluate.network import Network
+from nasd.evaluate.probe import recent_mean
+from nasd.evaluate.seeding import generator
+from nasd.evaluate.step_memory import state_bytes, step_bytes
+from nasd.evaluate.weights import Files, NoFiles, checkpoint_bytes, network_bytes, read_checkpoint, restore
+from nasd.outcome import Evaluated, Failed, Measured, Outcome
+from nasd.seeding import derive
+from nasd.space import Architecture
+
+CHECKPOINT, BEST, LAST = "checkpoint", "best", "last"
+
+
+@dataclass
+class _Course:
+    """What was measured so far; goes into the checkpoint."""
+
+    micro_batch: int
+    train: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+
+    @property
+    def epoch(self) -> int:
+        return len(self.validation)
+
+
+def train_fully(
+    architecture: Architecture,
+    data: Data,
+    config: Config,
+    seed: int,
+    device: torch.device | str,
+    *,
+    progress: Progress | None = None,
+    files: Files | None = None,
+    memory_limit: int | None = None,
+) -> Outcome:
+    """Train a whole network.
+
+    Args:
+        architecture: What to train; made for images of `data`'s size.
+        data: Copied to `device` unless it is there.
+        config: Its `encoder` and `training` sections count.
+        seed: Weights, shuffles and dropout each have a stream of their own.
+        device: Such as `cpu` or `cuda:0`.
+        progress: Told of stages and epochs. What it raises ends the training and is passed on.
+        files: Takes the files `checkpoint`, from which an equal call goes on, `best` (the highest validation accuracy,
+            the first of equals) and `last`, both as `nasd.load_model` reads them.
+        memory_limit: Bytes that all of it may take; None: what is free.
+
+    Returns:
+        Evaluated (the test accuracy is that of the last weights), or Failed with a sentence.
+
+    Raises:
+        torch.AcceleratorError: The device is in a state that only a new process gets out of.
+    """
+    device, begun = torch.device(device), time.monotonic()
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    training = _Training(
+        architecture, data.to(device), config, seed, device, progress, NoFiles() if files is None else files
+    )
+    outcome: Outcome
+    try:
+        outcome = training.run(memory_limit)
+    except torch.AcceleratorError:
+        raise
+    except EvaluationError as error:
+        outcome = Failed(reason=str(error))
+    except (RuntimeError, MemoryError) as error:
+        what = "Out of memory, even with the fewest images at a time" if is_out_of_memory(error) else "torch failed"
+        outcome = Failed(reason=f"{what}: {(str(error) or type(error).__name__).splitlines()[0]}")
+    seconds = time.monotonic() - begun
+    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
+    measured = Measured(seconds=seconds, train_seconds=seconds, peak_memory=peak, device=str(device))
+    return msgspec.structs.replace(outcome, measured=measured)
+
+
+class _Training:
+    def __init__(
+        self,
+        architecture: Architecture,
+        data: Data,
+        config: Config,
+        seed: int,
+        device: torch.device,
+        progress: Progress | None,
+        files: Files,
+    ) -> None:
+        self._architecture, self._data, self._config, self._seed = architecture, data, config, seed
+        self._device, self._progress, self._files = device, progress, files
+        self._least = 2 if config.encoder.batch_norm > 0 else 1  # one image may have no statistics
+        self._described = {
+            "kind": "network",
+            "architecture": str(architecture),
+            "seed": seed,
+            "data": {
+                "name": data.name,
+                "run_seed": config.seed,  # fixes the validation split
+                "image_size": data.image_size,
+                "channels": data.channels,
+                "classes": list(data.classes),
+                "transforms": list(data.transforms),
+                "config": config.data.model_dump(mode="json"),
+            },
+            "encoder": config.encoder.model_dump(mode="json"),
+            "training": config.training.model_dump(mode="json"),
+            "device": str(device),
+            "torch": str(torch.__version__),
+            "nasd": nasd.__version__,
+        }
+
+    def run(self, memory_limit: int | None) -> Evaluated:
+        """Train, with half the images at a time where memory runs out in spite of the prediction."""
+        self._tell("build", 0, 0)
+        micro_batch = self._fit(memory_limit)
+        while True:
+            try:
+                return self._train(micro_batch)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or micro_batch // 2 < self._least:
+                    raise
+            micro_batch //= 2
+            if self._device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _fit(self, memory_limit: int | None) -> int:
+        network, data = self._network("meta"), self._data
+        resident, available = state_bytes(network), available_bytes(self._device, data, memory_limit)
+        largest, least = min(self._config.training.batch_size, len(data.train)), self._least
+        return max(
+            fit_micro_batch(lambda n: resident + step_bytes(network, data, max(n, least)), largest, available), least
+        )
+
+    def _network(self, device: torch.device | str) -> Network:
+        config = self._config
+        with torch.device("meta"):
+            network = Network(self._architecture, self._data.channels, config.encoder, config.training.dropout)
+        if str(device) != "meta":
+            network.to_empty(device=device)
+            network.initialise(self._seed)
+        return network
+
+    def _train(self, micro_batch: int) -> Evaluated:
+        config = self._config.training
+        network = self._network(self._device)
+        optimiser = _optimiser(network, config)
+        course = self._resume(network, optimiser, micro_batch)
+        self._tell("train", course.epoch, config.epochs)
+        while course.epoch < config.epochs and not _stopped(course, config):
+            self._epoch(network, optimiser, course)
+            if course.validation[-1] > max(course.validation[:-1], default=-1.0):
+                self._files.write(BEST, self._weights(network, course))
+            described = {**self._described, **dataclasses.asdict(course)}
+            self._files.write(CHECKPOINT, checkpoint_bytes(network, optimiser, described))
+            self._tell("train", course.epoch, config.epochs, course.train[-1], course.validation[-1])
+        self._files.write(LAST, self._weights(network, course))
+        stopped = _stopped(course, config)
+        return Evaluated(
+            reward=recent_mean(course.validation),
+            validation_accuracies=tuple(course.validation),
+            train_accuracies=tuple(course.train),
+            test_accuracy=None if stopped else self._accuracy(network, self._data.test, course.micro_batch),
+            early_stopped=stopped,
+            embedding_dim=self._architecture.embedding_dim,
+            micro_batch=course.micro_batch,
+        )
+
+    def _resume(self, network: Network, optimiser: Optimizer, micro_batch: int) -> _Course:
+        content = self._files.read(CHECKPOINT)
+        found = None if content is None else read_checkpoint(content)
+        if found is None or any(found[0].get(name) != value for name, value in self._described.items()):
+            return _Course(micro_batch)
+        described, tensors = found
+        restore(network, optimiser, tensors)
+        # More would be possible where memory was short then, but would not be the same training.
+        return _Course(min(micro_batch, described["micro_batch"]), described["train"], described["validation"])
+
+    def _epoch(self, network: Network, optimiser: Optimizer, course: _Course) -> None:
+        config, epoch = self._config.training, course.epoch
+        network.dropout.stream = generator(self._seed, f"dropout of epoch {epoch}")
+        batches = mini_batches(len(self._data.train), config.batch_size, derive(self._seed, f"epoch {epoch}"))
+        scheduler = _scheduler(optimiser, config)
+        seen = torch.zeros(2, device=self._device, dtype=torch.float64)  # the loss and the hits
+        network.train()
+        tf32 = self._config.encoder.precision != "float32"
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32):  # of the backward pass too
+            for number, rows in enumerate(batches):
+                if scheduler is not None:
+                    scheduler.step(epoch + number / len(batches))
+                seen += self._step(network, optimiser, rows.to(self._device), course.micro_batch)
+        loss, hits = seen.tolist()
+        if not math.isfinite(loss):
+            raise EvaluationError(f"The training diverged in epoch {epoch + 1}: its loss overflows float32.")
+        accuracy = self._accuracy(network, self._data.validation, course.micro_batch)
+        course.train.append(int(hits) / len(self._data.train))
+        course.validation.append(accuracy)
+
+    def _step(self, network: Network, optimiser: Optimizer, rows: Tensor, micro_batch: int) -> Tensor:
+        """One update with a mini-batch; returns its loss and its hits before the update."""
+        split = self._data.train
+        seen = torch.zeros(2, device=self._device, dtype=torch.float64)
+        optimiser.zero_grad(set_to_none=True)
+        for part in _parts(rows, micro_batch, self._least):
+            labels = split.labels[part]
+            logits = network(to_input(split.images[part]))
+            loss = functional.cross_entropy(logits, labels, reduction="sum") / len(rows)
+            loss.backward()  # type: ignore[no-untyped-call]
+            seen += torch.stack([loss.detach().double(), (logits.detach().argmax(1) == labels).sum().double()])
+        optimiser.step()
+        return seen
+
+    @torch.no_grad()
+    def _accuracy(self, network: Network, split: Split, micro_batch: int) -> float:
+        network.eval()
+        hits = torch.zeros((), device=self._device, dtype=torch.int64)
+        for start in range(0, len(split), micro_batch):
+            rows = slice(start, start + micro_batch)
+            hits += (network(to_input(split.images[rows])).argmax(1) == split.labels[rows]).sum()
+        return int(hits) / len(split)
+
+    def _weights(self, network: Network, course: _Course) -> bytes:
+        at = {"epoch": course.epoch, "validation_accuracy": course.validation[-1], "micro_batch": course.micro_batch}
+        return network_bytes(network, {**self._described, **at})
+
+    def _tell(
+        self, stage: str, epoch: int, epochs: int, train: float | None = None, validation: float | None = None
+    ) -> None:
+        if self._progress is not None:
+            self._progress(stage, epoch, epochs, train, validation)
+
+
+def _optimiser(network: Network, config: TrainingConfig) -> Optimizer:
+    parameters = network.parameters()
+    if config.optimizer == "sgd":
+        return SGD(parameters, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay)
+    return Adam(parameters, lr=config.learning_rate, weight_decay=config.weight_decay)
+
+
+def _scheduler(optimiser: Optimizer, config: TrainingConfig) -> CosineAnnealingWarmRestarts | None:
+    """Made anew each epoch: where it stands is a function of the epoch that it is told."""
+    if config.warm_restart_epochs is None:
+        return None
+    for group in optimiser.param_groups:
+        group["initial_lr"] = config.learning_rate
+        group["lr"] = config.learning_rate
+    return CosineAnnealingWarmRestarts(
+        optimiser,
+        T_0=config.warm_restart_epochs,
+        T_mult=config.warm_restart_factor,
+        eta_min=config.min_learning_rate,
+    )
+
+
+def _parts(rows: Tensor, micro_batch: int, least: int) -> tuple[Tensor, ...]:
+    """As few parts of about equal size as fit, none of less than `least` rows."""
+    return torch.tensor_split(rows, min(-(-len(rows) // micro_batch), len(rows) // least))
+
+
+def _stopped(course: _Course, config: TrainingConfig) -> bool:
+    """Whether the early stop struck at the epoch that was reached."""
+    at = config.early_stopping_epoch
+    return course.epoch == at and recent_mean(course.validation) < config.early_stopping_thresh
