@@ -43,9 +43,11 @@ format: $(READY) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## the benchmarks of the bookkeeping and the store, a few minutes
+bench: $(READY) ## the benchmarks in their short forms, a few minutes
 	$(BIN)/python -m benchmarks.store
 	$(BIN)/python -m benchmarks.bookkeeping
+	$(BIN)/python -m benchmarks.evaluator --short
+	$(BIN)/python -m benchmarks.published_pipeline --samples 6000 --epochs 2 --only tiny A
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv

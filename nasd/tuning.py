@@ -3,14 +3,15 @@
 import os
 
 
-def prepare(threads: int) -> None:
+def prepare(threads: int | None = None) -> None:
     """Set what the environment does not set already.
 
     Args:
-        threads: CPU threads that this process will use.
+        threads: CPU threads that this process will use; None: torch's choice.
     """
+    if threads is not None:
+        os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     for name, value in {
-        "OMP_NUM_THREADS": str(threads),
         # A thread that waits for another one spins some 20 us and then sleeps. By default it spins for ever: as soon as
         # other work takes a core, it spins away the time that the awaited thread needs, and an evaluation of seconds
         # takes minutes.

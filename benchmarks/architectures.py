@@ -1,0 +1,35 @@
+"""The architectures and the data that the benchmarks of the evaluator share."""
+
+from pathlib import Path
+
+from nasd.config import DataConfig, SpaceConfig
+from nasd.data import Data, load
+from nasd.space import Architecture, SearchSpace
+
+FASHION_MNIST = Path(__file__).parents[2] / "shared" / "data"
+
+# A and B are those of docs/accuracy.md. All fit images of 28 pixels a side, or are scaled to them.
+ARCHITECTURES = {
+    "tiny": "[C(16,3,1,1,1), P(2,2,0,0), C(16,3,1,1,1), P(2,2,0,0), C(16,3,1,1,1), P(2,2,0,0), SM(10)]",
+    "A": "[C(32,5,1,2,1), P(4,4,0,0), C(32,3,1,1,0), C(256,1,1,0,1), C(128,3,1,0,1), SM(10)]",
+    "B": "[C(64,3,1,1,1), P(2,2,0,0), C(64,3,1,1,1), P(2,2,0,0), C(128,3,1,1,1), SM(10)]",
+    "wide": "[C(64,3,1,1,1), P(4,4,0,0), C(512,3,1,1,1), C(256,3,1,1,1), SM(10)]",
+    "deep": "[C(32,3,1,1,1), P(2,2,0,0), C(32,3,1,1,1), C(32,1,1,0,1), C(32,3,1,1,1), C(32,1,1,0,1), "
+    "C(32,3,1,1,1), C(32,1,1,0,1), C(32,3,1,1,1), P(2,2,0,0), C(64,3,1,1,1), C(64,1,1,0,1), SM(10)]",
+    "large kernels": "[C(32,11,1,0,1), C(32,9,1,0,1), C(64,7,1,3,1), P(2,2,0,0), SM(10)]",
+    "wrn": "[C(16,3,1,1,1), P(2,2,0,0), C(32,3,1,1,0), C(32,3,1,1,0), P(2,2,0,0), C(64,3,1,1,0), SM(10)]",
+    "20,000 values": "[C(32,3,1,1,1), P(2,2,0,0), C(64,3,1,1,1), P(2,2,0,0), C(400,3,1,1,1), SM(10)]",
+}
+
+
+def load_data(root: Path | None = None, samples: int | None = None) -> Data:
+    """FashionMNIST from `root` or beside the repository; digits, scaled to the same size, where it is not."""
+    root = root or FASHION_MNIST
+    if (root / "FashionMNIST").is_dir():
+        return load(DataConfig(name="fashion_mnist", root=root, train_samples=samples), 1)
+    return load(DataConfig(name="digits", image_size=28, train_samples=samples), 1)
+
+
+def parse(name: str, data: Data) -> Architecture:
+    """One of `ARCHITECTURES`."""
+    return SearchSpace(SpaceConfig(patch_size=data.image_size)).parse(ARCHITECTURES[name])
