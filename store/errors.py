@@ -72,6 +72,10 @@ def disk_errors(path: Path, doing: str) -> Iterator[None]:
     """
     try:
         yield
+    except UnicodeDecodeError as error:  # a text in the database, or in a file
+        raise DamagedError(
+            f"could not {doing}: {path} is damaged, it holds a text that is not UTF-8; restore it from a snapshot"
+        ) from error
     except sqlite3.Error as error:
         raise _from_sqlite(error, path, doing) from error
     except OSError as error:

@@ -293,11 +293,8 @@ class Run:
     def config(self) -> str:
         """The text of `config.yaml`. Raises DiskError, DamagedError."""
         file = self.path / "config.yaml"
-        try:
-            with disk_errors(file, "read the run's config"):
-                return file.read_bytes().decode()
-        except UnicodeDecodeError as error:
-            raise DamagedError(f"{file} is damaged: it is not UTF-8 text; put back what was there") from error
+        with disk_errors(file, "read the run's config"):
+            return file.read_bytes().decode()
 
     @property
     def config_is_as_created(self) -> bool:

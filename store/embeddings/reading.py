@@ -1,18 +1,20 @@
 """Reading an embedding, and checking what is read."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from store.embeddings.layout import DTYPES, PARTS, SPLITS, Split
+from store.embeddings.layout import DTYPES, PARTS, SHARD_BYTES, SPLITS, Split
 from store.errors import EmbeddingError, StoreError, disk_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CODECS = {"sharding_indexed", "bytes", "zstd", "crc32c"}
+_MAX_SHARD = 16 * SHARD_BYTES
 _MAX_METADATA = 8 << 20  # bytes of one zarr.json
 
 
@@ -28,10 +30,14 @@ class _Array:
     def bytes(self) -> int:
         import numpy as np  # noqa: PLC0415
 
-        size = np.dtype(self.dtype).itemsize
-        for length in self.shape:
-            size *= length
-        return size
+        return np.dtype(self.dtype).itemsize * math.prod(self.shape)
+
+    @property
+    def shard_bytes(self) -> int:
+        """What one shard takes in memory."""
+        import numpy as np  # noqa: PLC0415
+
+        return np.dtype(self.dtype).itemsize * math.prod(self.shard)
 
 
 class Embedding:
@@ -176,7 +182,10 @@ def _array(folder: Path) -> _Array:
             f"{folder} has shape {shape}, shards of {shard}, dtype {dtype} and codecs {', '.join(sorted(codecs))}, "
             "which nasd does not write"
         )
-    return _Array(shape, dtype, shard)
+    made = _Array(shape, dtype, shard)
+    if made.shard_bytes > _MAX_SHARD:  # a few bytes of zstd may unpack to any number of zeros
+        raise EmbeddingError(f"{folder} has shards of {made.shard_bytes:,} bytes, which nasd does not write")
+    return made
 
 
 def _codec_names(codecs: list[dict[str, Any]]) -> Iterator[str]:
@@ -188,9 +197,11 @@ def _codec_names(codecs: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _require_shards(folder: Path, array: _Array, start: int, stop: int) -> None:
-    # zarr reads a missing file as zeros, without a word.
+    # zarr reads a missing or empty file as zeros, without a word.
     rest = "/".join("0" for _ in array.shape[1:])
     for number in range(start // array.shard[0], -(-stop // array.shard[0])):
         file = folder / "c" / str(number) / rest
         if not file.is_file():
             raise EmbeddingError(f"{file} is missing; embed the trial again")
+        if not file.stat().st_size:
+            raise EmbeddingError(f"{file} is empty; embed the trial again")

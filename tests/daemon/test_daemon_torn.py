@@ -5,6 +5,7 @@ refused in a sentence. Never a traceback, never another number.
 import asyncio
 import random
 import shutil
+import sqlite3
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -149,6 +150,17 @@ class TestDatabase:
         for at, (wrong, refused) in flips(original, place, original.ended, "run.db", count):
             assert bool(wrong) == bool(refused), (at, wrong, refused)
 
+    def test_a_text_that_is_none(self, original, place):
+        for table, column in (("trial", "net"), ("trial", "reason"), ("position", "value"), ("meta", "value")):
+            shutil.rmtree(place, ignore_errors=True)
+            copy(original.ended, place)
+            with sqlite3.connect(place / "run.db", isolation_level=None) as connection:
+                connection.execute(f"UPDATE {table} SET {column} = CAST(x'a0ff' AS TEXT)")
+            connection.close()
+            wrong, refused = judge(original, place, all_trials=True)
+            assert wrong
+            assert "damaged" in refused
+
     def test_cut(self, original, place, count):
         for at, (wrong, refused) in cuts(original, place, original.ended, "run.db", count):
             assert wrong, at
@@ -156,8 +168,6 @@ class TestDatabase:
 
     def test_every_value_of_a_row_is_sealed(self, original, place):
         """Flips that hit no value prove nothing: change each column of a trial behind the store's back."""
-        import sqlite3
-
         for table, key in (("trial", "ordinal"), ("q_update", "ordinal"), ("position", "after"), ("flag", "rowid")):
             with sqlite3.connect(original.ended / "run.db") as connection:
                 columns = [row[1:3] for row in connection.execute(f"PRAGMA table_info({table})")]
@@ -178,8 +188,6 @@ class TestDatabase:
                 assert refused, (table, column)
 
     def test_a_fork_saves_what_is_sound(self, original, place):
-        import sqlite3
-
         copy(original.ended, place)
         with sqlite3.connect(place / "run.db") as connection:
             connection.execute("UPDATE trial SET reward = reward + 1e-9 WHERE ordinal = 7")
@@ -250,7 +258,7 @@ class TestFiles:
             size = path.stat().st_size
             if cut:
                 with path.open("r+b") as file:
-                    file.truncate(draw.randrange(size))
+                    file.truncate(0 if draw.random() < 0.3 else draw.randrange(size))
             else:
                 flip(path, draw.randrange(size), draw.randrange(8))
             wrong, refused = judge(original, place, all_trials=True)

@@ -234,3 +234,24 @@ def test_the_worst_go_first(run):
 def test_a_reader_changes_nothing(run):
     with type(run).open(run.path) as reader, pytest.raises(StoreError, match="reading only"):
         reader.embeddings.write("1.zarr", {"train": samples.split(1)}, {})
+
+
+def test_an_empty_shard_is_no_zeros(tmp_path):
+    """What a power cut leaves of a file that was not synced."""
+    folder = stage(tmp_path, {"train": samples.split(10)}, {})
+    (folder / "train" / "index" / "c" / "0").write_bytes(b"")
+    with pytest.raises(EmbeddingError, match="is empty"):
+        Embedding(folder).read("train")
+
+
+@pytest.mark.parametrize("shape", [[10**9, 20], [10, 10**12]])
+def test_a_bomb_is_refused_before_it_is_read(tmp_path, shape):
+    """A description may promise any size, and a few bytes of zstd keep the promise."""
+    folder = stage(tmp_path, {"train": samples.split(10)}, {})
+    file = folder / "train" / "x" / "zarr.json"
+    described = json.loads(file.read_text())
+    described["shape"] = shape
+    described["chunk_grid"]["configuration"]["chunk_shape"] = [max(64, shape[0]), shape[1]]
+    file.write_text(json.dumps(described))
+    with pytest.raises(EmbeddingError, match="which nasd does not write"):
+        Embedding(folder)
