@@ -1,5 +1,6 @@
 """`nasd experiment`: the paper's experiments on the architectures that a run has found."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from nasd.cli.options import run_argument
 from nasd.client import Client, Target
 from nasd.experiments import Measured, figures, measure, write_csv
 from nasd.experiments.h2 import spread
+from nasd.experiments.h3 import gain
 from nasd.protocol import QueueJobParams
 from nasd.selection import GROUPS, Choice
 
@@ -47,18 +49,57 @@ def h2_command(
     no_figure: bool,
 ) -> None:
     """Hypothesis 2, no initialisation lottery: do new weights change how good an architecture is?"""
-    if not no_figure:
-        figures.require()
     params = QueueJobParams(repeats=repeats, epochs=epochs, priority=priority)
-    name, rows = _measured(run, "h2", each, params, again=again)
-    path = folder / f"{name}-h2.csv"
+    rows = _carry_out(run, "h2", each, params, folder, again, None if no_figure else figures.draw_spread)
+    click.echo(str(spread(rows)))
+
+
+@experiment_command.command("h3")
+@run_argument
+@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Trainings of each architecture.")
+@_EACH
+@_EPOCHS
+@_PRIORITY
+@_TO
+@_AGAIN
+@_FIGURE
+def h3_command(
+    run: str | None,
+    repeats: int,
+    each: int,
+    epochs: int | None,
+    priority: int,
+    folder: Path,
+    again: bool,
+    no_figure: bool,
+) -> None:
+    """Hypothesis 3, no further inference needed: how much does training the encoder too add?"""
+    params = QueueJobParams(repeats=repeats, epochs=epochs, priority=priority, full=True)
+    rows = _carry_out(run, "h3", each, params, folder, again, None if no_figure else figures.draw_gain)
+    click.echo(str(gain(rows)))
+
+
+def _carry_out(
+    run: str | None,
+    label: str,
+    each: int,
+    params: QueueJobParams,
+    folder: Path,
+    again: bool,
+    draw: Callable[[Path, Sequence[Measured], str], None] | None,
+) -> tuple[Measured, ...]:
+    """Have the jobs done, and write the table and the figure."""
+    if draw is not None:
+        figures.require()
+    name, rows = _measured(run, label, each, params, again=again)
+    path = folder / f"{name}-{label}.csv"
     write_csv(path, rows)
     click.echo(f"{len(rows)} architectures in {path}")
-    if not no_figure:
+    if draw is not None:
         figure = path.with_suffix(".png")
-        figures.draw_spread(figure, rows, name)
+        draw(figure, rows, name)
         click.echo(f"figure in {figure}")
-    click.echo(str(spread(rows)))
+    return rows
 
 
 def _measured(

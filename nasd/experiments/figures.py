@@ -44,6 +44,26 @@ def draw_spread(path: Path, rows: Sequence[Measured], title: str) -> None:
     _write(path, draw)
 
 
+def draw_gain(path: Path, rows: Sequence[Measured], title: str) -> None:
+    """Hypothesis 3: from the deep prior's reward (ring) to those of its full training (dots), an architecture a column.
+
+    Raises:
+        OSError: The disk refused.
+    """
+
+    def draw(axes: "Axes") -> None:
+        for place, row in enumerate(rows):
+            colour, before, after = COLOURS[row.group], 100 * row.search_reward, [100 * r for r in row.rewards]
+            axes.vlines(place, min(before, *after), max(before, *after), color=colour, alpha=0.4)
+            axes.plot([place] * len(after), after, "o", color=colour)
+            axes.plot([place], [before], "o", color=colour, markerfacecolor="white")
+        axes.set_ylabel("reward: validation accuracy in %")
+        _name_groups(axes, rows)
+        axes.set_title(f"{title}: deep priors (rings) and fully trained (dots)")
+
+    _write(path, draw)
+
+
 def _name_groups(axes: "Axes", rows: Sequence[Measured]) -> None:
     groups = list(dict.fromkeys(row.group for row in rows))
     middles = []

@@ -63,7 +63,7 @@ def measure(
         client: Connected to the run's daemon.
         label: What the jobs are for; tells them from others.
         choice: Which architectures.
-        params: Their `repeats`, `epochs` and `priority` count.
+        params: Their `repeats`, `epochs`, `priority` and `full` count.
         again: Queue new jobs in any case.
         on_progress: Told the share that is done.
 
@@ -105,7 +105,12 @@ def write_csv(path: Path, rows: Sequence[Measured]) -> None:
 
 def _with(params: QueueJobParams, chosen: tuple[protocol.Selected, ...], label: str) -> QueueJobParams:
     return QueueJobParams(
-        selection=chosen, label=label, repeats=params.repeats, epochs=params.epochs, priority=params.priority
+        selection=chosen,
+        label=label,
+        repeats=params.repeats,
+        epochs=params.epochs,
+        priority=params.priority,
+        full=params.full,
     )
 
 
@@ -116,7 +121,10 @@ def _find(client: Client, label: str, choice: Choice, params: QueueJobParams) ->
         if job.label == label and job.batch is not None:
             batches.setdefault(job.batch, []).append(job)
     for batch, jobs in sorted(batches.items(), reverse=True):
-        same = all(job.repeats == params.repeats and params.epochs in (None, job.epochs) for job in jobs)
+        same = all(
+            (job.repeats, job.full) == (params.repeats, params.full) and params.epochs in (None, job.epochs)
+            for job in jobs
+        )
         groups = sorted(group for group in choice.groups for _ in range(choice.each))
         wanted = not any(job.status == "cancelled" for job in jobs)
         if same and wanted and sorted(job.group for job in jobs) == groups:

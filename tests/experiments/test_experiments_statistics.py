@@ -1,5 +1,6 @@
 """The statistics against values known otherwise, and what the sentences conclude from them."""
 
+import dataclasses
 import random
 import statistics
 
@@ -7,6 +8,7 @@ import pytest
 
 from nasd.experiments import Measured
 from nasd.experiments.h2 import spread
+from nasd.experiments.h3 import gain
 from nasd.experiments.statistics import paired_p, pooled_deviation, rank_correlation, rank_correlation_p, ranks
 
 
@@ -72,3 +74,24 @@ def test_a_lottery_does_not(means):
     found = spread(rows(means, 0.1))
     assert not found.supported
     assert "is not supported" in str(found)
+
+
+def trained(gains, noise=0.005):
+    priors = [0.5 + 0.02 * place for place in range(18)]
+    found = rows([prior + more for prior, more in zip(priors, gains, strict=True)], noise, repeats=2)
+    return [dataclasses.replace(row, search_reward=prior) for row, prior in zip(found, priors, strict=True)]
+
+
+def test_training_that_helps_the_best_least_supports_hypothesis_3():
+    found = gain(trained([0.36 - 0.02 * place for place in range(18)]))
+    assert found.supported
+    assert found.mean == pytest.approx(0.19, abs=0.01)
+    assert [name for name, _ in found.by_group] == ["low", "mid", "top"]
+    assert found.by_group[0][1] > found.by_group[2][1] > 0
+    assert (round(found.best_prior, 2), round(found.best_trained, 1)) == (0.84, 0.9)
+    assert "is supported: training 18 architectures in full changes their reward by +19" in str(found)
+
+
+@pytest.mark.parametrize("gains", [[0.1] * 18, [0.0] * 18, [-0.36 + 0.02 * place for place in range(18)]])
+def test_training_that_does_not_support_it(gains):
+    assert not gain(trained(gains, 0.02)).supported

@@ -1,4 +1,4 @@
-"""Hypothesis 2 through the daemon: with the real evaluator on digits, and interrupted with the stub."""
+"""Hypotheses 2 and 3 through the daemon: with the real evaluator on digits, and interrupted with the stub."""
 
 import csv
 import sys
@@ -40,13 +40,14 @@ def table(path):
         return list(csv.DictReader(file))
 
 
-def test_h2_on_digits(home, tmp_path):
+def test_h2_and_h3_on_digits(home, tmp_path):
     directory = home / "digits"
     create.create(create.settle(Config.model_validate(DIGITS)), directory)
     with Process(directory, command=[sys.executable, "-m", "nasd.daemon", str(directory)]) as daemon:
         daemon.ready().state("finished")
         said = nasd("experiment", "h2", directory, "--each", 1, "--repeats", 2, "--epochs", 3, "--to", tmp_path)
         again = nasd("experiment", "h2", directory, "--each", 1, "--repeats", 2, "--epochs", 3, "--to", tmp_path)
+        trained = nasd("experiment", "h3", directory, "--each", 1, "--epochs", 4, "--to", tmp_path)
         daemon.end()
     assert said.splitlines()[-1] == again.splitlines()[-1]  # from the same jobs
     assert "Hypothesis 2 (no initialisation lottery) is " in said
@@ -56,8 +57,14 @@ def test_h2_on_digits(home, tmp_path):
     assert float(lines[-1]["search_reward"]) == max(row["reward"] for row in rows(directory))
     assert len({line["seed"] for line in lines}) == 6
     assert (tmp_path / "digits-h2.png").read_bytes().startswith(PNG)
+    assert "Hypothesis 3 (no further inference needed) is " in trained
+    full = table(tmp_path / "digits-h3.csv")
+    assert [line["net"] for line in full] == [line["net"] for line in lines[::2]]
+    assert (tmp_path / "digits-h3.png").read_bytes().startswith(PNG)
     with Run.open(directory) as run:
-        assert len(run.jobs()) == 3
+        jobs = sorted(run.jobs(), key=lambda job: job.id)
+    assert [job.params["full"] for job in jobs] == [False] * 3 + [True] * 3
+    assert all((directory / name).exists() for job in jobs[3:] for name in job.result["repeats"][0]["weights"])
 
 
 def test_an_experiment_takes_up_its_jobs_after_a_kill(home, tmp_path):
