@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from store import files, seal, wal
 from store.embeddings import Embedding
 from store.errors import DamagedError, StoreError, disk_errors
+from store.lock import is_owned
 
 if TYPE_CHECKING:
     from store.run import Run
@@ -141,6 +142,8 @@ def _folders(run: "Run", *, deep: bool) -> Iterator[Problem]:
     unreferred = found - set(kept) - set(run.embeddings.referred_to())
     for name in sorted(unreferred):
         unfinished = name.startswith(files.TEMPORARY)
+        if unfinished and is_owned(run.path):
+            continue  # a worker is writing it
         what = "it was not finished" if unfinished else "no trial refers to it"
         yield Problem(f"embeddings/{name}", f"{what}; the next start of the daemon removes it")
     for name, (number, _) in kept.items():

@@ -240,7 +240,7 @@ class Daemon:
             await asyncio.sleep(HEARTBEAT)
             measured = self._gauge.measures_disk
             try:
-                self._machine = self._gauge.read()
+                self._machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
             except OSError as error:
                 self._problem("machine", f"the run directory cannot be looked at: {error}")
                 continue
