@@ -27,7 +27,8 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / 
 import psutil  # noqa: E402 - the paths first
 from nasd_harness import LIMIT, Process, make, short_folder, sound, tell, until  # noqa: E402
 
-from store import Run, files, is_owned  # noqa: E402
+from nasd.verify import replay  # noqa: E402
+from store import Run, files, is_owned, verify  # noqa: E402
 
 DAEMON = Path(__file__).with_name("shifted_daemon.py")
 TRIALS = 120
@@ -115,7 +116,10 @@ class Torture:
         found = updates_of(directory)
         assert len(found) >= said, f"{event}: {said} trials were told of, {len(found)} are there"
         assert found == self.updates[: len(found)], f"{event}: the trials are others"
-        sound(directory)
+        with Run.open(directory) as run:  # the search goes on meanwhile
+            problems = [problem for problem in verify.check(run) if "the next start" not in problem.what]
+            assert not problems, f"{event}: {problems}"
+            assert sum(1 for _ in replay(run)) >= len(found), event
 
     def again(self, directory, daemon):
         """After the daemon died: nothing is left of it, and the next one starts by itself."""
