@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench lock clean env
+.PHONY: help torture fuzz soak demo test test-slow lint format bench lock clean env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,15 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 format: $(READY) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+torture: $(READY) ## a search killed, stopped and starved at random instants, an hour (EVENTS=1000 MINUTES=60 SEED=1)
+	$(BIN)/python tests/crash/torture.py --events $(or $(EVENTS),1000) --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
+
+fuzz: $(READY) ## a million frames at the socket of a daemon that works (FRAMES=1000000)
+	$(BIN)/python tests/daemon/fuzz.py --frames $(or $(FRAMES),1000000)
+
+soak: $(READY) ## a hundred thousand trials with clients that come and go (TRIALS=100000)
+	$(BIN)/python tests/crash/soak.py --trials $(or $(TRIALS),100000)
 
 bench: $(READY) ## the benchmarks in their short forms, a few minutes
 	$(BIN)/python -m benchmarks.store
