@@ -120,7 +120,9 @@ def embed(prior: DeepPrior, target: Path, *, dtype: Dtype = "float32", on_step: 
             draft.put(split, rows.numpy(), embeddings.float().cpu().numpy())
 
         micro_batch = _embed_into(draft, prior, data, take, on_step or (lambda _done, _steps: None))
-        draft.finish({**prior.attributes(data, micro_batch), "dtype": dtype})
+        attributes = prior.attributes(data, micro_batch)
+        del data  # the images make room for the shards
+        draft.finish({**attributes, "dtype": dtype})
 
 
 def _embed_into(draft: Draft, prior: DeepPrior, data: Streamed, take: Take, on_step: OnStep) -> int:

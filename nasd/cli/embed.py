@@ -46,7 +46,8 @@ def embed_command(run: str | None, dtype: "Dtype", target: Path | None, **chosen
 def _name(prior: "DeepPrior", chosen: dict[str, Any], dtype: str) -> str:
     """Such as trial-000123.zarr, with what differs from the run's own embedding."""
     short = hashlib.blake2b(str(prior.architecture).encode(), digest_size=4).hexdigest()
-    parts = [f"net-{short}" if chosen["trial"] is None else f"trial-{chosen['trial']:06}"]
+    named = "best" if chosen["trial"] is None else f"trial-{chosen['trial']:06}"
+    parts = [f"net-{short}" if chosen["net"] is not None else named]
     parts += [str(chosen[name]) for name in ("dataset", "statistics") if chosen[name] is not None]
     parts += [f"seed{chosen['seed']}"] if chosen["seed"] is not None else []
     parts += [dtype] if dtype != "float32" else []

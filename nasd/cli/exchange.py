@@ -92,9 +92,9 @@ def export_model_command(run: str | None, output: Path | None, **chosen: Any) ->
 
     with Run.open(paths.find_run(run)) as opened:
         prior = find_prior(opened, **chosen)
-    output = output or Path(
-        f"{'net' if chosen['trial'] is None else 'trial-{:06}'.format(chosen['trial'])}.safetensors"
-    )
+    named = "best" if chosen["net"] is None else "net"
+    stem = named if chosen["trial"] is None else f"trial-{chosen['trial']:06}"
+    output = output or Path(f"{stem}.safetensors")
     export_model(prior, output)
     click.echo(f"{size(output.stat().st_size)} in {output}")
 

@@ -115,9 +115,7 @@ def architecture_command(run: str | None, trial: int | None, net: str | None, ou
         space = configuration.parse(opened.config, source=str(opened.path / "config.yaml")).space
         title = opened.path.name
         if net is None:
-            chosen = find_trial(opened, trial) if trial is not None else next(iter(opened.best(1)), None)
-            if chosen is None:
-                raise NasdError(f"{opened.path.name} has no evaluated trial yet: wait for one, or give --net")
+            chosen = find_trial(opened, trial)
             net, title = chosen.net, f"{opened.path.name}, trial {chosen.number}"
     try:
         architecture = SearchSpace(space).parse(net)

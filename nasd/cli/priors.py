@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--trial", type=click.IntRange(1), help="The trial whose architecture and weights are taken."),
+    click.option(
+        "--trial",
+        type=click.IntRange(1),
+        help="The trial whose architecture and weights are taken; the best unless given.",
+    ),
     click.option("--net", help="An architecture string instead."),
     click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the weights; the trial's unless given."),
     click.option(
@@ -57,7 +61,7 @@ def find_prior(
     Raises:
         NasdError: There is no such trial, or the architecture or the device cannot be used.
     """
-    if (trial is None) == (net is None):
+    if trial is not None and net is not None:
         raise click.UsageError("give one of --trial and --net")
     import torch  # noqa: PLC0415 - seconds, after the options were looked at
 
@@ -68,11 +72,9 @@ def find_prior(
     from nasd.space import GrammarError, SearchSpace  # noqa: PLC0415
 
     config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
-    chosen = None if trial is None else find_trial(run, trial)
-    if chosen is not None and net is None:
-        net = chosen.net
+    chosen = find_trial(run, trial) if net is None else None
     try:
-        architecture = SearchSpace(config.space).parse(net or "")
+        architecture = SearchSpace(config.space).parse(chosen.net if chosen is not None else net or "")
     except GrammarError as error:
         raise NasdError(str(error)) from error
     if seed is None:
@@ -91,12 +93,17 @@ def find_prior(
     )
 
 
-def find_trial(run: "Run", number: int) -> "Trial":
-    """A trial, for a duplicate its original.
+def find_trial(run: "Run", number: int | None) -> "Trial":
+    """A trial, for a duplicate its original; the best one if no number is given.
 
     Raises:
         NasdError: There is no such trial.
     """
+    if number is None:
+        best = run.best(1)
+        if not best:
+            raise NasdError(f"{run.path.name} has no evaluated trial yet: wait for one, or give --net")
+        return best[0]
     trial = run.trial(number)
     if trial is None:
         raise NasdError(f"{run.path.name} has no trial {number}: its newest is {run.count()}")

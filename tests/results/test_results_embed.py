@@ -220,10 +220,15 @@ def test_bad_input_is_one_sentence(real_run, arguments, message):
 
 
 def test_one_of_trial_and_net(real_run):
-    for arguments in ([], ["--trial", "1", "--net", NET]):
-        done = CliRunner().invoke(embed_command, [str(real_run), *arguments])
-        assert done.exit_code == 2
-        assert "one of --trial and --net" in done.output
+    done = CliRunner().invoke(embed_command, [str(real_run), "--trial", "1", "--net", NET])
+    assert done.exit_code == 2
+    assert "one of --trial and --net" in done.output
+
+
+def test_the_best_trial_unless_another_is_named(real_run, tmp_path):
+    assert CliRunner().invoke(embed_command, [str(real_run), "--to", str(tmp_path / "e.zarr")]).exit_code == 0
+    with Run.open(real_run) as run:
+        assert Embedding(tmp_path / "e.zarr").attributes["architecture"] == run.best(1)[0].net
 
 
 def test_an_architecture_for_other_images_is_refused(tmp_path):
