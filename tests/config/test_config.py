@@ -85,7 +85,7 @@ def test_all_faults_at_once_each_with_its_key():
         )
     text = str(caught.value)
     for fault in (
-        "seed: ", "colour: unknown key; known here are data, encoder", "name: ", "data.name: ",
+        "seed: ", "colour: unknown key; known here are checkpoint, data, encoder", "name: ", "data.name: ",
         "training.epochs: ", "(got 'many')", "training.rate: unknown key; known here are batch_size, early_stopping",
         "search.epsilon_schedule.0.0: ", "conv_sizes lists a value twice",
     ):  # fmt: skip
