@@ -1,0 +1,55 @@
+"""What more workers gain: one search through the real daemon, with one worker and with two, each on threads of its own.
+
+    python -m benchmarks.workers [CONFIG] [--data DIR] [--trials 20] [--set KEY=VALUE]
+
+The pace is counted between the first evaluated trial and the last, so that the start of the workers does not count; the
+same architectures are evaluated every time (`search.lookahead` is fixed).
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from benchmarks.kill_and_compare import make, schedule, undisturbed
+from nasd import config as configuration
+from store import Run
+
+CONFIG = Path(__file__).parents[1] / "configs" / "fashion-mnist-cpu.yaml"
+SETTINGS = ((1, 1), (1, 2), (2, 1))  # workers, threads of each
+
+
+def pace(directory: Path) -> float:
+    """Evaluated trials an hour."""
+    with Run.open(directory) as run:
+        ends = sorted(trial.finished_at for trial in run.trials() if trial.status == "evaluated")
+    return (len(ends) - 1) / (ends[-1] - ends[0]) * 3600
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", nargs="?", type=Path, default=CONFIG)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as `nasd start --set`")
+    arguments = parser.parse_args()
+    print("| workers | threads each | trials an hour | times one worker with one thread | load average |")
+    print("| --- | --- | --- | --- | --- |")
+    first = None
+    for workers, threads in SETTINGS:
+        overrides = (
+            f"data.root={arguments.data}", schedule(arguments.trials), "search.lookahead=2",
+            f"executor.workers_per_device={workers}", f"executor.threads={threads}", "store.keep_embeddings=0",
+            *arguments.set,
+        )  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            directory = make(configuration.load(arguments.config, overrides), Path(folder) / "run")
+            undisturbed(directory)
+            rate = pace(directory)
+        first = first or rate
+        load = os.getloadavg()[0]
+        print(f"| {workers} | {threads} | {rate:.0f} | {rate / first:.2f} | {load:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
