@@ -86,7 +86,7 @@ def test_all_faults_at_once_each_with_its_key():
     text = str(caught.value)
     for fault in (
         "seed: ", "colour: unknown key; known here are checkpoint, data, encoder", "name: ", "data.name: ",
-        "training.epochs: ", "(got 'many')", "training.rate: unknown key; known here are batch_size, early_stopping",
+        "training.epochs: ", "(got 'many')", "training.rate: unknown key; known here are batch_size, ",
         "search.epsilon_schedule.0.0: ", "conv_sizes lists a value twice",
     ):  # fmt: skip
         assert fault in text
