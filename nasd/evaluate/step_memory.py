@@ -1,6 +1,10 @@
 """How much memory a training step takes, known before it runs; beside `memory`, which does so for a deep prior."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from nasd.data import Data
@@ -8,6 +12,32 @@ from nasd.evaluate.embed import to_input
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.memory import PeakMemory
 from nasd.evaluate.network import Network
+
+
+class StepMemory(PeakMemory):  # type: ignore[no-untyped-call]
+    """Knows of one more working memory: where the gradient comes in the other layout, as behind the flattening, the
+    backward pass of max pooling copies its result and the places of the maxima (measured on the CPU).
+    """
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        result = super().__torch_dispatch__(func, types, args, kwargs)
+        if func is torch.ops.aten.convolution.default:
+            # With one channel torch's meta device takes the other layout than its real ones do.
+            result = torch.empty_like(result, memory_format=torch.channels_last)
+            self._add(result, result.untyped_storage().nbytes())
+        elif func is torch.ops.aten.max_pool2d_with_indices_backward.default and not _channels_last(args[0]):
+            self.peak = max(self.peak, self.live + result.nbytes + args[-1].nbytes)
+        return result
+
+
+def _channels_last(tensor: Tensor) -> bool:
+    return tensor.is_contiguous(memory_format=torch.channels_last)
 
 
 def step_bytes(network: Network, data: Data, samples: int) -> int:
@@ -25,7 +55,7 @@ def step_bytes(network: Network, data: Data, samples: int) -> int:
     labels = torch.empty(samples, dtype=torch.int64, device="meta")
     network.train()
     try:
-        with PeakMemory() as memory:
+        with StepMemory() as memory:
             logits = network(to_input(images))
             functional.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:  # a window larger than the image
