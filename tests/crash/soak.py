@@ -78,11 +78,17 @@ def soak(home, trials, clients, samples):
                 read += len(commits)
                 now = time.monotonic()
                 size = sum((directory / name).stat().st_size for name in ("run.db", "run.db-wal"))
+                logs = list((directory / "log").glob("daemon.jsonl*"))
                 yield Sample(
-                    reached, process.memory_info().rss / 1e6, process.num_fds(), process.num_threads(),
-                    size / reached / 1e3, 1e3 * statistics.median(commits), len(list((directory / "log").iterdir())),
+                    reached,
+                    process.memory_info().rss / 1e6,
+                    process.num_fds(),
+                    process.num_threads(),
+                    size / reached / 1e3,
+                    1e3 * statistics.median(commits),
+                    len(logs),
                     (reached - before) / (now - last),
-                )  # fmt: skip
+                )
                 before, last = reached, now
         finally:
             end.set()
