@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help torture fuzz soak demo test test-slow lint format bench lock clean env
+.PHONY: help torture fuzz soak example-avalanche demo test test-slow lint format bench lock clean env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,18 @@ lint: $(READY) ## ruff, mypy --strict, import-linter
 format: $(READY) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+example-avalanche: $(READY) .venv-avalanche/.ready ## class-incremental learning on embeddings, with Avalanche (its own 5 GB environment)
+	rm -rf runs/avalanche
+	NASD_HOME="$(CURDIR)/runs" $(BIN)/nasd run examples/avalanche.yaml
+	NASD_HOME="$(CURDIR)/runs" $(BIN)/nasd embed avalanche --to runs/avalanche/exports/all-classes.zarr
+	PYTHONPATH="$(CURDIR)" .venv-avalanche/bin/python examples/avalanche_class_incremental.py \
+	  runs/avalanche/exports/all-classes.zarr --figure runs/avalanche/exports/avalanche.png
+
+.venv-avalanche/.ready: examples/avalanche.lock
+	$(PYTHON) -m venv .venv-avalanche
+	.venv-avalanche/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r examples/avalanche.lock
+	@touch $@
 
 torture: $(READY) ## a search killed, stopped and starved at random instants, an hour (EVENTS=1000 MINUTES=60 SEED=1)
 	$(BIN)/python tests/crash/torture.py --events $(or $(EVENTS),1000) --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
