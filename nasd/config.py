@@ -93,7 +93,6 @@ class SearchConfig(_Section):
     lookahead: Positive | None = None  # proposals in flight; None: the number of workers when the run is created
     classes: Classes | None = None  # search on these classes of the data set only; None: on all
 
-
     @model_validator(mode="after")
     def _classes_once(self) -> Self:
         if self.classes is not None and len(set(self.classes)) != len(self.classes):
