@@ -258,7 +258,7 @@ def test_the_log_is_rotated_json_lines(home):
     with Process(directory) as daemon:
         daemon.ready().state("finished")
         daemon.end()
-    files = sorted(path.name for path in (directory / "log").iterdir())
+    files = sorted(path.name for path in (directory / "log").glob("daemon.jsonl*"))
     assert files == ["daemon.jsonl", "daemon.jsonl.1", "daemon.jsonl.2"]
     for name in files:
         for line in (directory / "log" / name).read_text().splitlines():
