@@ -590,9 +590,10 @@ async def test_jobs_show_progress_and_results(daemon: FakeDaemon) -> None:
         job = daemon.world.jobs[0]
         daemon.change_job(msgspec.structs.replace(job, progress=0.5))
         await until(lambda: "50 %" in screen(app))
-        result = {"test_accuracy_mean": 0.90431}
+        repeats = [{"seed": 1, "test_accuracy": 0.91, "validation_accuracies": [0.9]}, {"test_accuracy": None}]
+        result = {"repeats": repeats, "mean_test_accuracy": 0.90431, "stdev_test_accuracy": None}
         daemon.change_job(msgspec.structs.replace(job, progress=1.0, status="done", result=result))
-        await until(lambda: "test_accuracy_mean 0.9043" in screen(app))
+        await until(lambda: "2 repeats 91.00 · mean test accuracy 90.43 %" in screen(app))
 
 
 # --- log --------------------------------------------------------------------------------------------------------------

@@ -160,12 +160,17 @@ def _told(job: protocol.JobRow, now: float) -> Content:
     if job.reason:
         lines.append(Content.styled(text.clean(job.reason), "$error" if job.status == "failed" else "$warning"))
     if job.result:
-        facts = [f"{text.clean(str(name))} {_value(value)}" for name, value in job.result.items()]
+        facts = [_fact(text.clean(str(name)), value) for name, value in job.result.items() if value is not None]
         lines.append(Content.assemble(("result  ", "$dim"), (" · ".join(facts), "$success")))
     return Content("\n").join(lines)
 
 
-def _value(value: Any) -> str:
+def _fact(name: str, value: Any) -> str:
+    """A result in words; accuracies and rewards, which lie in [0, 1], in percent."""
+    name = name.replace("_", " ")
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        tests = [one["test_accuracy"] for one in value if isinstance(one.get("test_accuracy"), float)]
+        return f"{len(value)} {name}" + "".join(f" {100 * test:.2f}" for test in tests[:10])
     if isinstance(value, float):
-        return f"{value:.4g}"
-    return text.clean(value) if isinstance(value, str) else text.clean(msgspec.json.encode(value).decode())
+        return f"{name} {100 * value:.2f} %" if 0 <= value <= 1 else f"{name} {value:.4g}"
+    return f"{name} {text.clean(value if isinstance(value, str) else msgspec.json.encode(value).decode())}"
