@@ -78,8 +78,8 @@ def _write_trial(connection: sqlite3.Connection, trial: Trial) -> None:
     if trial.order != due:
         raise InvalidDeltaError(f"trial {trial.number} has order {trial.order}, due is {due}; observe in order")
     row = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM proposal WHERE number = ?1), EXISTS (SELECT 1 FROM trial WHERE number = ?1)",
-        (trial.number,),
+        "SELECT EXISTS (SELECT 1 FROM proposal WHERE number = ?), EXISTS (SELECT 1 FROM trial WHERE number = ?)",
+        (trial.number, trial.number),
     ).fetchone()
     proposed, observed = row
     if observed:
