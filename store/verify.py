@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from store.lock import is_owned
 
 if TYPE_CHECKING:
     from store.run import Run
+
+
+SETTLE = 1.0  # seconds in which a daemon has committed, or removed, an embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,9 @@ def _folders(run: "Run", *, deep: bool) -> Iterator[Problem]:
     # In this order, so that an embedding that is committed meanwhile is not taken for one that nothing refers to.
     found = set(files.names(run.embeddings.path))
     unreferred = found - set(kept) - set(run.embeddings.referred_to())
+    if unreferred and is_owned(run.path):  # it may be about to be referred to, or to be removed
+        time.sleep(SETTLE)
+        unreferred &= set(files.names(run.path / "embeddings")) - set(run.embeddings.referred_to())
     for name in sorted(unreferred):
         unfinished = name.startswith(files.TEMPORARY)
         if unfinished and is_owned(run.path):
