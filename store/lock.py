@@ -1,8 +1,8 @@
 """The writer's lock: one process at a time, released by the operating system when that process ends in any way."""
 
+import contextlib
 import fcntl
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -29,8 +29,12 @@ class WriterLock:
             owner = "another process" if pid is None else f"process {pid}"
             raise RunLockedError(f"{path.parent} is owned by {owner}; stop it first, or attach to it", pid)
         self._descriptor = descriptor
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError:
+            self.release()
+            raise
 
     def release(self) -> None:
         """Let the next one in. Fine to call twice."""
@@ -75,9 +79,61 @@ def is_locked(path: Path) -> bool:
     return False
 
 
+def claim_folder(target: Path, prefix: str) -> tuple[Path, WriterLock]:
+    """Make a folder beside `target` for what is not whole yet, and own it.
+
+    First removes those with this prefix that killed processes left.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    sweep_abandoned(target.parent, prefix)
+    while True:
+        temporary = files.temporary_beside(target)
+        staged = temporary.with_name(temporary.name.replace(files.TEMPORARY, prefix))
+        staged.mkdir()
+        try:
+            lock = WriterLock(staged / "lock")
+        except (FileNotFoundError, RunLockedError):
+            continue  # swept by another process before it was owned
+        except OSError:
+            _remove_owned(staged)
+            raise
+        if (staged / "lock").exists():
+            return staged, lock
+        lock.release()
+
+
+def release_folder(staged: Path, lock: WriterLock) -> None:
+    """Remove a claimed folder, if it was not published, and give up its lock."""
+    try:
+        if staged.exists():
+            with contextlib.suppress(OSError):  # whatever is left is swept by the next claim
+                _remove_owned(staged)
+    finally:
+        lock.release()
+
+
 def sweep_abandoned(folder: Path, prefix: str) -> None:
     """Remove what killed processes left unfinished: folders with this prefix whose `lock` nobody holds."""
     for name in files.names(folder):
-        lock = folder / name / "lock"
-        if name.startswith(prefix) and lock.exists() and not is_locked(lock):
-            shutil.rmtree(folder / name, ignore_errors=True)
+        if not name.startswith(prefix):
+            continue
+        with contextlib.suppress(OSError, RunLockedError):  # in use, or not ours to remove: the next sweep looks again
+            if not (folder / name / "lock").exists():
+                (folder / name).rmdir()  # a kill between making it and locking it; one with content has a lock
+                continue
+            lock = WriterLock(folder / name / "lock")
+            try:
+                _remove_owned(folder / name)
+            finally:
+                lock.release()
+
+
+def _remove_owned(staged: Path) -> None:
+    """Remove a folder, its lock last: whatever a kill leaves of it can be swept."""
+    for name in files.names(staged):
+        if name != "lock":
+            files.remove(staged / name)
+    files.remove(staged / "lock")
+    staged.rmdir()

@@ -3,7 +3,6 @@
 import contextlib
 import hashlib
 import json
-import shutil
 import sqlite3
 import threading
 import time
@@ -15,7 +14,7 @@ from typing import Any, Literal
 from store import commit, database, files, queries, seal, wal
 from store.embeddings import Embeddings
 from store.errors import DamagedError, InvalidDeltaError, RunExistsError, RunMissingError, StoreError, disk_errors
-from store.lock import WriterLock, sweep_abandoned
+from store.lock import WriterLock, claim_folder, release_folder
 from store.queries import Rewards, TrialSort
 from store.records import Checkpoint, Delta, Job, QUpdate, Trial, TrialStatus
 
@@ -145,13 +144,8 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise RunExistsError(f"{path} exists already; choose another name, or open it as a run")
-            sweep_abandoned(path.parent, STAGED)
-            temporary = files.temporary_beside(path)
-            staged = temporary.with_name(temporary.name.replace(files.TEMPORARY, STAGED))
-            staged.mkdir()
-            lock = None
+            staged, lock = claim_folder(path, STAGED)  # the lock moves with it, and is that of the run
             try:
-                lock = WriterLock(staged / "lock")  # also tells a later `create` that this is not abandoned
                 config = config_yaml.encode()
                 (staged / "config.yaml").write_bytes(config)
                 for folder in FOLDERS:
@@ -174,9 +168,7 @@ class Run:
                 files.publish(staged, path)
                 return cls._wrap(path, database.open_for_writing(path / "run.db"), lock)
             except BaseException:
-                if lock is not None:
-                    lock.release()
-                shutil.rmtree(staged, ignore_errors=True)
+                release_folder(staged, lock)
                 raise
 
     def fork(

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from store import database, files, schema, seal, verify
 from store.errors import DamagedError, RunExistsError, disk_errors
-from store.lock import WriterLock, sweep_abandoned
+from store.lock import claim_folder, release_folder
 from store.run import FOLDERS, STAGED, Run
 
 _STAGED = files.TEMPORARY + "snapshot-"
@@ -101,18 +101,11 @@ def restore(file: Path, folder: Path, settle: Callable[[str], tuple[str, str]]) 
 @contextlib.contextmanager
 def _staging(folder: Path, prefix: str) -> Iterator[Path]:
     """A folder for what is not whole yet; gone afterwards, by the next call of this if this process is killed."""
-    sweep_abandoned(folder, prefix)
-    temporary = files.temporary_beside(folder / "any")
-    staged = temporary.with_name(temporary.name.replace(files.TEMPORARY, prefix))
-    staged.mkdir()
+    staged, lock = claim_folder(folder / "any", prefix)
     try:
-        lock = WriterLock(staged / "lock")
-        try:
-            yield staged
-        finally:
-            lock.release()
+        yield staged
     finally:
-        files.remove(staged)
+        release_folder(staged, lock)
 
 
 def _copy(run: Run, staged: Path) -> int:

@@ -15,7 +15,7 @@ import pytest
 import store_samples as samples
 
 import store
-from store import DamagedError, Delta, DiskError, DiskFullError, Run, RunExistsError, StoreError, snapshot, verify
+from store import DamagedError, Delta, DiskError, DiskFullError, Run, RunExistsError, StoreError, lock, snapshot, verify
 
 
 def as_it_is(config):
@@ -109,6 +109,25 @@ for number in range(10_000):
     snapshot.write(source, folder / f"{number}.tar")
     snapshot.restore(folder / f"{number}.tar", folder / "home", lambda config: (str(number), config))
 """
+
+
+@pytest.mark.parametrize("left", [(), ("lock",), ("lock", "run.db")])
+def test_what_a_kill_left_is_swept(run, tmp_path, left):
+    """Killed before the folder was locked, after that, or while it was removed: its lock goes last."""
+    abandoned = tmp_path / "to" / ".tmp-snapshot-1"
+    abandoned.mkdir(parents=True)
+    for name in left:
+        (abandoned / name).touch()
+    snapshot.write(run.path, tmp_path / "to" / "run.tar")
+    assert [path.name for path in (tmp_path / "to").iterdir()] == ["run.tar"]
+
+
+def test_what_is_being_written_is_not_swept(run, tmp_path):
+    staged, owned = lock.claim_folder(tmp_path / "to", ".tmp-snapshot-")
+    snapshot.write(run.path, tmp_path / "run.tar")
+    assert (staged / "lock").exists()
+    lock.release_folder(staged, owned)
+    assert not staged.exists()
 
 
 def test_a_kill_leaves_nothing_half(run, tmp_path):
