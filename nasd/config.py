@@ -41,6 +41,7 @@ class DataConfig(_Section):
 class SpaceConfig(_Section):
     """The search space (DP-NAS's defaults: arXiv 2104.06788, and its published README)."""
 
+    form: Literal["dp_nas", "codebrim"] = "dp_nas"  # codebrim: no padding, no pooling but the pyramid at the end
     patch_size: Positive = 28  # side of the input image; set from the data set when a run is created
     min_conv: Annotated[int, Field(ge=0)] = 3
     max_conv: Positive = 12
@@ -48,11 +49,12 @@ class SpaceConfig(_Section):
     conv_sizes: Sizes = (1, 3, 5, 7, 9, 11)
     conv_features: Sizes = (16, 32, 64, 128, 256, 512, 1024)
     conv_strides: Sizes = (1,)
-    large_conv_strides: tuple[Positive, ...] = (2,)  # allowed besides for sizes from large_conv_size on
+    large_conv_strides: tuple[Positive, ...] = (2,)  # for sizes from large_conv_size on: besides, in codebrim instead
     large_conv_size: Positive = 7
     wrn: bool = True  # wide-residual blocks
     pool_sizes: tuple[Positive, ...] = (2, 3, 4)
     pool_strides: tuple[Positive, ...] = (2, 3, 4)
+    spp_levels: Sizes = (3, 4, 5)  # of spatial pyramid pooling
     fc_sizes: tuple[Positive, ...] = (32, 64, 128)
     max_num_fc_input: Positive = 20000
     max_image_size: Positive = 8
@@ -65,7 +67,15 @@ class SpaceConfig(_Section):
             raise ValueError(f"min_conv {self.min_conv} is above max_conv {self.max_conv}: lower one, raise the other")
         if self.max_fc > 0 and not self.fc_sizes:
             raise ValueError("max_fc is above 0 but fc_sizes is empty: name at least one size")
-        for name in ("conv_sizes", "conv_features", "conv_strides", "pool_sizes", "pool_strides", "fc_sizes"):
+        for name in (
+            "conv_sizes",
+            "conv_features",
+            "conv_strides",
+            "pool_sizes",
+            "pool_strides",
+            "fc_sizes",
+            "spp_levels",
+        ):
             values = getattr(self, name)
             if len(set(values)) != len(values):
                 raise ValueError(f"{name} lists a value twice: {list(values)}")

@@ -194,6 +194,7 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     rows = []
     for layer in layers:
         side = f"{layer.image_size}x{layer.image_size}" if layer.image_size else "-"
+        side = f"{layer.image_size} bins" if layer.kind == "spp" else side
         rows.append((layer.text, layer.kind, str(layer.features), side, f"{layer.parameters:,}"))
     print_table(("LAYER", "KIND", "FEATURES", "SIZE", "WEIGHTS"), rows, right=(2, 3, 4))
 

@@ -92,6 +92,19 @@ class WideResidualBlock(nn.Module):
         return out
 
 
+class SpatialPyramid(nn.Module):
+    """Spatial pyramid pooling (arXiv 1406.4729): maxima over 1x1, 2x2, ... levels x levels windows of the image."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, 1 + 4 + ... + levels^2), each window as adaptive pooling cuts it."""
+        pooled = [functional.adaptive_max_pool2d(x, side).flatten(2) for side in range(1, self.levels + 1)]
+        return torch.cat(pooled, 2)
+
+
 class Encoder(nn.Module):
     """All layers up to the flattened embedding.
 
@@ -104,7 +117,7 @@ class Encoder(nn.Module):
         config: Initialisation, batch norm, precision.
 
     Raises:
-        EvaluationError: It has a layer that is not supported yet (spatial pyramid pooling, fully connected).
+        EvaluationError: It has a layer that is not supported yet (fully connected).
     """
 
     def __init__(self, architecture: Architecture, channels: int, config: EncoderConfig) -> None:
@@ -122,6 +135,8 @@ class Encoder(nn.Module):
                     channels = state.filter_depth
                 case "max_pool":
                     layers.append(nn.MaxPool2d(state.filter_size, stride=state.stride))
+                case "spp":
+                    layers.append(SpatialPyramid(state.filter_size))
                 case other:
                     raise EvaluationError(f"The deep-prior evaluation does not know layers of type {other} yet.")
         self.layers = nn.Sequential(*layers)

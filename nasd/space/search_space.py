@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from nasd.config import SpaceConfig
 from nasd.errors import ConfigError
 from nasd.space.architecture import Architecture
-from nasd.space.grammar import layer_text
+from nasd.space.grammar import Notation, layer_text
 from nasd.space.parse import parse
 from nasd.space.state import State, start_state
-from nasd.space.transitions import DeepPriorTransitions
+from nasd.space.transitions import transitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,14 @@ class SearchSpace:
 
     def __init__(self, config: SpaceConfig) -> None:
         self.config = config
-        self._transitions = DeepPriorTransitions(config)
+        self._transitions = transitions(config)
+        self._notation: Notation = "valid" if config.form == "codebrim" else "padded"
         self._start = start_state(config.patch_size)
         if not self.actions(self._start):
             raise ConfigError(
-                f"space: no convolution is smaller than the image of {config.patch_size} pixels a side; "
+                f"space: no convolution fits the image of {config.patch_size} pixels a side; "
                 f"conv_sizes are {list(config.conv_sizes)}: name a smaller one, or scale the images up"
+                + (f" (spp_levels are {list(config.spp_levels)})" if config.form == "codebrim" else "")
             )
 
     def start(self) -> State:
@@ -45,7 +47,7 @@ class SearchSpace:
 
     def architecture(self, states: tuple[State, ...]) -> Architecture:
         """The architecture of a path of states that ends with a terminal one, start state left out."""
-        return Architecture(states, self.config.num_classes)
+        return Architecture(states, self.config.num_classes, self._notation)
 
     def parse(self, text: str) -> Architecture:
         """Read a string in either notation, for this space's image size and number of classes.
@@ -79,4 +81,4 @@ class SearchSpace:
 
     def text(self, state: State) -> str:
         """How a state is written, such as `C(32,5,1,2,1)`; the end is `SM(10)`, the start the empty string."""
-        return layer_text(state, self.config.num_classes)
+        return layer_text(state, self.config.num_classes, self._notation)

@@ -120,6 +120,16 @@ def test_building_on_the_meta_device_first_changes_nothing(parse):
 
 
 def test_layers_of_later_versions_are_refused_in_a_sentence(parse):
-    for text in ("[C(8,3,1,1), C(8,3,0,2), SM(10)]", "[C(8,3,1,1,1), FC(32), SM(10)]"):
-        with pytest.raises(EvaluationError, match="does not know layers of type"):
-            build(parse(text))
+    with pytest.raises(EvaluationError, match="does not know layers of type"):
+        build(parse("[C(8,3,1,1,1), FC(32), SM(10)]"))
+
+
+def test_the_pyramid_is_the_maxima_of_its_windows(parse):
+    encoder = build(parse("[C(2,1,1,1), C(2,3,0,2), SM(10)]"), batch_norm=0.0)
+    x = torch.rand(4, 1, 8, 8)
+    features = encoder.layers[0](x)
+    thirds = [slice(0, 3), slice(2, 6), slice(5, 8)]  # of 8 pixels, as adaptive pooling cuts them: they overlap
+    expected = [features.amax((2, 3)).unsqueeze(2)]
+    for windows in ([slice(0, 4), slice(4, 8)], thirds):
+        expected += [features[:, :, row, column].amax((2, 3)).unsqueeze(2) for row in windows for column in windows]
+    torch.testing.assert_close(encoder(x), torch.cat(expected, 2).flatten(1))

@@ -235,7 +235,7 @@ class _Drawing(_Part):
         layers = detail.layers
         if not layers:
             return [Content.styled("The layers of this string are not known here.", "$dim")]
-        side = max(layer.image_size for layer in layers)
+        side = max(1, *(layer.image_size for layer in layers if layer.kind != "spp"))
         most = max(layer.features for layer in layers if layer.kind != "classifier") if len(layers) > 1 else 1
         room = min(2 * side, max(8, width - 57)) if width >= 65 else 0
         head = f"{'image':^{room}} " if room else ""
@@ -252,13 +252,16 @@ class _Drawing(_Part):
         name, colour = theme.KINDS.get(layer.kind, (text.clean(layer.kind), "$foreground"))
         parts: list[tuple[str, str]] = []
         if room:
-            wide = max(1, round(room * layer.image_size / side))
+            wide = max(1, min(room, round(room * layer.image_size / side)))
             level = math.log2(max(1, layer.features)) / math.log2(max(2, most))
             shade = "░▒▓█"[min(3, int(4 * level - 1e-9))] if layer.kind != "classifier" else "█"
             parts.append((f"{shade * wide:^{room}} ", colour))
-        shape = (
-            f"{layer.image_size}×{layer.image_size}×{layer.features}" if layer.image_size > 1 else f"{layer.features}"
-        )
+        if layer.kind == "spp":
+            shape = f"{layer.image_size} bins×{layer.features}"
+        elif layer.image_size > 1:
+            shape = f"{layer.image_size}×{layer.image_size}×{layer.features}"
+        else:
+            shape = f"{layer.features}"
         parts += [(f"{text.shorten(name, 15):<16}", colour), (f"{text.shorten(_kernel(layer), 13):<14}", "")]
         parts.append((f"{shape:>11}", ""))
         parts.append(
