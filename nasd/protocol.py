@@ -206,6 +206,7 @@ class WorkerStatus(_Message, frozen=True):
     train_accuracies: tuple[float, ...] = ()
     started_at: float | None = None
     memory: int = 0  # resident bytes
+    passing: bool = False  # it serves jobs with a device of their own, and is no more once it is gone
 
 
 class Device(_Message, frozen=True):
@@ -320,6 +321,7 @@ class JobRow(_Message, frozen=True):
     reward: float | None = None  # of the selection: what the search saw
     label: str = ""  # what it was queued for, such as h2
     full: bool = False  # the encoder is trained too
+    device: str | None = None  # of its own; None: it takes turns with the trials
 
 
 class JobPage(_Message, frozen=True):
@@ -459,6 +461,7 @@ class QueueJobParams(Params, frozen=True):
     store_embedding: bool = False  # keep each repeat's embedding, in the run's `exports/` folder
     label: str = ""  # what it is for, such as h2
     full: bool = False  # train the encoder too, and keep the weights, in the run's `weights/` folder
+    device: str | None = None  # such as cpu or cuda:1: run there, beside the search, instead of between two trials
 
 
 class JobParams(Params, frozen=True):

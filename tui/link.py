@@ -153,8 +153,10 @@ class Link:
                 changes |= {"progress": event.progress, "best": event.best}
                 changes["recent"] = (event.row, *status.recent)[:RECENT]
             case protocol.WorkerChanged():
-                others = [worker for worker in status.workers if worker.id != event.worker.id]
-                changes["workers"] = tuple(sorted([*others, event.worker], key=lambda worker: worker.id))
+                workers = {worker.id: worker for worker in status.workers} | {event.worker.id: event.worker}
+                if event.worker.passing and event.worker.state == "gone":
+                    del workers[event.worker.id]
+                changes["workers"] = tuple(workers[id] for id in sorted(workers))
             case protocol.StateChanged():
                 changes |= {"state": event.state, "activity": event.activity, "problems": event.problems}
             case protocol.JobChanged():

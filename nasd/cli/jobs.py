@@ -102,6 +102,7 @@ def _state(job: protocol.JobRow) -> str:
 @click.option("--priority", type=int, default=0, show_default=True, help="Higher runs first.")
 @click.option("--full", is_flag=True, help="Train the encoder too, and keep the weights in RUN/weights.")
 @click.option("--store-embedding", is_flag=True, help="Keep the embeddings, in RUN/exports/jobs.")
+@click.option("--device", help="Such as cuda:1 or cpu: run there beside the search, not between two trials.")
 @json_option
 def retrain_command(
     run: str | None,
@@ -115,6 +116,7 @@ def retrain_command(
     priority: int,
     full: bool,
     store_embedding: bool,
+    device: str | None,
     as_json: bool,
 ) -> None:
     """Queue jobs: evaluate architectures again with freshly drawn weights."""
@@ -146,6 +148,7 @@ def retrain_command(
                 priority=priority,
                 full=full,
                 store_embedding=store_embedding,
+                device=device,
             ),
         )
     if as_json:

@@ -231,9 +231,10 @@ class Daemon:
     async def _work_jobs(self) -> None:
         try:
             await self._jobs.work()
-        except Exception as error:
+        except ExceptionGroup as group:
             log.exception("the job queue ended by an error of its own")
-            self._problem("jobs", f"the job queue ended by an error of its own, see the log: {error}")
+            errors = "; ".join(map(str, group.exceptions))
+            self._problem("jobs", f"the job queue ended by an error of its own, see the log: {errors}")
 
     async def _beat(self) -> None:
         while True:

@@ -1,19 +1,18 @@
-"""The job queue: work that a person asked for, done before the next trial is given to a worker."""
+"""The job queue: work that a person asked for, done before the next trial or beside the search."""
 
 import asyncio
 import contextlib
 import logging
-import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from nasd.daemon import committing
 from nasd.daemon.messages import Step
-from nasd.daemon.supervisor import Supervisor, Task
-from nasd.daemon.weights import WeightFiles, job_stem
+from nasd.daemon.retrain import Repeat, Retrain, Retraining, embeddings_folder, summed_up, without_curves
+from nasd.daemon.supervisor import Supervisor, find_device
 from nasd.errors import NasdError
 from nasd.outcome import Evaluated
 from nasd.protocol import (
@@ -28,7 +27,6 @@ from nasd.protocol import (
     Selected,
     encode,
 )
-from nasd.seeding import derive
 from store import Delta, Job, Run, files
 
 log = logging.getLogger("nasd.jobs")
@@ -66,12 +64,13 @@ class JobQueue:
         self._jobs = {job.id: job for job in jobs}
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
-        self._current: tuple[int, asyncio.Task[None]] | None = None
-        self._folder = run.path / "exports" / "jobs"  # of the embeddings that jobs keep
+        self._current: dict[int, asyncio.Task[None]] = {}
+        self._lanes: set[str | None] = set()
+        folder = embeddings_folder(run.path)
         with contextlib.suppress(OSError):  # what cannot be removed now may be at the next start
-            for name in files.names(self._folder):
+            for name in files.names(folder):
                 if name.startswith(files.TEMPORARY):  # of a worker that was killed
-                    files.remove(self._folder / name)
+                    files.remove(folder / name)
 
     @property
     def queued(self) -> int:
@@ -89,7 +88,7 @@ class JobQueue:
             The first one.
 
         Raises:
-            NasdError: A number is out of range.
+            NasdError: A number is out of range, or there is no such device.
         """
         _within("repeats", params.repeats, 1, MAX_REPEATS)
         _within("priority", params.priority, -MAX_PRIORITY, MAX_PRIORITY)
@@ -98,21 +97,24 @@ class JobQueue:
         if params.full and params.store_embedding:
             raise NasdError("a full training has no deep prior's embedding to store: ask for one of the two")
         _within("the number of architectures", len(chosen), 1, MAX_SELECTION)
+        device = None if params.device is None else find_device(params.device)
         first = max(self._jobs, default=0) + 1
         jobs = []
         for id, one in enumerate(chosen, first):
-            details: dict[str, Any] = {
-                "net": one.net,
-                "trial": one.trial,
-                "group": one.group,
-                "reward": one.reward,
-                "repeats": params.repeats,
-                "epochs": epochs,
-                "label": params.label,
-                "batch": first if params.selection else None,
-                "store_embedding": params.store_embedding,
-                "full": params.full,
-            }
+            retrain = Retrain(
+                net=one.net,
+                trial=one.trial,
+                group=one.group,
+                reward=one.reward,
+                repeats=params.repeats,
+                epochs=epochs,
+                label=params.label,
+                batch=first if params.selection else None,
+                store_embedding=params.store_embedding,
+                full=params.full,
+                device=device,
+            )
+            details = msgspec.to_builtins(retrain)
             job = Job(id=id, kind=params.kind, params=details, priority=params.priority, created_at=time.time())
             jobs.append(job)
         self._put(*jobs)
@@ -154,7 +156,7 @@ class JobQueue:
         if job.status not in ("queued", "running"):
             raise NasdError(f"job {id} is {job.status} already")
         self._put(replace(job, status="cancelled", finished_at=time.time()))
-        if self._current is None or self._current[0] != id:
+        if id not in self._current:
             self._forget(self._jobs[id])
         self._interrupt(id)
         return to_row(self._jobs[id])
@@ -185,20 +187,25 @@ class JobQueue:
             await self._ended.wait()
 
     async def work(self) -> None:
-        """Work the queue off, for ever."""
-        while True:
-            waiting = [job for job in self._jobs.values() if _waits(job)]
-            if not waiting:
+        """Work the queue off, for ever: one job at a time on the search's workers, and one on each other device."""
+        async with asyncio.TaskGroup() as lanes:
+            while True:
                 self._wake.clear()
+                for device in {Retrain.of(job).device for job in self._jobs.values() if _waits(job)} - self._lanes:
+                    self._lanes.add(device)
+                    lanes.create_task(self._work_on(device), name=f"jobs on {device}")
                 await self._wake.wait()
-                continue
+
+    async def _work_on(self, device: str | None) -> None:
+        """Do the jobs of one device, until there are none; None: those on the search's workers."""
+        while waiting := [job for job in self._jobs.values() if _waits(job) and Retrain.of(job).device == device]:
             job = min(waiting, key=_urgency)
             task = asyncio.create_task(self._do(job.id), name=f"job-{job.id}")
-            self._current = (job.id, task)
+            self._current[job.id] = task
             try:
                 await asyncio.wait([task])
             finally:
-                self._current = None
+                del self._current[job.id]
                 if not task.done():  # the daemon ends: the job goes on at the next start
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
@@ -206,13 +213,18 @@ class JobQueue:
             if not task.cancelled():
                 task.result()
             self._forget(self._jobs[job.id])
+        if device is not None:
+            await self._supervisor.retire(device)
+        self._lanes.remove(device)
+        self._wake.set()  # for what was queued meanwhile
 
     async def _do(self, id: int) -> None:
-        """Evaluate the architecture once a repeat, each time with its own seed."""
+        """Carry a job out, from the repeat that it had reached."""
         job = self._get(id)
         await self._save(replace(job, status="running", started_at=job.started_at or time.time()))
-        repeats, epochs = job.params["repeats"], job.params["epochs"]
-        done: list[dict[str, Any]] = list((job.result or {}).get("repeats", []))
+        work = self._retraining(job)
+        repeats = work.job.repeats
+        done: list[Repeat] = list((job.result or {}).get("repeats", []))
 
         def step(step: Step) -> None:
             if step.epochs:
@@ -220,17 +232,9 @@ class JobQueue:
                 self._jobs[id] = replace(self._jobs[id], progress=min(share, 1.0))  # not worth a transaction
                 self._changed(to_row(self._jobs[id]))
 
-        while len(done) < repeats:
-            seed = derive(self._seed, f"job/{id}/{len(done)}")
-            task = Task(net=job.params["net"], seed=seed, job=id, epochs=epochs, on_step=step)
-            if job.params.get("store_embedding"):
-                task.keep_above, task.staging = (lambda: -1.0), str(self._folder)
-                with contextlib.suppress(OSError):  # the worker will say that it cannot write there
-                    self._folder.mkdir(parents=True, exist_ok=True)
-            weights = WeightFiles(job_stem(self._run.path, id, len(done) + 1), keep=True)
-            if job.params.get("full"):
-                task.full, task.keep_weights = True, True
-                task.weights = str(job_stem(self._run.path, id, len(done) + 1))
+        while (number := len(done) + 1) <= repeats:
+            task = work.task(number)
+            task.on_step = step
             finished = await self._supervisor.evaluate(task)
             outcome = finished.outcome
             if not isinstance(outcome, Evaluated):
@@ -238,45 +242,23 @@ class JobQueue:
                 await self._save(ended)
                 log.warning("job %d failed: %s", id, outcome.reason)
                 return
-            done.append(
-                {
-                    "seed": seed,
-                    "reward": outcome.reward,
-                    "best_validation": max(outcome.validation_accuracies, default=None),
-                    "test_accuracy": outcome.test_accuracy,
-                    "validation_accuracies": list(outcome.validation_accuracies),
-                    "seconds": outcome.measured.seconds,
-                    "embedding": self._keep(finished.staged, f"job-{id:06}-{len(done) + 1}.zarr"),
-                    "weights": list(weights.names()),
-                }
-            )
-            await self._save(replace(self._jobs[id], result=_summary(done), progress=len(done) / repeats))
-            weights.ended()
+            done.append(work.done(number, finished, outcome))
+            await self._save(replace(self._jobs[id], result=summed_up(done), progress=len(done) / repeats))
+            work.forget(number)
         await self._save(replace(self._jobs[id], status="done", progress=1.0, finished_at=time.time()))
-        log.info("job %d done: %s", id, job.params["net"])
+        log.info("job %d done: %s", id, work.job.net)
 
-    def _keep(self, staged: str | None, name: str) -> str | None:
-        """Give a staged embedding its name; one that a kill left there already is the same and gives way."""
-        if staged is None:
-            return None
-        target = self._folder / name
-        try:
-            files.remove(target)
-            files.publish(Path(staged), target)
-        except OSError as error:  # the result counts, with or without its embedding
-            log.warning("%s is not kept: %s", target, error)
-            return None
-        return str(target.relative_to(self._run.path))
+    def _retraining(self, job: Job) -> Retraining:
+        return Retraining(self._run.path, self._seed, job.id, Retrain.of(job))
 
     def _forget(self, job: Job) -> None:
         """Remove the checkpoint of a job that will not go on, once its worker does not write any more."""
         if job.status not in ("queued", "running"):
-            repeat = len((job.result or {}).get("repeats", [])) + 1
-            WeightFiles(job_stem(self._run.path, job.id, repeat), keep=True).ended()
+            self._retraining(job).forget(len((job.result or {}).get("repeats", [])) + 1)
 
     def _interrupt(self, id: int) -> None:
-        if self._current is not None and self._current[0] == id:
-            self._current[1].cancel()
+        if id in self._current:
+            self._current[id].cancel()
 
     def _get(self, id: int) -> Job:
         job = self._jobs.get(id)
@@ -303,34 +285,30 @@ class JobQueue:
 
 def to_row(job: Job) -> JobRow:
     """A job as clients see it."""
-    trial = f"trial {job.params['trial']}" if job.params.get("trial") is not None else ""
-    of = ", ".join(filter(None, (job.params.get("label"), job.params.get("group"), trial)))
-    full = ", fully trained" if job.params.get("full") else ""
-    summary = (
-        f"{of}{': ' if of else ''}{job.params['repeats']} x {job.params['epochs']} epochs of {job.params['net']}{full}"
-    )
+    retrain = Retrain.of(job)
     return JobRow(
         id=job.id,
         kind=job.kind,
-        summary=summary,
+        summary=retrain.summary,
         status=job.status,
         priority=job.priority,
         progress=job.progress,
         reason=job.reason,
-        result=_without_curves(job.result),
+        result=without_curves(job.result),
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
         paused=job.status == "queued" and bool(job.params.get("paused")),
-        net=job.params["net"],
-        trial=job.params.get("trial"),
-        repeats=job.params["repeats"],
-        epochs=job.params["epochs"],
-        batch=job.params.get("batch"),
-        group=job.params.get("group", ""),
-        reward=job.params.get("reward"),
-        label=job.params.get("label", ""),
-        full=bool(job.params.get("full")),
+        net=retrain.net,
+        trial=retrain.trial,
+        repeats=retrain.repeats,
+        epochs=retrain.epochs,
+        batch=retrain.batch,
+        group=retrain.group,
+        reward=retrain.reward,
+        label=retrain.label,
+        full=retrain.full,
+        device=retrain.device,
     )
 
 
@@ -341,24 +319,6 @@ def _urgency(job: Job) -> tuple[bool, bool, int, int]:
 def _waits(job: Job) -> bool:
     """Whether it is to be worked off, or is being so."""
     return job.status in ("queued", "running") and not job.params.get("paused")
-
-
-def _without_curves(result: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A thousand repeats with their curves would not fit into a frame."""
-    if result is None:
-        return None
-    repeats = [{name: value for name, value in r.items() if name != "validation_accuracies"} for r in result["repeats"]]
-    return {**result, "repeats": repeats}
-
-
-def _summary(repeats: list[dict[str, Any]]) -> dict[str, Any]:
-    tests = [repeat["test_accuracy"] for repeat in repeats if repeat["test_accuracy"] is not None]
-    return {
-        "repeats": repeats,
-        "mean_reward": statistics.fmean(repeat["reward"] for repeat in repeats),
-        "mean_test_accuracy": statistics.fmean(tests) if tests else None,
-        "stdev_test_accuracy": statistics.stdev(tests) if len(tests) > 1 else None,
-    }
 
 
 def _within(name: str, value: int, low: int, high: int) -> None:

@@ -19,6 +19,7 @@ import psutil
 
 from nasd.daemon import messages
 from nasd.daemon.messages import Evaluate, Finished, Setup, SetupFailed, Step
+from nasd.errors import NasdError
 from nasd.outcome import Failed
 from nasd.protocol import WorkerStatus
 
@@ -61,6 +62,7 @@ class Task:
     full: bool = False  # train all of it; the timeout is then each epoch's
     weights: str | None = None  # path with which the names of a full training's files begin
     keep_weights: bool = False  # not only the checkpoint
+    device: str | None = None  # on which a worker of its own does it; None: the search's workers
     on_step: Callable[[Step], None] = lambda step: None
     running: bool = False  # a worker is at it; set by the supervisor
 
@@ -73,6 +75,7 @@ class Worker:
     setup: Setup
     command: tuple[str, ...]
     changed: Callable[["Worker"], None]
+    passing: bool = False  # it is there only as long as jobs ask for its device
     process: asyncio.subprocess.Process | None = None
     status: WorkerStatus = field(init=False)
     _said: deque[str] = field(default_factory=lambda: deque(maxlen=5))
@@ -80,7 +83,7 @@ class Worker:
     failed_starts: int = 0
 
     def __post_init__(self) -> None:
-        self.status = WorkerStatus(id=self.id, device=self.setup.device, pid=None, state="gone")
+        self.status = WorkerStatus(id=self.id, device=self.setup.device, pid=None, state="gone", passing=self.passing)
 
     @property
     def alive(self) -> bool:
@@ -293,8 +296,51 @@ class Worker:
             await asyncio.sleep(0)  # a worker that floods must not shut out everything else
 
 
+class Pool:
+    """Workers that stand in for one another. Who waits for one gets it in turn, jobs before trials."""
+
+    def __init__(self, workers: list[Worker]) -> None:
+        self.workers = workers
+        self._idle = list(workers)
+        self._waiting: list[tuple[int, int, asyncio.Future[Worker]]] = []
+        self._count = itertools.count()
+
+    async def acquire(self, task: Task) -> Worker:
+        """Wait for a worker; it is the caller's until `release`."""
+        if self._idle and (task.job is not None or not self._waiting):
+            return self._idle.pop(0)
+        future: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (0 if task.job is not None else 1, next(self._count), future))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                self.release(future.result())
+            raise
+
+    def release(self, worker: Worker) -> None:
+        """Let the next one have it."""
+        self._idle.append(worker)
+        if self._waiting:
+            self._hand_over(COMING_BACK)
+
+    def _hand_over(self, turns: int) -> None:
+        """Give idle workers to those who wait, but not at once: a trial would get in between two repeats of a job."""
+        if turns:
+            asyncio.get_running_loop().call_soon(self._hand_over, turns - 1)
+            return
+        while self._idle and self._waiting:
+            future = heapq.heappop(self._waiting)[2]
+            if not future.done():
+                future.set_result(self._idle.pop(0))
+
+
 class Supervisor:
-    """Gives tasks to workers, jobs before trials. A lost worker is replaced and its task tried again."""
+    """Gives tasks to workers. A lost worker is replaced and its task tried again.
+
+    The search's workers are always there. A task that names a device gets a worker of its own, which stays until
+    `retire`; the search's are not touched by it.
+    """
 
     def __init__(
         self,
@@ -312,7 +358,8 @@ class Supervisor:
         """
         Args:
             config: The run's YAML.
-            devices: (device, CPU threads) of each worker.
+            devices: (device, CPU threads) of each of the search's workers; other workers take as many threads as the
+                first, so that a device gives the same results with either.
             staging: Folder for embeddings that are to be kept.
             timeout: Seconds for one try.
             attempts: Tries at a task that may itself be to blame for the loss of its worker.
@@ -322,19 +369,18 @@ class Supervisor:
             command: How a worker is started.
         """
         self._timeout, self._attempts, self._trouble = timeout, attempts, trouble
-        self.workers = [
-            Worker(
-                id,
-                Setup(config=config, device=device, threads=threads, staging=str(staging), memory_limit=memory_limit),
-                command,
-                changed,
-            )
-            for id, (device, threads) in enumerate(devices)
-        ]
-        self._idle = list(self.workers)
-        self._waiting: list[tuple[int, int, asyncio.Future[Worker]]] = []
-        self._count = itertools.count()
-        self._ids = itertools.count(1)
+        self._setup = Setup(
+            config=config, device="", threads=devices[0][1], staging=str(staging), memory_limit=memory_limit
+        )
+        self._command, self._changed = command, changed
+        self._ids, self._worker_ids = itertools.count(1), itertools.count()
+        self._pool = Pool([self._worker(device=device, threads=threads) for device, threads in devices])
+        self._own: dict[str, Pool] = {}
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The search's, then those of jobs with a device of their own."""
+        return [worker for pool in (self._pool, *self._own.values()) for worker in pool.workers]
 
     async def evaluate(self, task: Task) -> Finished:
         """Carry out a task, however many workers it takes; never raises on the task's account.
@@ -343,8 +389,9 @@ class Supervisor:
             The worker's report, or one whose outcome is Failed with the reason why no try came to an end.
         """
         blamed = lost = 0
+        pool = self._pool_of(task)
         while True:
-            worker = await self._acquire(task)
+            worker = await pool.acquire(task)
             try:
                 if not await self._ensure(worker):
                     continue
@@ -360,7 +407,14 @@ class Supervisor:
                     return Finished(id=0, outcome=Failed(reason=f"the worker {error}{tries}"))
             finally:
                 task.running = False
-                self._release(worker)
+                pool.release(worker)
+
+    async def retire(self, device: str) -> None:
+        """End the worker that tasks had on a device of their own; the next one gets a new worker."""
+        pool = self._own.pop(device, None)
+        for worker in pool.workers if pool else ():
+            await worker.kill()
+            self._trouble(worker.id, None)
 
     async def close(self) -> None:
         """End all workers."""
@@ -385,32 +439,16 @@ class Supervisor:
         self._trouble(worker.id, None)
         return True
 
-    async def _acquire(self, task: Task) -> Worker:
-        if self._idle and (task.job is not None or not self._waiting):
-            return self._idle.pop(0)
-        future: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (0 if task.job is not None else 1, next(self._count), future))
-        try:
-            return await future
-        except asyncio.CancelledError:
-            if future.done() and not future.cancelled():
-                self._release(future.result())
-            raise
+    def _pool_of(self, task: Task) -> Pool:
+        if task.device is None:
+            return self._pool
+        if task.device not in self._own:
+            self._own[task.device] = Pool([self._worker(device=task.device, passing=True)])
+        return self._own[task.device]
 
-    def _release(self, worker: Worker) -> None:
-        self._idle.append(worker)
-        if self._waiting:
-            self._hand_over(COMING_BACK)
-
-    def _hand_over(self, turns: int) -> None:
-        """Give idle workers to those who wait, but not at once: a trial would get in between two repeats of a job."""
-        if turns:
-            asyncio.get_running_loop().call_soon(self._hand_over, turns - 1)
-            return
-        while self._idle and self._waiting:
-            future = heapq.heappop(self._waiting)[2]
-            if not future.done():
-                future.set_result(self._idle.pop(0))
+    def _worker(self, *, passing: bool = False, **setup: str | int) -> Worker:
+        setup_of_it = msgspec.structs.replace(self._setup, **setup)
+        return Worker(next(self._worker_ids), setup_of_it, self._command, self._changed, passing=passing)
 
 
 def assign(devices: tuple[str, ...], workers_per_device: int, threads: int | None) -> list[tuple[str, int]]:
@@ -425,6 +463,19 @@ def assign(devices: tuple[str, ...], workers_per_device: int, threads: int | Non
     names = [name for name in dict.fromkeys(names) for _ in range(workers_per_device)]
     cores = len(os.sched_getaffinity(0))
     return [(name, threads or max(1, cores // len(names))) for name in names]
+
+
+def find_device(name: str) -> str:
+    """The device of this box that a person named.
+
+    Raises:
+        NasdError: There is no such device.
+    """
+    there = ["cpu", *(f"cuda:{index}" for index in range(count_gpus()))]
+    found = "cuda:0" if name == "cuda" else name
+    if found not in there:
+        raise NasdError(f"there is no device {name[:40]!r} on the daemon's box: it has {', '.join(there)}")
+    return found
 
 
 def count_gpus() -> int:

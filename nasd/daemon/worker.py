@@ -80,9 +80,10 @@ def build(setup: Setup) -> Evaluator:
     config = configuration.parse(setup.config)
     space = SearchSpace(config.space)
     device = torch.device(setup.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if device.type == "cuda" and (device.index or 0) >= (gpus := torch.cuda.device_count()):
         raise NasdError(
-            f"the device {setup.device} is configured, but torch finds no GPU: set executor.devices to [cpu]"
+            f"torch finds no {setup.device} among {gpus} GPUs: name another, in executor.devices for the search, "
+            "with --device for a job"
         )
     data = datasets.load(config.data, config.seed, config.search.classes).to(device)
     staging = Path(setup.staging)

@@ -110,7 +110,7 @@ async def test_cancelled_while_it_waits_for_a_worker(home):
         await live.busy()
         client = await live.connect()
         await client.call("queue_job", retrain())
-        await soon(lambda: live.daemon._jobs._current is not None)
+        await soon(lambda: live.daemon._jobs._current)
         await client.call("cancel_job", protocol.JobParams(id=1))
         (directory / "gate").unlink()
         await live.state("finished")

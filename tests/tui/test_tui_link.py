@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from fake_daemon import FakeDaemon, World
 from pilot import Clock, until
@@ -56,6 +57,19 @@ async def test_follows_events(daemon: FakeDaemon) -> None:
         assert status.problems == ("the disk is full",)
         assert status.workers[0].epoch == 1
         assert made.link.live
+
+
+async def test_a_jobs_own_worker_comes_and_goes(daemon: FakeDaemon) -> None:
+    async with following(daemon) as made:
+        await until(lambda: made.link.status)
+        own = protocol.WorkerStatus(id=1, device="cpu", pid=1, state="busy", job=1, passing=True)
+        daemon.send(protocol.WorkerChanged, worker=own)
+        await until(lambda: [worker.device for worker in made.link.status.workers] == ["cuda:0", "cpu"])
+        daemon.send(protocol.WorkerChanged, worker=msgspec.structs.replace(own, state="gone"))
+        await until(lambda: [worker.device for worker in made.link.status.workers] == ["cuda:0"])
+        lost = msgspec.structs.replace(daemon.world.worker(), state="gone")
+        daemon.send(protocol.WorkerChanged, worker=lost)
+        await until(lambda: [worker.state for worker in made.link.status.workers] == ["gone"])
 
 
 async def test_comes_back_after_a_restart(daemon: FakeDaemon) -> None:
