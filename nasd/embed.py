@@ -77,6 +77,7 @@ class DeepPrior:
         return {
             "architecture": str(self.architecture),
             "seed": self.seed,
+            "search_classes": None if (chosen := self.config.search.classes) is None else sorted(chosen),
             "data": {
                 "name": data.name,
                 "run_seed": self.config.seed,  # fixes the validation split

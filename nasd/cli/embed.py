@@ -49,6 +49,7 @@ def _name(prior: "DeepPrior", chosen: dict[str, Any], dtype: str) -> str:
     named = "best" if chosen["trial"] is None else f"trial-{chosen['trial']:06}"
     parts = [f"net-{short}" if chosen["net"] is not None else named]
     parts += [str(chosen[name]) for name in ("dataset", "statistics") if chosen[name] is not None]
+    parts += ["all"] if chosen["all_samples"] else []
     parts += [f"seed{chosen['seed']}"] if chosen["seed"] is not None else []
     parts += [dtype] if dtype != "float32" else []
     return "-".join(parts) + ".zarr"

@@ -28,6 +28,9 @@ _OPTIONS = (
         type=click.Choice(["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"]),
         help="Another data set than the run's, scaled to the run's image size.",
     ),
+    click.option(
+        "--all-samples", is_flag=True, help="Every training image, also where the search took a part of them."
+    ),
     click.option("--data-root", type=click.Path(file_okay=False, path_type=Path), help="The folder of data sets."),
     click.option(
         "--statistics",
@@ -52,6 +55,7 @@ def find_prior(
     net: str | None,
     seed: int | None,
     dataset: str | None,
+    all_samples: bool,
     data_root: Path | None,
     statistics: Literal["batch", "population"] | None,
     device: str | None,
@@ -87,7 +91,7 @@ def find_prior(
     return DeepPrior(
         architecture,
         seed,
-        _with_options(config, dataset, data_root, statistics),
+        _with_options(config, dataset, data_root, statistics, all_samples=all_samples),
         None if chosen is None else chosen.micro_batch,
         _usable(device or worker),
     )
@@ -112,10 +116,14 @@ def find_trial(run: "Run", number: int | None) -> "Trial":
     return trial
 
 
-def _with_options(config: "Config", dataset: str | None, data_root: Path | None, statistics: str | None) -> "Config":
+def _with_options(
+    config: "Config", dataset: str | None, data_root: Path | None, statistics: str | None, *, all_samples: bool
+) -> "Config":
     data: dict[str, Any] = {}
     if dataset is not None and dataset != config.data.name:
         data = {"name": dataset, "image_size": config.space.patch_size}
+    if all_samples:
+        data["train_samples"] = None
     if data_root is not None:
         data["root"] = data_root
     encoder = {} if statistics is None else {"batch_norm_statistics": statistics}

@@ -231,6 +231,17 @@ def test_the_best_trial_unless_another_is_named(real_run, tmp_path):
         assert Embedding(tmp_path / "e.zarr").attributes["architecture"] == run.best(1)[0].net
 
 
+def test_all_samples_though_the_search_took_a_part(real_run, tmp_path):
+    arguments = [str(real_run), "--all-samples", "--to", str(tmp_path / "e.zarr")]
+    assert CliRunner().invoke(embed_command, arguments).exit_code == 0
+    made = Embedding(tmp_path / "e.zarr")
+    with Run.open(real_run) as run:
+        kept = run.embeddings.open(next(iter(run.embeddings.kept())))
+    assert (kept.splits["train"][0], made.splits["train"][0]) == (300, 1350)
+    assert made.attributes["data"]["config"]["train_samples"] is None
+    assert np.array_equal(made.labels("val")[1], kept.labels("val")[1])
+
+
 def test_an_architecture_for_other_images_is_refused(tmp_path):
     given = prior()
     with pytest.raises(NasdError, match="other images"):

@@ -1,0 +1,37 @@
+"""The examples' configs and pins. The example itself is run by `make example-avalanche`, which CI calls."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nasd import config as configuration
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted((ROOT / "examples").glob("*.yaml"))
+
+
+def pins(path: Path) -> dict[str, set[str]]:
+    """Package and, if any, marker -> the versions that a lock file names."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([a-z0-9._-]+)==(\S+)", path.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        found.setdefault(name, set()).add(version)
+    return found
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_is_valid(path: Path) -> None:
+    assert configuration.load(path).name == path.stem
+
+
+def test_the_locks_agree_so_that_one_environment_can_use_the_other() -> None:
+    own, base = pins(ROOT / "examples" / "avalanche.lock"), pins(ROOT / "requirements.lock")
+    assert {"torch", "numpy", "zarr"} <= set(own) & set(base)
+    assert {name: own[name] for name in set(own) & set(base)} == {name: base[name] for name in set(own) & set(base)}
+
+
+def test_the_lock_names_no_registry() -> None:
+    text = (ROOT / "examples" / "avalanche.lock").read_text(encoding="utf-8")
+    assert not re.search(r"://|--(extra-)?index|--find-links", text)
+    entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+    assert all("--hash=sha256:" in entry for entry in entries)
