@@ -25,16 +25,28 @@ class _Section(BaseModel):
 class DataConfig(_Section):
     """Which images, and from where."""
 
-    name: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"] = "digits"
+    name: Literal[
+        "digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder", "codebrim", "image_csv"
+    ] = "digits"
     root: Path | None = None  # None: $NASD_DATA, else the user's cache folder
-    image_size: Positive | None = None  # resize to this; required by image_folder
+    image_size: Positive | None = None  # resize to this; required by image_folder and image_csv
     validation_fraction: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.1
     train_samples: Positive | None = None  # use only the first N of the (shuffled) training split
+    csv: str = "images.csv"  # of image_csv: the file in root
+    augment: bool = True  # codebrim, image_csv: random crop and mirroring in training
+    resident_limit: Annotated[int, Field(ge=0)] = (
+        4_000_000_000  # codebrim, image_csv: bytes of decoded images in memory
+    )
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether an image has several labels, or none, instead of one class."""
+        return self.name in {"codebrim", "image_csv"}
 
     @model_validator(mode="after")
     def _image_folder_needs_a_size(self) -> Self:
-        if self.name == "image_folder" and self.image_size is None:
-            raise ValueError("image_folder needs image_size: the side to which every image is scaled, such as 32")
+        if self.name in {"image_folder", "image_csv"} and self.image_size is None:
+            raise ValueError(f"{self.name} needs image_size: the side to which every image is scaled, such as 32")
         return self
 
 
@@ -188,6 +200,19 @@ class Config(_Section):
     store: StoreConfig = StoreConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _several_labels_fit(self) -> Self:
+        if self.data.multi_label and self.evaluation != "full":
+            raise ValueError(
+                f"evaluation: {self.data.name} has several labels per image, which a deep prior's classifier cannot "
+                "learn; set evaluation to full"
+            )
+        if self.data.multi_label and self.search.classes is not None:
+            raise ValueError(
+                f"search.classes: {self.data.name} has no classes to choose from, but labels; leave it out"
+            )
+        return self
 
     @property
     def initial_q(self) -> float:

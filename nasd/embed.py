@@ -16,6 +16,7 @@ import nasd
 from nasd import data as datasets
 from nasd.config import Config
 from nasd.data import Data, Split, Streamed
+from nasd.errors import NasdError
 from nasd.evaluate import Encoder
 from nasd.evaluate.errors import EvaluationError, is_out_of_memory
 from nasd.evaluate.memory import available_bytes, fit_micro_batch, pass_bytes
@@ -50,6 +51,11 @@ class DeepPrior:
 
     def load(self) -> Streamed:
         """Its data set. Raises NasdError."""
+        if self.config.data.multi_label:
+            raise NasdError(
+                f"{self.config.data.name} has several labels per image: an embedding is stored by class; "
+                "train the architecture in full (nasd retrain) and take its weights"
+            )
         return datasets.stream(self.config.data, self.config.seed)
 
     def build(self, data: Streamed) -> tuple[Encoder, int]:

@@ -5,9 +5,11 @@
 """
 
 from nasd.data._load import describe, load, prepare, root, stream
+from nasd.data._pictures import Crops, fetched
 from nasd.data._record import Data, Description, Images, Split, Streamed, StreamedSplit
 
 __all__ = [
+    "Crops",
     "Data",
     "Description",
     "Images",
@@ -15,6 +17,7 @@ __all__ = [
     "Streamed",
     "StreamedSplit",
     "describe",
+    "fetched",
     "load",
     "prepare",
     "root",

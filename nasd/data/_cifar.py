@@ -39,7 +39,7 @@ class Cifar:
         """Shape of the images."""
         return Description(32, 3, self.num_classes)
 
-    def prepare(self, root: Path) -> None:
+    def prepare(self, root: Path, config: DataConfig) -> None:
         """Download the archive where neither it nor the folder is there."""
         if (root / self.folder).is_dir() or (root / self.archive).is_file():
             return
@@ -53,7 +53,7 @@ class Cifar:
 
     def read(self, root: Path, config: DataConfig) -> Raw:
         """Read all files."""
-        self.prepare(root)
+        self.prepare(root, config)
         wanted = (*self.train, self.test, self.names)
         unpacked = (root / self.folder).is_dir()
         content = self._from_folder(root, wanted) if unpacked else self._from_archive(root, wanted)

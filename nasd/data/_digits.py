@@ -20,7 +20,7 @@ class Digits:
         """Shape of the images."""
         return Description(8, 1, 10)
 
-    def prepare(self, root: Path) -> None:
+    def prepare(self, root: Path, config: DataConfig) -> None:
         """Nothing to do."""
 
     def read(self, root: Path, config: DataConfig) -> Raw:

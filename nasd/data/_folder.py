@@ -22,7 +22,7 @@ class ImageFolder:
         """Count the class folders."""
         return Description(_side(config), 3, len(_classes(root / "train")))
 
-    def prepare(self, root: Path) -> None:
+    def prepare(self, root: Path, config: DataConfig) -> None:
         """Check that the parts are there and have the same classes."""
         classes = _classes(root / "train")
         for part in _parts(root)[1:]:
@@ -38,7 +38,7 @@ class ImageFolder:
 
     def open(self, root: Path, config: DataConfig) -> "FolderFiles":
         """List all images; none is decoded."""
-        self.prepare(root)
+        self.prepare(root, config)
         side = _side(config)
         parts = {name: _list(root / name, side) for name in _parts(root)}
         transforms = (f"shorter side scaled to {side} (bilinear, antialiased)", f"centre {side}x{side} cut out")

@@ -33,7 +33,7 @@ class Idx:
         """Shape of the images."""
         return Description(28, 1, len(self.classes))
 
-    def prepare(self, root: Path) -> None:
+    def prepare(self, root: Path, config: DataConfig) -> None:
         """Download what is missing."""
         folder = root / self.folder / "raw"
         missing = [name for name in FILES if _find(folder, name) is None]
@@ -54,7 +54,7 @@ class Idx:
 
     def read(self, root: Path, config: DataConfig) -> Raw:
         """Read the four files, plain or gzipped."""
-        self.prepare(root)
+        self.prepare(root, config)
         folder = root / self.folder / "raw"
         return Raw(self._part(folder, *FILES[:2]), self._part(folder, *FILES[2:]), self.classes)
 

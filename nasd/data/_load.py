@@ -10,11 +10,14 @@ from torch.nn import functional
 
 from nasd.config import DataConfig
 from nasd.data._cifar import CIFAR10, CIFAR100
+from nasd.data._codebrim import IMAGE_SIZE, Codebrim
+from nasd.data._csv import ImageCsv
 from nasd.data._digits import Digits
 from nasd.data._folder import FileImages, ImageFolder
 from nasd.data._idx import Idx
+from nasd.data._pictures import Crops, Pictures
 from nasd.data._record import Data, Description, Split, Streamed, StreamedSplit
-from nasd.data._source import Part, Source
+from nasd.data._source import LabelledFiles, LabelledSource, Part, Source
 from nasd.errors import ConfigError
 
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -27,6 +30,8 @@ SOURCES: dict[str, Source] = {
     "cifar100": CIFAR100,
     "image_folder": ImageFolder(),
 }
+LABELLED: dict[str, LabelledSource] = {"codebrim": Codebrim(), "image_csv": ImageCsv()}
+"""Those of several labels per image."""
 
 SCALED = "pixels scaled to [0, 1] (float32)"
 
@@ -35,8 +40,12 @@ def describe(config: DataConfig) -> Description:
     """Image size, channels and number of classes, without reading images.
 
     Raises:
-        DataMissingError: An image folder is not there. The other data sets' shapes are known beforehand.
+        DataMissingError: An image folder, or a list of images, is not there or faulty. The other data sets' shapes are
+            known beforehand.
     """
+    if config.name in LABELLED:
+        names = LABELLED[config.name].listing(root(config), config).classes
+        return Description(config.image_size or IMAGE_SIZE, 3, len(names))
     native = SOURCES[config.name].describe(root(config), config)
     return native._replace(image_size=config.image_size or native.image_size)
 
@@ -47,7 +56,10 @@ def prepare(config: DataConfig) -> None:
     Raises:
         DataMissingError: They are not and cannot be; the message names the folder and what belongs in it.
     """
-    SOURCES[config.name].prepare(root(config))
+    if config.name in LABELLED:
+        LABELLED[config.name].listing(root(config), config)
+    else:
+        SOURCES[config.name].prepare(root(config), config)
 
 
 def load(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None) -> Data:
@@ -61,8 +73,11 @@ def load(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None) 
 
     Raises:
         DataMissingError: Files are missing and cannot be downloaded, or are damaged.
-        ConfigError: Fewer than two training images would be left, or there is no such class.
+        ConfigError: Fewer than two training images would be left, or there is no such class, or images have several
+            labels each.
     """
+    if config.name in LABELLED:
+        raise ConfigError(f"{config.name} has several labels per image: it is streamed, not loaded")
     raw = SOURCES[config.name].read(root(config), config)
     size = config.image_size or raw.train.images.shape[-1]
     own = None if raw.validation is None else _split(raw.validation, size)
@@ -82,9 +97,12 @@ def load(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None) 
 def stream(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None) -> Streamed:
     """The same splits as `load`, but the images of an image folder are decoded when they are asked for.
 
-    The other data sets fit into memory and are loaded. Arguments and errors as `load`; besides, DataMissingError is
-    raised by whoever asks for an image that is damaged.
+    The other data sets fit into memory and are loaded. Data sets of several labels per image are decoded once if that
+    takes at most `config.resident_limit` bytes, else as an image folder. Arguments and errors as `load`; besides,
+    DataMissingError is raised by whoever asks for an image that is damaged.
     """
+    if config.name in LABELLED:
+        return _labelled(LABELLED[config.name], config, seed)
     source = SOURCES[config.name]
     if not isinstance(source, ImageFolder):
         data = load(config, seed, classes)
@@ -105,6 +123,31 @@ def stream(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None
     return Streamed(config.name, train, validation, test, classes_left, transforms, size, channels)
 
 
+def _labelled(source: LabelledSource, config: DataConfig, seed: int) -> Streamed:
+    listed, size = source.listing(root(config), config), config.image_size or IMAGE_SIZE
+    pictures = Pictures(listed.paths, size, config.resident_limit)
+    starts = (0, len(listed.train.paths), len(listed.train.paths) + len(listed.test.paths))
+    own = None if listed.validation is None else _rows(listed.validation)
+    splits = _usable(
+        _split_up(_rows(listed.train), own, _rows(listed.test), config, seed), config, None, listed.classes
+    )
+    firsts = (starts[0], starts[0] if own is None else starts[2], starts[1])  # of the parts that the splits come from
+    train, validation, test = (
+        StreamedSplit(Crops(pictures, first + split.images), split.labels, split.index)
+        for first, split in zip(firsts, splits, strict=True)
+    )
+    cut = f"a random {size}x{size} cut out and mirrored with probability 1/2 in training, else the centre"
+    transforms = (
+        f"shorter side scaled to {size} (bilinear, antialiased)",
+        cut if config.augment else f"centre {size}x{size} cut out",
+        SCALED,
+    )
+    return Streamed(
+        config.name, train, validation, test, listed.classes, transforms, size, 3,
+        augmented=config.augment, images_nbytes=pictures.nbytes,
+    )  # fmt: skip
+
+
 def root(config: DataConfig) -> Path:
     """The folder that holds the data sets: the config's, else $NASD_DATA, else the user's cache folder."""
     if config.root is not None:
@@ -116,7 +159,7 @@ def _split(part: Part, size: int) -> Split:
     return Split(_resize(part.images, size), part.labels, torch.arange(len(part.labels)))
 
 
-def _rows(part: FileImages) -> Split:
+def _rows(part: FileImages | LabelledFiles) -> Split:
     """A split in which the rows of a part stand for its images until these are decoded."""
     rows = torch.arange(len(part.labels))
     return Split(rows, part.labels, rows)

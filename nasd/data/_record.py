@@ -90,7 +90,11 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class StreamedSplit:
-    """One split whose images are fetched as they are needed; labels and index as in `Split`."""
+    """One split whose images are fetched as they are needed; index as in `Split`.
+
+    Attributes:
+        labels: (N,) int64, or (N, L) bool where an image has several labels, or none.
+    """
 
     images: Images
     labels: Tensor
@@ -98,6 +102,10 @@ class StreamedSplit:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same samples with their labels on `device`, and the images where they are."""
+        return replace(self, labels=self.labels.to(device))
 
 
 @dataclass(frozen=True)
@@ -112,8 +120,21 @@ class Streamed:
     transforms: tuple[str, ...]
     image_size: int
     channels: int
+    augmented: bool = False  # whether each epoch of training sees other cuts of the images
+    images_nbytes: int = 0  # of images that are in main memory
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, or of labels."""
+        return len(self.classes)
 
     @property
     def splits(self) -> dict[str, StreamedSplit]:
         """The splits by their stored names."""
         return {"train": self.train, "val": self.validation, "test": self.test}
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same data with the labels on `device`; images come as they are asked for."""
+        return replace(
+            self, train=self.train.to(device), validation=self.validation.to(device), test=self.test.to(device)
+        )

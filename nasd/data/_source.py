@@ -40,7 +40,7 @@ class Source(Protocol):
         """Shape before `config.image_size` is applied, without reading images."""
         ...
 
-    def prepare(self, root: Path) -> None:
+    def prepare(self, root: Path, config: DataConfig) -> None:
         """Make sure that the files are there, downloading them where that is possible."""
         ...
 
@@ -49,6 +49,43 @@ class Source(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class LabelledFiles:
+    """Image files of one part, and what is on them: (N, L) bool, a column for each label."""
+
+    paths: tuple[Path, ...]
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A data set of several labels per image, listed; `validation` only where it brings its own."""
+
+    train: LabelledFiles
+    test: LabelledFiles
+    classes: tuple[str, ...]  # the labels' names
+    validation: LabelledFiles | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Of all images: those of the training, the test and the validation part."""
+        own = () if self.validation is None else self.validation.paths
+        return (*self.train.paths, *self.test.paths, *own)
+
+
+class LabelledSource(Protocol):
+    """A data set of several labels per image; errors as those of `Source`."""
+
+    def listing(self, root: Path, config: DataConfig) -> Listing:
+        """All files and labels, checked; no image is opened."""
+        ...
+
+
 def damaged(path: Path, fault: str) -> DataMissingError:
     """The error for a file that is there but not what it should be."""
     return DataMissingError(f"{path} is damaged: {fault}; remove it, or put a good copy in its place")
+
+
+def faulty(path: Path, fault: str) -> DataMissingError:
+    """The error for a list of images and labels in which something is wrong."""
+    return DataMissingError(f"{path}: {fault}; correct it there")

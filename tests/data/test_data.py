@@ -13,7 +13,7 @@ from PIL import Image
 
 from nasd.config import DataConfig
 from nasd.data import Description, describe, load, prepare
-from nasd.data._load import SOURCES
+from nasd.data._load import LABELLED, SOURCES
 from nasd.errors import ConfigError, DataMissingError
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -52,7 +52,7 @@ def write_mnist(root, folder="MNIST", train=50, test=20, compressed=False):
 
 
 def test_registry_knows_every_name_of_the_configuration():
-    assert set(SOURCES) == set(DataConfig.model_fields["name"].annotation.__args__)
+    assert {*SOURCES, *LABELLED} == set(DataConfig.model_fields["name"].annotation.__args__)
 
 
 def test_digits():
