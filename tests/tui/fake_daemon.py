@@ -228,7 +228,7 @@ class World:
             activity=self.activity, progress=self.progress(), best=tuple(self.best), recent=tuple(self.rows[-10:][::-1]),  # noqa: E501
             workers=(self.worker(),), machine=self.machine(), problems=self.problems, started_at=self.clock - 7200,
             created_at=CREATED, time=self.clock, dataset="FashionMNIST",
-            jobs_queued=sum(job.status == "queued" for job in self.jobs),
+            jobs_queued=sum(job.status == "queued" and not job.paused for job in self.jobs),
         )  # fmt: skip
 
     def phases(self) -> tuple[p.Phase, ...]:
@@ -491,7 +491,7 @@ class FakeDaemon:
 
     def change_job(self, job: p.JobRow) -> p.JobRow:
         self.world.jobs = [one for one in self.world.jobs if one.id != job.id] + [job]
-        queued = sum(one.status == "queued" for one in self.world.jobs)
+        queued = sum(one.status == "queued" and not one.paused for one in self.world.jobs)
         self.send(p.JobChanged, job=job, queued=queued)
         return job
 
@@ -510,6 +510,8 @@ class FakeDaemon:
 
     def do_move_job(self, params: p.MoveJobParams, writer: Any) -> p.JobRow:
         job = next(job for job in self.world.jobs if job.id == params.id)
+        if params.paused is not None:
+            return self.change_job(msgspec.structs.replace(job, status="queued", paused=params.paused))
         return self.change_job(msgspec.structs.replace(job, priority=params.priority))
 
     def do_log(self, params: p.LogParams, writer: Any) -> p.LogPage:

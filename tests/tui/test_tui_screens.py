@@ -417,6 +417,21 @@ async def test_retrain_dialog_checks(daemon: FakeDaemon) -> None:
         assert asked(daemon, "queue_job")[0].net == "[C(32,5,1,2,1), SM(10)]"
 
 
+async def test_retrain_dialog_queues_a_full_training_on_a_device(daemon: FakeDaemon) -> None:
+    async with attached(daemon) as (app, pilot):
+        await press(pilot, "2", "r", *["tab"] * 3, *"cuda:1", "tab")
+        assert "▐ ▌ full" in screen(app)
+        await press(pilot, "space")
+        assert "▐X▌ full" in screen(app)
+        await press(pilot, "enter")
+        await until(lambda: asked(daemon, "queue_job"))
+        (params,) = asked(daemon, "queue_job")
+        assert (params.full, params.device, params.repeats) == (True, "cuda:1", 1)
+        await press(pilot, "r", "enter")
+        await until(lambda: len(asked(daemon, "queue_job")) == 2)
+        assert (asked(daemon, "queue_job")[1].full, asked(daemon, "queue_job")[1].device) == (False, None)
+
+
 async def test_new_trials_push_the_list_but_not_the_cursor(daemon: FakeDaemon) -> None:
     async with attached(daemon) as (app, pilot):
         await press(pilot, "2", "down", "down", "down")
@@ -581,6 +596,24 @@ async def test_jobs_keys(daemon: FakeDaemon) -> None:
         assert len(asked(daemon, "move_job")) == 3
         await press(pilot, "r")
         assert isinstance(app.screen, RetrainDialog)
+
+
+async def test_jobs_are_paused_and_go_on(daemon: FakeDaemon) -> None:
+    queue(daemon, "running", "queued", "done")
+    async with attached(daemon) as (app, pilot):
+        await press(pilot, "5", "space")
+        assert asked(daemon, "move_job") == [p.MoveJobParams(id=1, priority=None, paused=True)]
+        await until(lambda: "‖ paused" in screen(app))
+        table = app._panes[JOBS].query_one(PagedTable)
+        assert table.row.id == 1
+        await press(pilot, "space")
+        assert asked(daemon, "move_job")[1] == p.MoveJobParams(id=1, priority=None, paused=False)
+        await until(lambda: "paused" not in screen(app))
+        await press(pilot, "end", "space")
+        assert "there is nothing to pause" in told(app)
+        assert len(asked(daemon, "move_job")) == 2
+        await press(pilot, "question_mark")
+        assert "Hold it back, or let it go on where it was" in screen(app)
 
 
 async def test_jobs_show_progress_and_results(daemon: FakeDaemon) -> None:

@@ -56,6 +56,10 @@ def world() -> World:
             **job, "id": 5, "summary": "retrain trial 9", "status": "cancelled", "created_at": now - 100,
             "finished_at": now - 50,
         }),
+        p.JobRow(**{
+            **job, "id": 6, "summary": "retrain trial 31, fully trained, on cuda:1", "status": "queued", "paused": True,
+            "progress": 0.25, "created_at": now - 40,
+        }),
     ]  # fmt: skip
     return world
 

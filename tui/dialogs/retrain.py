@@ -1,9 +1,12 @@
 """Queue a retrain job."""
 
+from typing import ClassVar
+
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Checkbox, Input, Label, Static
 
 from nasd import protocol
 from tui import text
@@ -11,7 +14,11 @@ from tui.dialogs.dialog import Dialog
 
 
 class RetrainDialog(Dialog[protocol.QueueJobParams]):
-    """Which architecture, how often, for how many epochs, how urgent."""
+    """Which architecture, how often, for how many epochs, how urgent, how and where."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "queue", "queue", show=False, id="retrain.queue", tooltip="Queue the job"),
+    ]
 
     def __init__(self, net: str, trial: int | None) -> None:
         super().__init__()
@@ -29,6 +36,10 @@ class RetrainDialog(Dialog[protocol.QueueJobParams]):
             yield from self._field("repeats", "repeats", "1", "")
             yield from self._field("epochs", "epochs", "", "as in the run")
             yield from self._field("priority", "priority", "0", "higher runs first")
+            yield from self._field("device", "device", "", "the search's, or one of its own, such as cuda:1")
+            with Horizontal(classes="field"):
+                yield Label("training")
+                yield _Toggle("full: the encoder too, weights are kept", id="full", compact=True)
             yield Static("", classes="wrong", markup=False)
             with Horizontal(classes="buttons"):
                 yield Button("Cancel  esc", id="cancel", compact=True)
@@ -37,20 +48,21 @@ class RetrainDialog(Dialog[protocol.QueueJobParams]):
     def _field(self, label: str, id: str, value: str, placeholder: str) -> ComposeResult:
         with Horizontal(classes="field"):
             yield Label(label)
-            kind = "text" if id == "net" else "integer"
+            kind = "text" if id in ("net", "device") else "integer"
             yield Input(value, placeholder, id=id, type=kind, compact=True)  # type: ignore[arg-type]
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         if event.button.id == "queue":
-            self._queue()
+            self.action_queue()
         else:
             self.action_cancel()
 
     @on(Input.Submitted)
-    def _queue(self) -> None:
+    def action_queue(self) -> None:
+        """Queue it, or say what is wrong with it."""
         repeats, epochs = self._number("repeats", 1), self._number("epochs", None)
-        net = self.query_one("#net", Input).value.strip() if self._trial is None else None
+        net = self._text("net") if self._trial is None else None
         if self._trial is None and not net:
             self._complain("Name an architecture.")
         elif repeats is None or repeats < 1:
@@ -65,16 +77,33 @@ class RetrainDialog(Dialog[protocol.QueueJobParams]):
                     repeats=repeats,
                     epochs=epochs,
                     priority=self._number("priority", 0) or 0,
+                    device=self._text("device") or None,
+                    full=self.query_one("#full", Checkbox).value,
                 )
             )
 
     def _number(self, id: str, empty: int | None) -> int | None:
-        value = self.query_one(f"#{id}", Input).value.strip()
-        if not value:
+        if not (value := self._text(id)):
             return empty
         return int(value) if value.lstrip("+-").isdigit() else -1
+
+    def _text(self, id: str) -> str:
+        return self.query_one(f"#{id}", Input).value.strip()
 
     def _complain(self, sentence: str) -> None:
         wrong = self.query_one(".wrong", Static)
         wrong.update(sentence)
         wrong.display = True
+
+
+class _Toggle(Checkbox, inherit_bindings=False):
+    """Tells on from off without colours, and leaves Enter to the dialog."""
+
+    DEFAULT_CSS = "_Toggle { background: $surface; }"
+    BUTTON_INNER = " "
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space", "toggle_button", "toggle", show=False)]
+
+    def watch_value(self) -> None:
+        """Mark it."""
+        self.BUTTON_INNER = "X" if self.value else " "
+        super().watch_value()

@@ -36,6 +36,7 @@ class Jobs(Pane):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("plus,equals_sign", "reorder(1)", "sooner", key_display="+", id="jobs.sooner", tooltip="Raise it"),
         Binding("minus", "reorder(-1)", "later", key_display="-", id="jobs.later", tooltip="Lower it"),
+        Binding("space", "pause_job", "pause", id="jobs.pause", tooltip="Hold it back, or let it go on where it was"),
         Binding("x,delete", "cancel_job", "cancel", id="jobs.cancel", tooltip="Cancel this job; asks once more"),
         Binding("r", "app.retrain_net", "new job", id="jobs.retrain", tooltip="Queue a job of any architecture"),
     ]  # fmt: skip
@@ -77,6 +78,15 @@ class Jobs(Pane):
             return
         self._ask("move_job", protocol.MoveJobParams(id=job.id, priority=job.priority + step))
 
+    def action_pause_job(self) -> None:
+        """Hold it back; if it is paused already, let it go on."""
+        if (job := self._table.row) is None:
+            return
+        if job.status not in ("queued", "running"):
+            self.notify(f"Job {job.id} is {job.status}: there is nothing to pause.", timeout=3)
+            return
+        self._ask("move_job", protocol.MoveJobParams(id=job.id, priority=None, paused=not job.paused))
+
     def action_cancel_job(self) -> None:
         """Asked once more."""
         from tui.dialogs.confirm import Confirm  # noqa: PLC0415
@@ -111,7 +121,7 @@ class Jobs(Pane):
         return page.total, page.rows
 
     def _cells(self, job: protocol.JobRow) -> Sequence[Cell]:
-        glyph, colour = theme.JOBS[job.status]
+        glyph, colour = theme.STATES["paused"] if job.paused else theme.JOBS[job.status]
         filled, rest = text.bar(job.progress, 10)
         active = job.status == "running"
         progress = f"{filled}{rest.replace(' ', '·')} {100 * job.progress:3.0f} %" if active or job.progress else ""
@@ -119,7 +129,7 @@ class Jobs(Pane):
         return (
             (str(job.id), "dim"),
             (glyph, name),
-            (job.status, name),
+            ("paused" if job.paused else job.status, name),
             (f"{job.priority:+d}" if job.priority else "0", "" if job.status == "queued" else "dim"),
             (progress, name),
             (text.clean(job.kind), ""),
