@@ -94,14 +94,20 @@ def q_values_command(run: str | None, output: Path) -> None:
 @click.option("--trial", type=click.IntRange(1), help="Its trial; the best unless given.")
 @click.option("--net", help="An architecture string instead.")
 @click.option(
+    "--with",
+    "by",
+    type=click.Choice(["graphviz", "own"]),
+    help="What draws it; unless given graphviz where its `dot` is installed, else our own.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
     help="A .svg, .png or .pdf file; .dot is a text for graphviz.",
 )
-def architecture_command(run: str | None, trial: int | None, net: str | None, output: Path) -> None:
-    """An architecture, layer by layer. SVG needs no other library."""
+def architecture_command(run: str | None, trial: int | None, net: str | None, by: str | None, output: Path) -> None:
+    """An architecture, layer by layer. Our own drawing is to scale, and as SVG needs no other library."""
     from nasd import config as configuration  # noqa: PLC0415
     from nasd.cli.priors import find_trial  # noqa: PLC0415
     from nasd.pictures import style  # noqa: PLC0415
@@ -121,17 +127,36 @@ def architecture_command(run: str | None, trial: int | None, net: str | None, ou
         architecture = SearchSpace(space).parse(net)
     except GrammarError as error:
         raise NasdError(str(error)) from error
-    if output.suffix == ".dot":
-        style.write(dot(architecture, space.channels, space.patch_size).encode(), output)
+    form = output.suffix.lower()[1:]
+    text = dot(architecture, space.channels, space.patch_size, title)
+    if form == "dot":
+        content: bytes | None = text.encode()
     else:
+        content = None if by == "own" else _by_graphviz(text, form, required=by == "graphviz")
+    if content is None:
         drawing = draw_architecture(architecture, space.channels, space.patch_size, title)
-        form = output.suffix.lower()[1:]
         if form == "svg":
-            style.write(drawing.svg(), output)
+            content = drawing.svg()
         else:
             with style.styled():
-                style.write(drawing.rendered(form), output)
+                content = drawing.rendered(form)
+    style.write(content, output)
     click.echo(f"wrote {output}")
+
+
+def _by_graphviz(text: str, form: str, *, required: bool) -> bytes | None:
+    """None where graphviz is not there, or fails and is not `required`."""
+    from nasd.pictures import graphviz  # noqa: PLC0415
+
+    if not required and not graphviz.installed():
+        return None
+    try:
+        return graphviz.render(text, form)
+    except NasdError as error:
+        if required:
+            raise
+        click.echo(f"{error}; drawn without it", err=True)
+        return None
 
 
 @click.command("report")

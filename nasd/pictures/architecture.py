@@ -1,7 +1,9 @@
 """An architecture, drawn: a block a layer, as high as its image and as wide as its features; or as a graphviz text."""
 
 import math
+import textwrap
 from dataclasses import dataclass
+from html import escape
 
 from nasd.pictures.drawing import Box, Curve, Drawing, Label
 from nasd.pictures.style import FAINT, GREY, INK
@@ -52,8 +54,8 @@ def draw_architecture(architecture: Architecture, channels: int, image_size: int
         title: The headline; the architecture's string is below it.
     """
     blocks = _blocks(architecture, channels, image_size)
-    rows = -(-len(blocks) // _PER_ROW)
-    per_row = -(-len(blocks) // rows)
+    per_row = _per_row(len(blocks))
+    rows = -(-len(blocks) // per_row)
     width = 40 + _STEP * per_row
     most = max(*(block.features for block in blocks if block.side), 2)
     text = str(architecture)
@@ -88,19 +90,39 @@ def draw_architecture(architecture: Architecture, channels: int, image_size: int
     return Drawing(width, height, tuple(shapes), text)
 
 
-def dot(architecture: Architecture, channels: int, image_size: int) -> str:
-    """The same as a text for graphviz."""
-    lines = ["digraph architecture {", "  rankdir=LR; node [shape=box, style=filled, fontname=Helvetica];"]
+def dot(architecture: Architecture, channels: int, image_size: int, title: str = "") -> str:
+    """The same as a text for graphviz: a table of lines a layer, rows of layers as `draw_architecture` has them.
+
+    Arguments as there.
+    """
     blocks = _blocks(architecture, channels, image_size)
+    per_row = _per_row(len(blocks))
+    written = "".join(f"{escape(line)}<br align='left'/>" for line in textwrap.wrap(str(architecture), 120))
+    headline = f"<b>{escape(title or 'Architecture')}</b><br align='left'/>{written}"
+    lines = [
+        "digraph architecture {",
+        f"  label=<{headline}>; labelloc=t; labeljust=l; rankdir=LR; newrank=true; fontname=Helvetica;",
+        '  node [shape=box, style="filled,rounded", fontname=Helvetica, fontsize=11, margin="0.15,0.08"];',
+        f'  edge [color="{GREY}", arrowsize=0.7];',
+    ]
     for number, block in enumerate(blocks):
         fill, border = _FILLS[block.kind]
-        label = "\\n".join(block.lines)
-        lines.append(f'  n{number} [label="{label}", fillcolor="{fill}", color="{border}"];')
+        first, *rest = map(escape, block.lines)
+        label = "<br/>".join([f"<b>{first}</b>", *rest])
+        lines.append(f'  n{number} [label=<{label}>, fillcolor="{fill}", color="{border}"];')
         if number:
-            lines.append(f"  n{number - 1} -> n{number};")
-        if block.kind == "wrn":
-            lines.append(f'  n{number} -> n{number} [style=dashed, color="{border}"];')
+            further_row = " [constraint=false]" if number % per_row == 0 else ""
+            lines.append(f"  n{number - 1} -> n{number}{further_row};")
+        if block.kind == "wrn":  # the way around it
+            lines.append(f'  n{number}:n -> n{number}:n [color="{border}"];')
+    for start in range(per_row, len(blocks), per_row):  # each row begins at the left
+        lines.append(f"  {{ rank=same; n0; n{start}; }}")
     return "\n".join([*lines, "}\n"])
+
+
+def _per_row(blocks: int) -> int:
+    """Layers in a row, so that the rows are equally long."""
+    return -(-blocks // -(-blocks // _PER_ROW))
 
 
 def _blocks(architecture: Architecture, channels: int, image_size: int) -> list[_Block]:
