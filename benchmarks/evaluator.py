@@ -168,7 +168,7 @@ def measure(
     """Print the rows of one architecture."""
     stages: list[Stage] = []
     build = seconds(lambda: _build(architecture, data, config, 1, torch.device(device), None), 2)
-    encoder, _ = _build(architecture, data, config, 1, torch.device(device), None)
+    encoder, _, _ = _build(architecture, data, config, 1, torch.device(device), None)
     stages.append(Stage("build", build, 0, sum(parameter.nbytes for parameter in encoder.parameters())))
 
     with torch.no_grad():

@@ -13,7 +13,10 @@ additions differs, at the price of one more partial pass for each batch norm. Th
 of each part instead, so that its embeddings depend on how much memory was free.
 """
 
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import torch
@@ -26,9 +29,9 @@ from nasd.evaluate.encoder import BatchNorm, Encoder
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.graph import recorded
 from nasd.evaluate.seeding import generator
+from nasd.evaluate.threads import in_order, one_thread_each
 
 MOMENTUM = 0.1  # torch's default, and the published code's
-STEADY = round(1 / MOMENTUM)  # from this mini-batch on, the running averages' momentum does not change
 
 
 def mini_batches(samples: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
@@ -45,9 +48,14 @@ def to_input(images: Tensor) -> Tensor:
     return images.to(torch.float32, memory_format=torch.channels_last).div_(255.0)
 
 
+Statistics = list[Tensor]
+"""Of a mini-batch: the (C,) mean and unbiased variance of what reached the first batch norm, the second, and so on."""
+
+
 @torch.inference_mode()
+@one_thread_each()
 def embed(
-    encoder: Encoder, data: Data, config: Config, seed: int, micro_batch: int
+    encoder: Encoder, data: Data, config: Config, seed: int, micro_batch: int, threads: int = 1
 ) -> tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]:
     """Embed the training, validation and test split.
 
@@ -57,6 +65,7 @@ def embed(
         config: Its `encoder` and `training` sections count.
         seed: The trial's; fixes the order of the pass.
         micro_batch: Samples that pass the encoder at a time.
+        threads: Mini-batches that pass at the same time, each on a thread; more than one on the CPU only.
 
     Raises:
         EvaluationError: The embedding is not finite.
@@ -64,39 +73,91 @@ def embed(
     population = config.encoder.batch_norm_statistics == "population" and bool(encoder.norms())
     for norm in encoder.norms():
         norm.reset_running_stats()
-    train = _empty(encoder, data.train)
-    encoder.train()
-    batches = [rows.to(train.y.device) for rows in mini_batches(len(data.train), config.training.batch_size, seed)]
+    train, validation, test = (_empty(encoder, split) for split in (data.train, data.validation, data.test))
+    batches = mini_batches(len(data.train), config.training.batch_size, seed)
     out = None if population else train.x
-    current = batches[0].clone()
-
-    def embed_current() -> None:
-        embed_mini_batch(encoder, data.train.images, current, micro_batch, out)
-
-    run = embed_current
-    for number, rows in enumerate(batches, 1):
-        set_momentum(encoder, number, population=population)
-        if len(rows) != len(current):
-            current, run = rows, embed_current
-        current.copy_(rows)
-        run()
-        if number == STEADY and _can_be_recorded(current, population=population):
-            run = recorded(embed_current)
+    if train.x.is_cuda:
+        found = _statistics_on_gpu(replica(encoder), data.train.images, batches, micro_batch, out)
+    else:
+        found = _statistics(encoder, data.train.images, batches, micro_batch, out, threads)
+    for number, statistics in enumerate(found, 1):
+        average_in(encoder, statistics, momentum(number, population=population))
     encoder.eval()
     if population:
-        _in_eval_mode(encoder, data.train, micro_batch, train.x)
-    validation, test = _empty(encoder, data.validation), _empty(encoder, data.test)
-    _in_eval_mode(encoder, data.validation, micro_batch, validation.x)
-    _in_eval_mode(encoder, data.test, micro_batch, test.x)
+        _in_eval_mode(encoder, data.train, micro_batch, train.x, threads)
+    _in_eval_mode(encoder, data.validation, micro_batch, validation.x, threads)
+    _in_eval_mode(encoder, data.test, micro_batch, test.x, threads)
     for split in (train, validation, test):
         if not all(bool(extreme.isfinite()) for extreme in split.x.aminmax()):  # NaN is passed on by both
             raise EvaluationError("The embedding is not finite: its values overflow float32.")
     return train, validation, test
 
 
-def _can_be_recorded(rows: Tensor, *, population: bool) -> bool:
-    """Whether every further mini-batch does the same to the same tensors, on a GPU."""
-    return rows.is_cuda and not population
+def momentum(number: int, *, population: bool) -> float:
+    """How much mini-batch `number` (from 1) counts in the running averages."""
+    return 1 / number if population else max(MOMENTUM, 1 / number)
+
+
+def replica(encoder: Encoder) -> Encoder:
+    """The same weights in train mode, with running averages of its own: those of the last mini-batch alone."""
+    other = copy.deepcopy(encoder, {id(parameter): parameter for parameter in encoder.parameters()})
+    for norm in other.norms():
+        norm.momentum = 1.0
+    return other.train()
+
+
+def average_in(encoder: Encoder, statistics: Statistics, share: float) -> None:
+    """Move the running averages towards those of a mini-batch, by a share in (0, 1]."""
+    for running, value in zip(_running(encoder), statistics, strict=True):
+        running.lerp_(value, share)
+    for norm in encoder.norms():
+        if norm.num_batches_tracked is not None:
+            norm.num_batches_tracked.add_(1)
+
+
+def _running(encoder: Encoder) -> Statistics:
+    moments = ((norm.running_mean, norm.running_var) for norm in encoder.norms())
+    return [moment for both in moments for moment in both if moment is not None]
+
+
+def _statistics(
+    encoder: Encoder, images: Images, batches: Sequence[Tensor], micro_batch: int, out: Tensor | None, threads: int
+) -> Iterator[Statistics]:
+    """Pass all mini-batches of the training split and yield the statistics of each, in order."""
+    replicas: SimpleQueue[Encoder] = SimpleQueue()
+    for _ in range(threads):
+        replicas.put(replica(encoder))
+
+    @torch.inference_mode()
+    def work(rows: Tensor) -> Statistics:
+        mine = replicas.get()
+        try:
+            return [value.clone() for value in embed_mini_batch(mine, images, rows, micro_batch, out)]
+        finally:
+            replicas.put(mine)
+
+    yield from in_order(work, batches, threads if threads > 1 else 0, ahead=2 * threads)
+
+
+def _statistics_on_gpu(
+    encoder: Encoder, images: Tensor, batches: Sequence[Tensor], micro_batch: int, out: Tensor | None
+) -> Iterator[Statistics]:
+    """The same where a mini-batch is one launch of a CUDA graph."""
+    current = torch.empty_like(batches[0], device=images.device)
+    statistics: Statistics = []
+
+    def embed_current() -> None:
+        statistics[:] = embed_mini_batch(encoder, images, current, micro_batch, out)
+
+    run: Callable[[], None] = embed_current
+    for number, rows in enumerate(batches):
+        if len(rows) != len(current):
+            current, run = torch.empty_like(rows, device=images.device), embed_current
+        current.copy_(rows)
+        if number == 1:  # the first one brought libraries to life, which a graph must not record
+            run = recorded(embed_current)
+        run()
+        yield statistics
 
 
 def _empty(encoder: Encoder, split: Split) -> EmbeddedSplit:
@@ -104,16 +165,14 @@ def _empty(encoder: Encoder, split: Split) -> EmbeddedSplit:
     return EmbeddedSplit(x, split.labels, split.index)
 
 
-def _in_eval_mode(encoder: Encoder, split: Split, micro_batch: int, out: Tensor) -> None:
-    for start in range(0, len(split), micro_batch):
+def _in_eval_mode(encoder: Encoder, split: Split, micro_batch: int, out: Tensor, threads: int) -> None:
+    @torch.inference_mode()
+    def work(start: int) -> None:
         chunk = slice(start, start + micro_batch)
         out[chunk] = encoder(to_input(split.images[chunk]))
 
-
-def set_momentum(encoder: Encoder, number: int, *, population: bool) -> None:
-    """How much mini-batch `number` (from 1) counts in the running averages."""
-    for norm in encoder.norms():
-        norm.momentum = 1 / number if population else max(MOMENTUM, 1 / number)
+    for _ in in_order(work, range(0, len(split), micro_batch), threads if threads > 1 else 0, ahead=2 * threads):
+        pass
 
 
 class Rows(Protocol):
@@ -124,8 +183,19 @@ class Rows(Protocol):
         ...
 
 
-def embed_mini_batch(encoder: Encoder, images: Images, rows: Tensor, micro_batch: int, out: Rows | None) -> None:
-    """Pass one mini-batch in train mode; its embeddings go to the rows of `out`, if given."""
+def embed_mini_batch(encoder: Encoder, images: Images, rows: Tensor, micro_batch: int, out: Rows | None) -> Statistics:
+    """Pass one mini-batch in train mode; its embeddings go to the rows of `out`, if given.
+
+    Args:
+        encoder: A `replica`.
+        images: Of the training split.
+        rows: (n,) of the mini-batch.
+        micro_batch: Samples that pass at a time.
+        out: Where embeddings go.
+
+    Returns:
+        The statistics, valid until the replica sees another mini-batch.
+    """
     chunks = torch.split(rows, micro_batch)
     if len(chunks) > 1:
         _give_statistics(encoder, images, chunks)
@@ -136,6 +206,7 @@ def embed_mini_batch(encoder: Encoder, images: Images, rows: Tensor, micro_batch
                 out[chunk] = embedding
     for norm in encoder.norms():
         norm.forget()
+    return _running(encoder)
 
 
 def _give_statistics(encoder: Encoder, images: Images, chunks: tuple[Tensor, ...]) -> None:

@@ -18,6 +18,7 @@ from nasd.evaluate.errors import EvaluationError, is_out_of_memory
 from nasd.evaluate.memory import available_bytes, fit_micro_batch, pass_bytes, resident_bytes
 from nasd.evaluate.probe import train_classifier
 from nasd.evaluate.seeding import generator
+from nasd.evaluate.threads import threads_on
 from nasd.outcome import Evaluated, Failed, Measured, Outcome
 from nasd.space import Architecture
 
@@ -54,9 +55,9 @@ def evaluate(
 ) -> Outcome:
     """Evaluate one architecture as a deep prior: random encoder, trained linear classifier (arXiv 2104.06788).
 
-    With the same arguments (and, on the CPU, the same number of threads) the outcome is the same bit for bit, apart
-    from `measured`. One exception: where memory made it split the mini-batches (`micro_batch` below the configured
-    batch size), embeddings differ in their last bits from those of an unsplit pass.
+    With the same arguments the outcome is the same bit for bit, apart from `measured`, with any number of threads. One
+    exception: where memory made it split the mini-batches (`micro_batch` below the configured batch size), embeddings
+    differ in their last bits from those of an unsplit pass.
 
     Args:
         architecture: What to evaluate; made for images of `data`'s size.
@@ -106,11 +107,12 @@ def _deep_prior(
     clock: _Clock,
 ) -> tuple[Evaluated, tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]]:
     progress("build", 0, 0, None, None)
-    encoder, micro_batch = _build(architecture, data, config, seed, device, memory_limit)
+    threads = threads_on(device)
+    encoder, micro_batch, passes = _build(architecture, data, config, seed, device, memory_limit, threads)
 
     progress("encode", 0, 0, None, None)
     begun = time.monotonic()
-    splits, micro_batch = _embed_halving(encoder, data, config, seed, micro_batch)
+    splits, micro_batch = _embed_halving(encoder, data, config, seed, micro_batch, passes)
     clock.encode = time.monotonic() - begun
     del encoder  # its memory is the classifier's now
 
@@ -123,6 +125,7 @@ def _deep_prior(
         config.training,
         seed,
         lambda epoch, train, validation: progress("train", epoch, epochs, train, validation),
+        threads,
     )
     clock.train = time.monotonic() - begun
     outcome = Evaluated(
@@ -138,33 +141,42 @@ def _deep_prior(
 
 
 def _build(
-    architecture: Architecture, data: Data, config: Config, seed: int, device: torch.device, memory_limit: int | None
-) -> tuple[Encoder, int]:
-    """The initialised encoder and how many samples may pass it at a time; no memory is touched before it suffices."""
+    architecture: Architecture,
+    data: Data,
+    config: Config,
+    seed: int,
+    device: torch.device,
+    memory_limit: int | None,
+    threads: int = 1,
+) -> tuple[Encoder, int, int]:
+    """The initialised encoder, how many samples may pass it at a time, and on how many threads at the same time.
+
+    No memory is touched before it suffices. Where it does not, threads are given up before mini-batches are split.
+    """
     with torch.device("meta"):
         encoder = Encoder(architecture, data.channels, config.encoder)
     resident = resident_bytes(encoder, data, config)
-    micro_batch = fit_micro_batch(
-        lambda samples: resident + pass_bytes(encoder, data, samples),
-        min(config.training.batch_size, len(data.train)),
-        available_bytes(device, data, memory_limit),
-    )
+    available = available_bytes(device, data, memory_limit)
+    whole = min(config.training.batch_size, len(data.train))
+    a_pass = pass_bytes(encoder, data, whole)
+    passes = max(1, min(threads, (available - resident) // a_pass))
+    micro_batch = fit_micro_batch(lambda samples: resident + pass_bytes(encoder, data, samples), whole, available)
     encoder.to_empty(device=device)
     encoder.initialise(generator(seed, "weights"))
-    return encoder, micro_batch
+    return encoder, micro_batch, passes
 
 
 def _embed_halving(
-    encoder: Encoder, data: Data, config: Config, seed: int, micro_batch: int
+    encoder: Encoder, data: Data, config: Config, seed: int, micro_batch: int, passes: int
 ) -> tuple[tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit], int]:
-    """Embed; where memory runs out in spite of the prediction, again with half the samples at a time."""
+    """Embed; where memory runs out in spite of the prediction, again on one thread, then with half the samples."""
     while True:
         try:
-            return embed(encoder, data, config, seed, micro_batch), micro_batch
+            return embed(encoder, data, config, seed, micro_batch, passes), micro_batch
         except (RuntimeError, MemoryError) as error:
-            if micro_batch == 1 or not is_out_of_memory(error):
+            if (micro_batch == 1 and passes == 1) or not is_out_of_memory(error):
                 raise
-        micro_batch //= 2
+        micro_batch, passes = (micro_batch, 1) if passes > 1 else (micro_batch // 2, 1)
         if data.train.images.is_cuda:
             torch.cuda.empty_cache()
 

@@ -100,7 +100,7 @@ def resident_bytes(encoder: Encoder, data: Data, config: Config) -> int:
     samples = sum(len(split) for split in data.splits.values())
     weights = sum(tensor.nbytes for tensor in (*encoder.parameters(), *encoder.buffers()))
     classifier = 4 * data.num_classes * encoder.embedding_dim  # weights, gradient, two moments of Adam
-    step = config.training.batch_size * encoder.embedding_dim
+    step = 2 * config.training.batch_size * encoder.embedding_dim  # one is gathered while the other one is used
     # Logits, targets, a copy of either while they are counted; labels and hits, twice as long as floats.
     logits = (3 * data.num_classes + 6) * max(len(split) for split in data.splits.values())
     return weights + FLOAT * (samples * encoder.embedding_dim + classifier + step + logits)

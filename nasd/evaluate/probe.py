@@ -9,6 +9,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import NamedTuple
 
 import torch
@@ -19,6 +20,7 @@ from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.graph import recorded
 from nasd.evaluate.seeding import generator
+from nasd.evaluate.threads import in_order, one_thread_each
 
 REWARD_EPOCHS = 5  # the reward, and the early stop, look at the mean of so many validation accuracies
 
@@ -64,6 +66,7 @@ def train_classifier(
     config: TrainingConfig,
     seed: int,
     on_epoch: OnEpoch,
+    threads: int = 1,
 ) -> Trained:
     """Train a linear classifier without bias by cross-entropy and Adam, a fresh shuffle each epoch.
 
@@ -82,11 +85,13 @@ def train_classifier(
         seed,
         [Classifier(seed, config.learning_rate)],
         lambda epoch, of_train, of_validation: on_epoch(epoch, of_train[0], of_validation[0]),
+        threads,
     )
     return trained
 
 
 @torch.no_grad()
+@one_thread_each()
 def train_classifiers(
     train: EmbeddedSplit,
     validation: EmbeddedSplit,
@@ -96,6 +101,7 @@ def train_classifiers(
     seed: int,
     classifiers: Sequence[Classifier],
     on_epoch: OnEpochs,
+    threads: int = 1,
 ) -> list[Trained]:
     """Train several classifiers on the same mini-batches: each embedding is read once for all of them.
 
@@ -109,11 +115,12 @@ def train_classifiers(
         seed: Of the shuffles.
         classifiers: At least one.
         on_epoch: Told of every epoch, on a GPU while the next one runs.
+        threads: On the CPU, with 2 or more, the embeddings of the next steps are gathered on a thread of its own.
 
     Raises:
         EvaluationError: Validation logits are not finite.
     """
-    training = _Training(train, validation, num_classes, config, classifiers)
+    training = _Training(train, validation, num_classes, config, classifiers, threads)
     shuffles = generator(seed, "shuffles")
     ahead = 1 if train.x.is_cuda else 0  # epochs that are queued before a result is waited for
     pending: deque[Callable[[], list[int]]] = deque()
@@ -148,6 +155,13 @@ def train_classifiers(
     ]
 
 
+class _MiniBatch(NamedTuple):
+    rows: Tensor  # (n,) of the training split
+    x: Tensor  # (n, values): the buffer that they are gathered into
+    logits: Tensor  # (n, K * C)
+    targets: Tensor  # (n, K * C), one-hot
+
+
 class _Training:
     """Weights, Adam's state, and buffers that stay where they are, so that a CUDA graph can replay an epoch.
 
@@ -164,6 +178,7 @@ class _Training:
         num_classes: int,
         config: TrainingConfig,
         classifiers: Sequence[Classifier],
+        threads: int = 1,
     ) -> None:
         (samples, values), device = train.x.shape, train.x.device
         self._train, self._validation = train, validation
@@ -180,11 +195,13 @@ class _Training:
         self._one_hots = torch.eye(num_classes, device=device).repeat(1, len(classifiers))
         self._targets = torch.empty((samples, len(weight)), device=device)
         self._logits = torch.empty_like(self._targets)
-        # One buffer for every mini-batch: it stays in the cache, so that an epoch reads each embedding once from RAM.
-        buffer = torch.empty((min(config.batch_size, samples), values), device=device)
+        # Few and small buffers: they stay in the cache, so that an epoch reads each embedding once from RAM.
+        self._gathering = 1 if threads > 1 and device.type == "cpu" else 0
+        mini_batches = _slices(samples, config.batch_size)
+        buffers = torch.empty((1 + self._gathering, min(config.batch_size, samples), values), device=device)
         self._mini_batches = [
-            (self._order[rows], buffer[: rows.stop - rows.start], self._logits[rows], self._targets[rows])
-            for rows in _slices(samples, config.batch_size)
+            _MiniBatch(self._order[rows], buffer[: rows.stop - rows.start], self._logits[rows], self._targets[rows])
+            for rows, buffer in zip(mini_batches, cycle(buffers), strict=False)
         ]
         self.result = torch.zeros(1 + 2 * len(classifiers), dtype=torch.int64, device=device)
         self._run: Callable[[], None] | None = None
@@ -207,14 +224,18 @@ class _Training:
 
     def _epoch(self) -> None:
         torch.index_select(self._one_hots, 0, self._train.y[self._order], out=self._targets)
-        for mini_batch in self._mini_batches:
+        for mini_batch in in_order(self._gather, self._mini_batches, self._gathering, ahead=1 + self._gathering):
             self._step(*mini_batch)
         validated = self.hits(self._validation)
         trained = self._count(self._logits, self._train.y[self._order])
         torch.cat([validated[:1], trained, validated[1:]], out=self.result)
 
-    def _step(self, rows: Tensor, x: Tensor, logits: Tensor, targets: Tensor) -> None:
-        torch.index_select(self._train.x, 0, rows, out=x)
+    @torch.no_grad()
+    def _gather(self, mini_batch: "_MiniBatch") -> "_MiniBatch":
+        torch.index_select(self._train.x, 0, mini_batch.rows, out=mini_batch.x)
+        return mini_batch
+
+    def _step(self, _rows: Tensor, x: Tensor, logits: Tensor, targets: Tensor) -> None:
         torch.mm(x, self._weight.t(), out=logits)
         error = self._by_classifier(logits).softmax(2).view_as(logits).sub_(targets)
         torch.addmm(self._gradient, error.t(), x, beta=0, alpha=1 / len(x), out=self._gradient)

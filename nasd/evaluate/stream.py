@@ -12,8 +12,9 @@ from torch import Tensor
 
 from nasd.config import Config
 from nasd.data import Images, Streamed
-from nasd.evaluate.embed import embed_mini_batch, mini_batches, set_momentum, to_input
+from nasd.evaluate.embed import average_in, embed_mini_batch, mini_batches, momentum, replica, to_input
 from nasd.evaluate.encoder import Encoder
+from nasd.evaluate.threads import one_thread_each
 
 Take = Callable[[str, Tensor, Tensor], None]
 """Given a split's name, row numbers (n,) and their embeddings (n, D) on the encoder's device."""
@@ -46,6 +47,7 @@ class StreamedPass:
         ]
         for norm in encoder.norms():
             norm.reset_running_stats()
+        self._replica = replica(encoder)
 
     def __len__(self) -> int:
         """Number of steps."""
@@ -67,6 +69,7 @@ class StreamedPass:
             buffer.copy_(state[name])
 
     @torch.inference_mode()
+    @one_thread_each()
     def step(self, number: int) -> None:
         """Do one step; they have to be done in order, from 0.
 
@@ -76,11 +79,10 @@ class StreamedPass:
         """
         if number < len(self._batches):
             rows = self._batches[number]
-            self._encoder.train()
-            set_momentum(self._encoder, number + 1, population=self._population)
             images = _OnDevice(self._data.train.images, self._device)
             out = None if self._population else _Taken("train", self._take)
-            embed_mini_batch(self._encoder, images, rows, self._micro_batch, out)
+            statistics = embed_mini_batch(self._replica, images, rows, self._micro_batch, out)
+            average_in(self._encoder, statistics, momentum(number + 1, population=self._population))
         else:
             name, rows = self._chunks[number - len(self._batches)]
             self._encoder.eval()

@@ -2,13 +2,22 @@ import msgspec
 import pytest
 import torch
 
-from nasd.evaluate import evaluate, trial_seed
+from nasd.evaluate import evaluate, evaluation, trial_seed
+from nasd.evaluate.encoder import Encoder
+from nasd.evaluate.memory import pass_bytes, resident_bytes
 from nasd.evaluate.probe import recent_mean
 from nasd.outcome import Evaluated, Failed, Measured, Outcome
 from nasd.seeding import derive
 
 SMALL = "[C(32,3,1,1,1), C(64,3,1,1,1), C(64,3,1,1,1), P(2,2,0,0), SM(10)]"
 TINY = "[C(8,3,1,1,1), P(2,2,0,0), SM(10)]"
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
 
 
 def bare(outcome):
@@ -40,6 +49,44 @@ def test_the_same_seed_gives_the_same_bits(parse, few, configure, statistics):
     for name in ("train", "val", "test"):
         assert torch.equal(kept[0].splits[name].x, kept[1].splits[name].x)
         assert not torch.equal(kept[0].splits[name].x, kept[2].splits[name].x)
+
+
+@pytest.mark.parametrize("statistics", ["batch", "population"])
+def test_any_number_of_threads_gives_the_same_bits(parse, few, configure, threads, statistics):
+    config = configure(encoder={"batch_norm_statistics": statistics}, training={"batch_size": 16})
+    outcomes, kept = [], []
+    for number in (1, 2, 5):
+        threads(number)
+        outcomes.append(bare(evaluate(parse(SMALL), few, config, 5, "cpu", on_embedding=kept.append)))
+        assert torch.get_num_threads() == number
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    for name in ("train", "val", "test"):
+        for other in kept[1:]:
+            assert torch.equal(kept[0].splits[name].x, other.splits[name].x)
+
+
+def test_threads_are_given_up_where_memory_is_short(parse, few, configure, threads, monkeypatch):
+    """Before mini-batches are split; both when it is known and when it is found out."""
+    threads(4)
+    config, used = configure(), []
+    real = evaluation.embed
+
+    def embed(*arguments):
+        used.append(arguments[-2:])
+        if len(used) == 2:
+            raise MemoryError
+        return real(*arguments)
+
+    monkeypatch.setattr(evaluation, "embed", embed)
+    plain = evaluate(parse(SMALL), few, config, 5, "cpu")
+    with torch.device("meta"):
+        encoder = Encoder(parse(SMALL), 1, config.encoder)
+    whole = min(config.training.batch_size, len(few.train))
+    images = sum(split.images.nbytes for split in few.splits.values())
+    limit = images + resident_bytes(encoder, few, config) + 5 * pass_bytes(encoder, few, whole) // 2
+    tight = evaluate(parse(SMALL), few, config, 5, "cpu", memory_limit=limit)
+    assert used == [(whole, 4), (whole, 2), (whole, 1)]
+    assert bare(plain) == bare(tight)
 
 
 def test_the_global_random_stream_is_left_alone(parse, few, configure):
