@@ -61,7 +61,7 @@ def incremental(strategy, benchmark, values, classes, test, epochs, **options):
     matrix, overall = np.full((EXPERIENCES, EXPERIENCES), np.nan), []
     groups = [experience.classes_in_this_experience for experience in benchmark.train_stream]
     for number, experience in enumerate(benchmark.train_stream):
-        with warnings.catch_warnings(record=True):  # Avalanche tells of its own deprecations
+        with warnings.catch_warnings(record=True):  # it tells of its own deprecations, whatever the filter
             learner.train(experience, num_workers=0)
         model.eval()
         matrix[number] = [accuracy(model, *test, group) for group in groups]
@@ -127,6 +127,7 @@ def main():
     parser.add_argument("--memory", type=int, default=200, help="samples that replay may keep")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
+    warnings.filterwarnings("ignore", module="avalanche")
     torch.set_num_threads(1)  # mini-batches this small only wait for a second one
 
     rows, train = dataset(options.embedding, "train")

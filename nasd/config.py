@@ -177,12 +177,12 @@ class CheckpointConfig(_Section):
 
 
 class LogConfig(_Section):
-    """The daemon's log."""
+    """The daemon's log, and what it writes for other people's tools."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     tensorboard: bool = False  # also write TensorBoard's files, in log/tensorboard
-    max_bytes: Positive = 5_000_000
-    keep: Positive = 5  # rotated files
+    max_bytes: Positive = 5_000_000  # of the log, and of events.jsonl, before it is rotated
+    keep: Positive = 5  # older parts
 
 
 class Config(_Section):

@@ -1,9 +1,13 @@
 """`log/events.jsonl` and TensorBoard's files: exactly the store's trials, whatever happened to the daemon."""
 
+import io
 import json
+import os
 import shutil
+import subprocess
 import sys
 
+import pandas as pd
 import pytest
 import searches
 
@@ -79,6 +83,120 @@ def test_a_disk_that_refuses_costs_nothing(run, caplog):
     *_, (last, _) = run.updates()
     records.trial_finished(last)
     complete(run)
+
+
+SMALL = {"log": {"max_bytes": 9000, "keep": 40}}  # 200 trials take 150 kB
+
+
+def as_documented(folder):
+    """All parts, the oldest first, as docs/embeddings.md says."""
+    command = 'cat $(ls -vr "$0"/events.jsonl*)'
+    return subprocess.run(["sh", "-c", command, str(folder)], capture_output=True, check=True).stdout
+
+
+def test_parts_are_rotated_by_size_and_read_together(run):
+    Records(run, searches.configure(**SMALL)).trial_finished()
+    parts = sorted((run.path / "log").glob("events.jsonl*"))
+    assert len(parts) > 12
+    assert all(part.stat().st_size <= SMALL["log"]["max_bytes"] for part in parts)
+    assert all(part.read_bytes().endswith(b"\n") for part in parts)
+    table = pd.read_json(io.BytesIO(as_documented(run.path / "log")), lines=True)
+    trials = [trial for trial, _ in run.updates()]
+    assert table["number"].tolist() == [trial.number for trial in trials]
+    assert table["reward"].to_numpy() == pytest.approx([trial.reward for trial in trials])
+
+
+@pytest.mark.parametrize("keep", [1, 3])
+def test_only_so_many_older_parts_are_kept(run, keep):
+    records = Records(run, searches.configure(log={"max_bytes": 9000, "keep": keep}))
+    for trial, _ in run.updates():
+        records.trial_finished(trial)
+    names = sorted(path.name for path in (run.path / "log").glob("events*"))
+    assert names == ["events.jsonl", *(f"events.jsonl.{number}" for number in range(1, keep + 1))]
+    numbers = [json.loads(line)["number"] for line in as_documented(run.path / "log").splitlines()]
+    assert numbers == list(range(numbers[0], run.count() + 1))
+    assert numbers[0] > 1
+
+
+def test_after_a_rotation_the_part_before_says_where_to_go_on(run):
+    config = searches.configure(**SMALL)
+    Records(run, config).trial_finished()
+    path = run.path / "log/events.jsonl"
+    before = as_documented(run.path / "log")
+    newest = path.read_bytes()
+    for content in (b"", newest[:10], None):
+        path.unlink() if content is None else path.write_bytes(content)
+        Records(run, config).trial_finished()
+        assert as_documented(run.path / "log") == before
+
+
+def test_a_line_longer_than_a_block_is_no_other_life(run):
+    path = run.path / "log/events.jsonl"
+    long = json.dumps({"event": "trial", "number": 1, "order": 1, "why": "x" * 200_000})
+    path.write_text(f"{long}\n")
+    Records(run, searches.configure()).trial_finished()
+    complete(run)
+    assert not list(path.parent.glob("events.*.jsonl"))
+
+
+def test_a_line_that_a_full_disk_takes_in_part_is_written_again(run, caplog, monkeypatch):
+    records = Records(run, searches.configure())
+    real, left = os.write, [3]
+
+    def write(file, data):
+        left[0] -= 1
+        return real(file, data[:20] if left[0] == 0 else data)
+
+    monkeypatch.setattr(os, "write", write)
+    for trial, _ in run.updates():
+        records.trial_finished(trial)
+    assert "No space left" in caplog.text
+    complete(run)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from nasd.daemon.events import EventFile
+
+left, last = map(int, sys.argv[2:])
+def count():
+    global left
+    left -= 1
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def audit(event, arguments):  # told before anything is opened, renamed, truncated or removed
+    if event in ("open", "os.rename", "os.truncate", "os.remove") and "events.jsonl" in str(arguments[0]):
+        count()
+sys.addaudithook(audit)
+
+def write(file, data, real=os.write):
+    if left == 1:
+        real(file, data[: len(data) // 2])
+    count()
+    return real(file, data)
+os.write = write
+
+file = EventFile(Path(sys.argv[1]), 300, 20)
+for order in range(file.last_order(last) + 1, last + 1):
+    file.append({"order": order, "text": "x" * 60})
+"""
+
+
+def test_killed_anywhere_it_leaves_one_torn_line_at_most(tmp_path):
+    path, last, kills, numbers, torn = tmp_path / "log/events.jsonl", 40, 0, [], b""
+    for after in [*range(1, 26), 10**9]:
+        arguments = [sys.executable, "-c", KILLED, str(path), str(after), str(last)]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, -9), done.stderr
+        kills += done.returncode == -9
+        whole, _, torn = (as_documented(path.parent) if path.parent.exists() else b"").rpartition(b"\n")
+        numbers = [json.loads(line)["order"] for line in whole.splitlines()]
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert not torn or path.read_bytes().endswith(torn)
+    assert kills >= 15
+    assert (len(numbers), torn) == (last, b"")
 
 
 def test_without_tensorboard_it_says_what_to_install(run, monkeypatch):
