@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from store import files
+from store.embeddings.description import seal
 from store.embeddings.layout import DTYPES, SHARD_BYTES, SPLITS
 from store.embeddings.writing import by_class, create
 from store.errors import EmbeddingError, RunLockedError, disk_errors
@@ -140,6 +141,7 @@ class Draft:
                 self._copy_rows(group, whole, name)
                 for part, values in (("y", y), ("index", index)):
                     create(group, f"{name}/{part}", values.shape, values.dtype)[:] = values[order]
+            seal(whole)
             files.sync_tree(whole)
             files.publish(whole, self.target)
             self.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from store.embeddings.description import CHECKSUM, is_as_written
 from store.embeddings.layout import DTYPES, PARTS, SHARD_BYTES, SPLITS, Split
 from store.errors import EmbeddingError, StoreError, disk_errors
 
@@ -58,7 +59,10 @@ class Embedding:
         with disk_errors(path, "open an embedding"):
             if not (path / "zarr.json").is_file():
                 raise EmbeddingError(f"there is no embedding at {path}; embed the trial again")
-            self.attributes: dict[str, Any] = _metadata(path).get("attributes", {})
+            attributes = _metadata(path).get("attributes", {})
+            if not isinstance(attributes, dict):
+                raise EmbeddingError(f"{path / 'zarr.json'} has no attributes; embed the trial again")
+            self.attributes: dict[str, Any] = {name: attributes[name] for name in attributes if name != CHECKSUM}
             self._arrays = {
                 name: {part: _array(path / name / part) for part in PARTS} for name in SPLITS if (path / name).is_dir()
             }
@@ -105,7 +109,10 @@ class Embedding:
             yield Split(x, y[rows], index[rows])
 
     def check(self) -> Iterator[str]:
-        """Read everything, a shard at a time, and yield a sentence for each array that is not good."""
+        """Read everything, a shard at a time, and yield a sentence for each part that is not good."""
+        with disk_errors(self.path, "read an embedding"):
+            if not is_as_written(self.path):
+                yield f"{self.path}: what it says of itself is not what was written with it; embed the trial again"
         for split, parts in self._arrays.items():
             for part in parts:
                 try:

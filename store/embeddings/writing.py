@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from store import files
+from store.embeddings.description import seal
 from store.embeddings.layout import CHUNK_ROWS, DTYPES, PARTS, SPLITS, Split, shard_rows
 from store.errors import disk_errors
 
@@ -43,6 +44,7 @@ def stage(directory: Path, splits: Mapping[str, Split], attributes: Mapping[str,
                 order = by_class(split.y)
                 for part in PARTS:
                     _write(group, f"{name}/{part}", getattr(split, part), order)
+            seal(temporary)
             files.sync_tree(temporary)
     except BaseException:
         with contextlib.suppress(OSError):

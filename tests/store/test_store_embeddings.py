@@ -2,11 +2,13 @@
 
 import json
 import random
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import store_samples as samples
+import zarr
 
 from store import Delta, DiskError, EmbeddingError, StoreError, embeddings, verify
 from store.embeddings import Embedding, Split, layout, stage
@@ -255,3 +257,62 @@ def test_a_bomb_is_refused_before_it_is_read(tmp_path, shape):
     file.write_text(json.dumps(described))
     with pytest.raises(EmbeddingError, match="which nasd does not write"):
         Embedding(folder)
+
+
+def documents(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("zarr.json"))
+
+
+def faults(folder: Path) -> list[str]:
+    """What opening and checking an embedding says against it."""
+    try:
+        return list(Embedding(folder).check())
+    except StoreError as error:
+        return [str(error)]
+
+
+def test_a_changed_description_is_noticed(tmp_path):
+    path = stage(tmp_path, {"train": samples.split(5), "val": samples.split(2)}, ATTRIBUTES)
+    assert len(documents(path)) == 9
+    for document in documents(path):
+        whole = document.read_bytes()
+        for position in range(0, len(whole), 13):
+            damaged = bytearray(whole)
+            damaged[position] ^= 1 << (position % 7)
+            document.write_bytes(damaged)
+            try:
+                same = json.loads(damaged) == json.loads(whole)
+            except ValueError:
+                same = False
+            assert same or faults(path), f"{document} at {position}"
+        document.write_bytes(whole)
+    assert faults(path) == []
+
+
+def test_the_run_s_check_names_the_changed_attribute_s_embedding(run):
+    run.embeddings.write("a.zarr", {"train": samples.split(5)}, ATTRIBUTES)
+    run.commit(samples.step(1, trial=samples.trial(1, embedding="a.zarr")))
+    assert verify.check(run) == []
+    file = run.path / "embeddings/a.zarr/zarr.json"
+    file.write_text(file.read_text().replace("[C(1,3,1,1,1), SM(10)]", "[C(2,3,1,1,1), SM(10)]"))
+    (problem,) = verify.check(run)
+    assert problem.where == "embeddings/a.zarr"
+    assert "what it says of itself" in problem.what
+
+
+def test_an_embedding_of_an_older_version_has_no_checksum(tmp_path):
+    path = stage(tmp_path, {"train": samples.split(5)}, ATTRIBUTES)
+    for name in ("", "train"):
+        document = json.loads((path / name / "zarr.json").read_bytes())
+        del document["attributes"]["metadata_sha256"]
+        (path / name / "zarr.json").write_text(json.dumps(document))
+    assert faults(path) == []
+    assert Embedding(path).attributes == ATTRIBUTES
+
+
+def test_zarr_may_consolidate_the_metadata(tmp_path):
+    path = stage(tmp_path, {"train": samples.split(5)}, ATTRIBUTES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr: not part of the specification yet
+        zarr.consolidate_metadata(path)
+    assert faults(path) == []
