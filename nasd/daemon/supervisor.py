@@ -104,7 +104,9 @@ class Worker:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=MAX_LINE,
-            start_new_session=True,  # a signal to the daemon's process group is the daemon's
+            # A signal to the daemon's process group is the daemon's alone. Not a session of its own: a group of the
+            # daemon's session is orphaned by its death, and the kernel then wakes and hangs up what is stopped in it.
+            process_group=0,
         )
         self._said.clear()
         self._listening = asyncio.create_task(self._listen(self.process), name=f"worker-{self.id}-stderr")

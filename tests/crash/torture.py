@@ -1,12 +1,12 @@
 """A search that is killed, stopped, starved and confused at random instants, and stays the same search, bit for bit.
 
-    python tests/crash/torture.py [--events 1000] [--seed 1] [--minutes 60]
+    python tests/crash/torture.py [--kills 1000] [--seed 1] [--minutes 60]
 
 The daemon and its two workers are real processes; only the evaluation is made up (a function of architecture and seed).
-An undisturbed search is the reference. Others of the same config are tormented, one after the other, until all events
-have happened. After each event: what is committed is a prefix of the reference, trial by trial and Q-value by Q-value,
-no shorter than what the daemon had said; the files verify and replay; a dead daemon left no process. Each search that
-comes to its end has the digest of the reference and no file too many.
+An undisturbed search is the reference. Others of the same config are tormented, one after the other, in rounds of all
+events, until so many SIGKILLs have struck. After each event: what is committed is a prefix of the reference, trial by
+trial and Q-value by Q-value, no shorter than what the daemon had said; the files verify and replay; a dead daemon left
+no process. Each search that comes to its end has the digest of the reference and no file too many.
 """
 
 import argparse
@@ -32,7 +32,10 @@ from store import Run, files, is_owned, verify  # noqa: E402
 
 DAEMON = Path(__file__).with_name("shifted_daemon.py")
 TRIALS = 120
+KEPT = 3  # embeddings
 DISK = "16m"
+LOG = Path("log", "daemon.jsonl")
+MARK = "NASD_TORTURE"
 EXPECTED = {
     "config.yaml", "run.db", "run.db-wal", "run.db-shm", "lock", "log", "embeddings", "weights", "stub.json", "clock",
     "ballast",
@@ -47,10 +50,12 @@ class Torture:
     seed: int
     trials: int = TRIALS
     counts: Counter = field(default_factory=Counter)
+    kills: int = 0  # SIGKILLs that struck a process
     finished: int = 0
 
     def __post_init__(self):
         self.draw = random.Random(self.seed)
+        self.environment = {**os.environ, MARK: str(self.home)}  # whose child a process is, whoever adopted it
         self.disk = small_disk(self.home / "disk")
         reference = self.make("reference")
         with self.start(reference) as daemon:
@@ -61,70 +66,120 @@ class Torture:
         self.kept = kept(reference)
 
     def close(self):
+        for process in self.alive():  # after a failure
+            hit(process, signal.SIGKILL)
         if self.disk:
             subprocess.run(["umount", "-l", str(self.home / "disk")], check=True)
 
     def make(self, name):
         directory = make(
             self.home / ("disk" if self.disk else ""), self.trials, name="stub",
-            store={"keep_embeddings": 3}, search={"lookahead": 3}, executor={"workers_per_device": 2},
+            store={"keep_embeddings": KEPT}, search={"lookahead": 3}, executor={"workers_per_device": 2},
         ).rename(self.home / ("disk" if self.disk else "") / name)  # fmt: skip
         tell(directory, embed=10, seconds=0.01)
         return directory
 
     def start(self, directory):
-        return Process(directory, command=[sys.executable, str(DAEMON), str(directory)], start_new_session=True)
+        command = [sys.executable, str(DAEMON), str(directory)]
+        return Process(directory, command=command, env=self.environment, start_new_session=True)
+
+    def round(self):
+        """Every kind of event once, the plain kills three times, in a random order."""
+        return self.draw.sample(sorted(EVENTS) + 2 * sorted(KILLS), len(EVENTS) + 2 * len(KILLS))
 
     def run(self, events):
-        """Torment searches until these events have happened; each kind in turn, in a random order."""
-        left = []
-        while len(left) < events:
-            left += self.draw.sample(sorted(EVENTS), len(EVENTS))
-        left = left[:events]
+        """Torment searches until all these events have happened."""
+        left = list(events)
         while left:
             directory = self.make(f"tormented-{self.finished}")
             self.torment(directory, left)
             shutil.rmtree(directory)
 
     def torment(self, directory, left):
-        daemon = self.start(directory)
+        daemon, happened = self.start(directory), []
         try:
             daemon.ready()
             while left and not at_end(daemon):
                 time.sleep(self.draw.uniform(0.0, 0.4))
                 event = left.pop()
-                said = status.progress.trials if (status := daemon.status()) else 0
+                happened.append(event)
                 daemon = EVENTS[event](self, directory, daemon)
                 self.counts[event] += 1
-                self.check(directory, said, event)
+                self.check(directory)
             (directory / "clock").unlink(missing_ok=True)
             daemon.state("finished")
-            workers = daemon.workers()
+            said = told(daemon)
             assert daemon.end()[0] == 0
-            assert not psutil.wait_procs(workers, timeout=LIMIT)[1], "a worker outlived its daemon"
+            self.ended(daemon, said)
+            self.compare(directory, whole="fill_disk" not in happened)
+        except BaseException:
+            sys.stderr.write(f"{directory.name}: {', '.join(happened)}\n{(directory / LOG).read_text()[-3000:]}")
+            raise
         finally:
             with contextlib.suppress(psutil.Error, AssertionError):
                 daemon.__exit__()
-        assert sound(directory) == self.digest
-        assert kept(directory) == self.kept
-        assert {path.name for path in directory.iterdir()} <= EXPECTED
-        assert not [name for name in files.names(directory / "embeddings") if name.startswith(files.TEMPORARY)]
-        assert not is_owned(directory)
         self.finished += 1
 
-    def check(self, directory, said, event):
+    def check(self, directory):
+        """What is committed is a prefix of the reference; returns how many trials it has. The search may go on."""
         found = updates_of(directory)
-        assert len(found) >= said, f"{event}: {said} trials were told of, {len(found)} are there"
-        assert found == self.updates[: len(found)], f"{event}: the trials are others"
-        with Run.open(directory) as run:  # the search goes on meanwhile
+        for one, same in zip(found, self.updates, strict=False):
+            assert one == same, f"the trial is {one}, not {same}"
+        assert len(found) <= len(self.updates)
+        with Run.open(directory) as run:
             problems = [problem for problem in verify.check(run) if "the next start" not in problem.what]
-            assert not problems, f"{event}: {problems}"
-            assert sum(1 for _ in replay(run)) >= len(found), event
+            assert not problems, problems
+            assert sum(1 for _ in replay(run)) >= len(found)
+        return len(found)
 
-    def again(self, directory, daemon):
-        """After the daemon died: nothing is left of it, and the next one starts by itself."""
+    def compare(self, directory, whole):
+        """A search that came to its end is the reference. If the disk was full, `whole` is false: a result that came
+        then counts without its embedding.
+        """
+        assert self.check(directory) == len(self.updates)
+        assert sound(directory) == self.digest
+        embeddings, names = kept(directory), set(files.names(directory / "embeddings"))
+        assert embeddings == self.kept or not whole, f"the embeddings of {embeddings}, not {self.kept}"
+        assert len(names) == len(embeddings) <= KEPT, f"{names} are there, {embeddings} are referred to"
+        assert {path.name for path in directory.iterdir()} <= EXPECTED
+        assert not is_owned(directory)
+
+    def kill(self, daemon):
+        """SIGKILL for the daemon; its workers end by themselves."""
+        said = told(daemon)
+        daemon.process.kill()
+        self.kills += 1
+        self.ended(daemon, said)
+
+    def kill_one(self, workers):
+        """SIGKILL for one of these workers, if there is any."""
+        if workers and hit(self.draw.choice(workers), signal.SIGKILL):
+            self.kills += 1
+
+    def ended(self, daemon, said):
+        """The daemon ends, and nothing is left of it: no worker, stopped or just started, known to us or not.
+
+        Looks at the run as it lies there, before a next daemon could mend it: it has all trials that were told of.
+        """
         daemon.process.wait(LIMIT)
         daemon.process.stderr.close()
+        try:
+            until(lambda: not self.alive(), "the end of a daemon's workers", 20.0)
+        except AssertionError as error:
+            raise AssertionError([(one, one.cmdline(), os.getpgid(one.pid)) for one in self.alive()]) from error
+        assert (found := self.check(daemon.directory)) >= said, f"{said} trials were told of, {found} are there"
+
+    def alive(self):
+        """The processes of these searches."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get(MARK) == str(self.home):
+                    found.append(process)
+        return found
+
+    def again(self, directory):
+        """The next daemon starts by itself."""
         return self.start(directory).ready()
 
 
@@ -132,43 +187,68 @@ class Torture:
 
 
 def kill_daemon(torture, directory, daemon):
-    daemon.kill()  # asserts that the workers end
-    return torture.again(directory, daemon)
+    torture.kill(daemon)
+    return torture.again(directory)
 
 
 def kill_worker(torture, directory, daemon):
-    hit(torture.draw.choice(daemon.workers() or [None]), signal.SIGKILL)
+    torture.kill_one(daemon.workers())
     return daemon
 
 
 def kill_both(torture, directory, daemon):
-    workers = daemon.workers()
-    hit(torture.draw.choice(workers or [None]), signal.SIGKILL)
-    daemon.process.kill()
-    assert not psutil.wait_procs(workers, timeout=LIMIT)[1], "a worker outlived its daemon"
-    return torture.again(directory, daemon)
+    torture.kill_one(daemon.workers())
+    torture.kill(daemon)
+    return torture.again(directory)
 
 
 def kill_group(torture, directory, daemon):
-    workers = daemon.workers()
-    os.killpg(daemon.pid, signal.SIGKILL)
-    for worker in workers:
+    """At once all processes, each of which leads a group."""
+    said, workers = told(daemon), daemon.workers()
+    for process in (daemon.process, *workers):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(worker.pid, signal.SIGKILL)
-    assert not psutil.wait_procs(workers, timeout=LIMIT)[1]
-    return torture.again(directory, daemon)
+            os.killpg(process.pid, signal.SIGKILL)
+            torture.kills += 1
+    torture.ended(daemon, said)
+    return torture.again(directory)
+
+
+def kill_at_the_start(torture, directory, daemon):
+    """A daemon that has not got further than some way into its start, and again before the third gets through."""
+    torture.kill(daemon)
+    for _ in range(2):
+        daemon = torture.start(directory)
+        time.sleep(torture.draw.uniform(0.0, 1.0))
+        torture.kill(daemon)
+    return torture.again(directory)
+
+
+def kill_the_daemon_of_stopped_workers(torture, directory, daemon):
+    """Also of one that was stopped as soon as it was a program of its own."""
+    before = daemon.workers()
+    torture.kill_one(before)
+    until(lambda: at_end(daemon) or set(programs(daemon)) - set(before), "the worker's successor")
+    stopped = [worker for worker in programs(daemon) if hit(worker, signal.SIGSTOP)]
+    until(lambda: all(is_in(w, psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE) for w in stopped), "the stop of all")
+    torture.kill(daemon)
+    return torture.again(directory)
 
 
 def terminate(torture, directory, daemon):
+    said = told(daemon)
     daemon.process.send_signal(signal.SIGTERM)
-    return torture.again(directory, daemon)
+    torture.ended(daemon, said)
+    assert daemon.process.returncode == 0
+    return torture.again(directory)
 
 
 def stop_worker(torture, directory, daemon):
     worker = torture.draw.choice(daemon.workers() or [None])
+    if worker is None:
+        return daemon
     hit(worker, signal.SIGSTOP)
-    if worker is not None and torture.draw.random() < 0.5:  # half of the time nobody waits until it is replaced
-        until(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE or at_end(daemon), "its end")
+    if torture.draw.random() < 0.5:  # half of the time nobody waits until it is replaced
+        until(lambda: is_in(worker, psutil.STATUS_ZOMBIE) or at_end(daemon), "its end")
     hit(worker, signal.SIGCONT)
     return daemon
 
@@ -181,15 +261,15 @@ def fill_disk(torture, directory, daemon):
                 file.write(bytes(1 << 14))
     time.sleep(torture.draw.uniform(0.0, 0.3))
     if torture.draw.random() < 0.5:
-        daemon.kill()
+        torture.kill(daemon)
         ballast.unlink(missing_ok=True)
-        return torture.again(directory, daemon)
+        return torture.again(directory)
     ballast.unlink(missing_ok=True)
     return daemon
 
 
 def read_only(torture, directory, daemon):
-    daemon.kill()
+    torture.kill(daemon)
     if torture.disk:
         subprocess.run(["mount", "-o", "remount,ro", str(torture.home / "disk")], check=True)
         try:
@@ -199,7 +279,7 @@ def read_only(torture, directory, daemon):
             assert "Traceback" not in said
         finally:
             subprocess.run(["mount", "-o", "remount,rw", str(torture.home / "disk")], check=True)
-    return torture.again(directory, daemon)
+    return torture.again(directory)
 
 
 def set_the_clock(torture, directory, daemon):
@@ -209,8 +289,7 @@ def set_the_clock(torture, directory, daemon):
 
 def second_daemon(torture, directory, daemon):
     """Two at the same moment: one serves, the other says whose the run is."""
-    daemon.kill()
-    daemon.process.wait()
+    torture.kill(daemon)
     both = [torture.start(directory), torture.start(directory)]
     until(lambda: any(one.process.poll() is not None for one in both), "the end of one of them")
     loser = next(one for one in both if one.process.poll() is not None)
@@ -220,11 +299,12 @@ def second_daemon(torture, directory, daemon):
     return both[0].ready()
 
 
-EVENTS = {
+KILLS = {event.__name__: event for event in (kill_daemon, kill_worker, kill_both, kill_group)}
+EVENTS = KILLS | {
     event.__name__: event
     for event in (
-        kill_daemon, kill_worker, kill_both, kill_group, terminate, stop_worker, fill_disk, read_only, set_the_clock,
-        second_daemon,
+        kill_at_the_start, kill_the_daemon_of_stopped_workers, terminate, stop_worker, fill_disk, read_only,
+        set_the_clock, second_daemon,
     )
 }  # fmt: skip
 
@@ -233,14 +313,41 @@ EVENTS = {
 
 
 def hit(process, number):
-    if process is not None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(number)
+    """Send a signal; whether there was somebody to take it."""
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+def programs(daemon):
+    """Its workers, without one that was forked and is not yet a program of its own."""
+    found = []
+    for worker in daemon.workers():
+        with contextlib.suppress(psutil.Error):
+            if any("stub_worker" in argument for argument in worker.cmdline()):
+                found.append(worker)
+    return found
+
+
+def is_in(process, *states):
+    """Whether it is in one of these states, or gone."""
+    try:
+        return process.status() in states
+    except psutil.NoSuchProcess:
+        return True
 
 
 def at_end(daemon):
     status = daemon.status()
     return status is not None and status.state == "finished"
+
+
+def told(daemon):
+    """How many trials the daemon says that it has; 0 while it does not answer."""
+    status = daemon.status() if daemon.process.poll() is None else None
+    return status.progress.trials if status else 0
 
 
 def updates_of(directory):
@@ -267,25 +374,28 @@ def small_disk(place):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=1000)
+    parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=60.0, help="end sooner if this is over")
     arguments = parser.parse_args()
-    began, batch = time.monotonic(), 2 * len(EVENTS)
+    began = time.monotonic()
     with short_folder() as home:
         torture = Torture(home, arguments.seed)
         try:
-            while (left := arguments.events - torture.counts.total()) > 0:
-                torture.run(min(left, batch))
+            while torture.kills < arguments.kills:
+                torture.run(torture.round())
                 minutes = (time.monotonic() - began) / 60
-                sys.stdout.write(f"{torture.counts.total():5} events, {torture.finished:4} searches the same, {minutes:5.1f} min\n")  # fmt: skip # noqa: E501
+                sys.stdout.write(
+                    f"{torture.counts.total():5} events, {torture.kills:5} kills, "
+                    f"{torture.finished:4} searches the same, {minutes:5.1f} min\n"
+                )
                 sys.stdout.flush()
                 if minutes > arguments.minutes:
                     break
         finally:
             torture.close()
     for event, count in sorted(torture.counts.items()):
-        sys.stdout.write(f"  {event:<16}{count:5}\n")
+        sys.stdout.write(f"  {event:<36}{count:5}\n")
     sys.stdout.write(f"identical, bit for bit: digest {torture.digest}\n")
 
 

@@ -141,6 +141,24 @@ def test_no_worker_outlives_a_killed_daemon(home, stopped):
         daemon.kill()  # asserts it
 
 
+def test_nor_does_one_that_was_stopped_before_it_could_ask_for_it(home):
+    directory = held(home)
+    code = f"""
+import sys
+sys.path.insert(0, {str(HERE)!r})
+import stub_daemon
+stub_daemon.WORKER = ("sh", "-c", "kill -STOP $$; sleep 600")
+stub_daemon.entry._serve = stub_daemon._serve
+sys.exit(stub_daemon.entry.main(sys.argv[1:]))
+"""
+    # In a session of its own, as `nasd start` and systemd begin it.
+    command = [sys.executable, "-c", code, str(directory)]
+    with Process(directory, command=command, start_new_session=True) as daemon:
+        daemon.ready()
+        until(lambda: [w.status() for w in daemon.workers()] == [psutil.STATUS_STOPPED], "a stopped worker")
+        daemon.kill()  # asserts it
+
+
 def test_an_outcome_that_arrived_ahead_of_its_turn_outlasts_a_kill(home):
     directory = make(home, 6, executor={"workers_per_device": 2}, search={"lookahead": 2})
     tell(directory, trials={1: "hang"})
