@@ -9,10 +9,12 @@ import stat
 import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from nasd import __version__, protocol
+from nasd.daemon.turns import Turns
 from nasd.errors import NasdError
 from nasd.protocol import ErrorCode, Hello, HelloParams, Request
 
@@ -29,6 +31,14 @@ Handler = Callable[[str, msgspec.Struct], Awaitable[msgspec.Struct]]
 """Takes a method and its checked parameters. A NasdError it raises is the client's answer."""
 
 
+class Peer(NamedTuple):
+    """Who connected."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
 class Server:
     """Serves one Unix socket. `publish` reaches every subscriber."""
 
@@ -38,6 +48,7 @@ class Server:
         self._clients: set[asyncio.Task[None]] = set()
         self._subscribers: set[asyncio.StreamWriter] = set()
         self._seq = 0
+        self._turns = Turns()
 
     @property
     def subscribers(self) -> int:
@@ -104,10 +115,10 @@ class Server:
         try:
             if len(self._clients) > MAX_CLIENTS:
                 await _send(writer, protocol.encode_error(None, ErrorCode.REFUSED, f"{MAX_CLIENTS} clients are enough"))
-            elif _peer(writer) not in (os.getuid(), 0):
+            elif (peer := _peer(writer)).uid not in (os.getuid(), 0):
                 await _send(writer, protocol.encode_error(None, ErrorCode.REFUSED, "this run belongs to another user"))
             else:
-                await self._serve(reader, writer)
+                await self._serve(peer, reader, writer)
         except (OSError, TimeoutError):
             pass  # the client went away, or does not read: its own business
         finally:
@@ -115,7 +126,7 @@ class Server:
             self._subscribers.discard(writer)
             writer.transport.abort() if writer.is_closing() else writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         greeted = False
         while True:
             try:
@@ -127,6 +138,7 @@ class Server:
                 return
             if not frame.endswith(b"\n"):  # the end, perhaps in the middle of a frame
                 return
+            await self._turns.take(peer.pid)
             try:
                 request = protocol.decode_request(frame)
             except msgspec.ValidationError as error:
@@ -142,7 +154,6 @@ class Server:
                     return
                 continue
             await _send(writer, await self._answer(request, writer))
-            await asyncio.sleep(0)  # a client that floods must not shut out the others
 
     def _greet(self, request: Request) -> tuple[bool, bytes]:
         if request.method != "hello":
@@ -194,11 +205,11 @@ async def _send(writer: asyncio.StreamWriter, frame: bytes) -> None:
         await writer.drain()
 
 
-def _peer(writer: asyncio.StreamWriter) -> int:
-    """The uid of the process at the other end, from the kernel."""
+def _peer(writer: asyncio.StreamWriter) -> Peer:
+    """The process at the other end, from the kernel."""
     connection = writer.get_extra_info("socket")
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", credentials)[1])
+    return Peer(*struct.unpack("3i", credentials))
 
 
 def _clear(path: Path) -> None:

@@ -1,16 +1,21 @@
 """Frames that no client sends, at a daemon that works: malformed, huge, slow, half, many at once.
 
-    python tests/daemon/fuzz.py [--frames 1000000] [--seed 1]
+    python tests/daemon/fuzz.py [--frames 1000000] [--windows 20] [--flood 200] [--seed 1]
 
-A search runs meanwhile. In the end the daemon lives, has answered polite clients all along, takes no more memory than
-before, and its search is sound.
+A search runs meanwhile, and windows of time with the storm and without it take turns, so that other work on the machine
+strikes both: how many trials does the search make in each, what processor time does the daemon take, how long does a
+polite client wait? Storm, polite client and daemon are processes of their own. A flood follows: clients that ask for
+the status without a pause. In the end the daemon lives, takes no more memory than before, and its search is sound.
 """
 
 import argparse
+import asyncio
 import contextlib
 import json
 import random
 import socket
+import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -23,6 +28,7 @@ import psutil  # noqa: E402 - the paths first
 from nasd_harness import Process, make, short_folder, sound, tell  # noqa: E402
 
 from nasd import protocol  # noqa: E402
+from store import Run  # noqa: E402
 
 HELLO = b'{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":%d}}\n' % protocol.PROTOCOL
 METHODS = ("status", "trials", "trial", "q", "rewards", "jobs", "log", "runs", "config", "subscribe", "queue_job")
@@ -31,7 +37,7 @@ VALUES = (
     "%" * 500, [], [[]], {}, {"x": 1}, ["C(1,1,1,1,1)"] * 50,
 )  # fmt: skip
 KEYS = ("offset", "limit", "number", "text", "sort", "status", "path", "points", "before", "level", "net", "trial")
-PARTS = 5
+STATUS = b'{"jsonrpc":"2.0","id":7,"method":"status"}\n'
 ASLEEP = 20  # connections that are left open without anybody reading
 
 
@@ -74,24 +80,12 @@ class Storm:
     wrong: list[str] = field(default_factory=list)
 
     def run(self):
-        """Send all frames; one polite client is served all the while. Returns its answers' times in seconds."""
+        """Send all frames."""
         threads = [threading.Thread(target=self._send, args=(number,)) for number in range(self.threads)]
         for thread in threads:
             thread.start()
-        times = []
-        with self._connect() as polite:
-            while any(thread.is_alive() for thread in threads):
-                began = time.perf_counter()
-                polite.sendall(b'{"jsonrpc":"2.0","id":7,"method":"status"}\n')
-                answer = read(polite)
-                times.append(time.perf_counter() - began)
-                if answer is None or "result" not in answer:
-                    self.wrong.append(f"the polite client heard {answer}")
-                    break
-                time.sleep(0.02)
         for thread in threads:
             thread.join()
-        return times
 
     def _send(self, number):
         draw = random.Random(f"{self.seed} {number}")
@@ -140,16 +134,53 @@ class Storm:
             self.wrong.append(f"{data!r}: {answer}")
 
     def _open(self):
-        connection = socket.socket(socket.AF_UNIX)
-        connection.settimeout(60)
-        connection.connect(str(self.directory / "daemon.sock"))
-        return connection
+        return open_socket(self.directory)
 
     def _connect(self):
-        connection = self._open()
-        connection.sendall(HELLO)
-        read(connection)
-        return connection
+        return connect(self.directory)
+
+
+def open_socket(directory):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(60)
+    connection.connect(str(directory / "daemon.sock"))
+    return connection
+
+
+def connect(directory):
+    connection = open_socket(directory)
+    connection.sendall(HELLO)
+    read(connection)
+    return connection
+
+
+def ask_politely(directory, going_on, pause=0.02):
+    """A client that asks for the status now and then, while something goes on: the seconds that each answer took."""
+    times = []
+    with connect(directory) as polite:
+        while going_on():
+            began = time.perf_counter()
+            polite.sendall(STATUS)
+            answer = read(polite)
+            times.append(time.perf_counter() - began)
+            assert answer is not None, "the polite client was cut off"
+            assert "result" in answer, answer
+            time.sleep(pause)
+    return times
+
+
+async def flood(directory, clients):
+    """Ask for the status without a pause, on so many connections, each of them made anew now and then; until killed."""
+
+    async def one():
+        while True:
+            reader, writer = await asyncio.open_unix_connection(directory / "daemon.sock", limit=protocol.MAX_FRAME)
+            for request in (HELLO, *[STATUS] * 50):
+                writer.write(request)
+                await reader.readline()
+            writer.close()
+
+    await asyncio.gather(*(one() for _ in range(clients)))
 
 
 def read(connection):
@@ -164,57 +195,131 @@ def read(connection):
     return json.loads(data.splitlines()[0]) if data.endswith(b"\n") else None
 
 
-def rate(directory, seconds=10.0):
-    """Trials a second that are committed in the next seconds, by the daemon's word."""
-    from nasd.client import Client, Target
+@dataclass
+class Window:
+    """A stretch of time, by the clock that trials carry."""
 
-    with Client.connect(Target(directory=directory), 60) as client:
-        first, began = client.status().progress.trials, time.monotonic()
-        time.sleep(seconds)
-        return (client.status().progress.trials - first) / (time.monotonic() - began)
+    disturbed: bool
+    began: float
+    ended: float
+    processor: float  # seconds that the daemon took
+    times: list[float]  # of the polite client
+    memory: int
+    descriptors: int
+    trials: int = 0
+
+    @property
+    def rate(self):
+        return self.trials / (self.ended - self.began)
+
+
+def look(daemon, process, disturbed, going_on):
+    before, began = sum(process.cpu_times()[:2]), time.time()
+    times = ask_politely(daemon.directory, going_on)
+    ended = time.time()
+    taken = sum(process.cpu_times()[:2]) - before
+    return Window(disturbed, began, ended, taken, times, process.memory_info().rss, process.num_fds())
+
+
+def pairs(daemon, process, count, command, seconds=None):
+    """Windows without and with what a command does; they last for `seconds`, or for as long as the command runs."""
+    length = seconds or 10.0
+    for number in range(count):
+        quiet_end = time.monotonic() + length
+        yield look(daemon, process, False, lambda end=quiet_end: time.monotonic() < end)
+        began = time.monotonic()
+        with subprocess.Popen([sys.executable, __file__, *command(number), str(daemon.directory)]) as disturber:
+            end = threading.Timer(seconds, disturber.kill) if seconds else None
+            if end is not None:
+                end.start()
+            yield look(daemon, process, True, lambda running=disturber: running.poll() is None)
+        assert disturber.returncode == (-9 if seconds else 0), "see above what was answered wrongly"
+        length = seconds or time.monotonic() - began
+        assert daemon.process.poll() is None
+
+
+def count_trials(directory, windows):
+    with Run.open(directory) as run:
+        for trial in run.trials():
+            for window in windows:
+                window.trials += window.began <= trial.finished_at < window.ended
+
+
+def report(what, windows):
+    """What the windows say: ratios within pairs, their median and range."""
+    quiet, disturbed = windows[::2], windows[1::2]
+    ratios = sorted(two.rate / one.rate for one, two in zip(quiet, disturbed, strict=True))
+    lines = {
+        "trials a second, quiet": f"{statistics.median(w.rate for w in quiet):.3f}",
+        "and disturbed": f"{statistics.median(w.rate for w in disturbed):.3f}",
+        "ratio in pairs: median, least, most": f"{statistics.median(ratios):.3f} {ratios[0]:.3f} {ratios[-1]:.3f}",
+        "daemon's processor share, quiet": share(quiet),
+        "and disturbed ": share(disturbed),
+        "status, ms, quiet: median, 99 %, most": latencies(quiet),
+        "and disturbed  ": latencies(disturbed),
+        "memory after each, MB": " ".join(f"{window.memory / 1e6:.1f}" for window in disturbed),
+        "descriptors after each": " ".join(str(window.descriptors) for window in quiet),
+    }
+    sys.stdout.write(f"{what}\n")
+    for name, value in lines.items():
+        sys.stdout.write(f"{name:>42} {value}\n")
+    sys.stdout.flush()
+
+
+def share(windows):
+    return f"{statistics.median(w.processor / (w.ended - w.began) for w in windows):.1%}"
+
+
+def latencies(windows):
+    times = sorted(1e3 * taken for window in windows for taken in window.times)
+    return f"{times[len(times) // 2]:.1f} {times[len(times) * 99 // 100]:.1f} {times[-1]:.1f} ({len(times)} asked)"
+
+
+def disturb(arguments):
+    """What the processes of the storm and the flood do."""
+    if arguments.as_flood:
+        asyncio.run(flood(arguments.at, arguments.as_flood))
+    storm = Storm(arguments.at, arguments.as_storm, arguments.seed)
+    storm.run()
+    assert storm.sent == arguments.as_storm // storm.threads * storm.threads
+    if storm.wrong:
+        sys.exit(f"{len(storm.wrong)} wrong answers: {storm.wrong[:5]}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=1_000_000)
+    parser.add_argument("--windows", type=int, default=20, help="in which the frames are sent")
+    parser.add_argument("--flood", type=int, default=200, help="clients that ask without a pause")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--evaluation", type=float, default=0.2, help="seconds that an evaluation takes meanwhile")
+    parser.add_argument("--as-storm", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--as-flood", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("at", type=Path, nargs="?", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.at is not None:
+        disturb(arguments)
+        return
+    each = arguments.frames // arguments.windows
+
+    def storm(number):
+        return "--as-storm", str(each), "--seed", str(arguments.seed + number)
+
     with short_folder() as home:
         directory = make(home, 1_000_000, space={**wide()})
         tell(directory, seconds=arguments.evaluation)
         with Process(directory) as daemon:
-            daemon.ready()
-            process = psutil.Process(daemon.pid)
-            quiet = rate(directory)
+            process = psutil.Process(daemon.ready().pid)
             Storm(directory, 2000, seed=0).run()  # what grows once has grown
-            memory, times, sent, began = [process.memory_info().rss], [], 0, time.monotonic()
-            measured: list[float] = []
-            measuring = threading.Thread(target=lambda: measured.append(rate(directory)))
-            measuring.start()
-            for part in range(PARTS):
-                storm = Storm(directory, arguments.frames // PARTS, seed=arguments.seed + part)
-                times += storm.run()
-                sent += storm.sent
-                memory.append(process.memory_info().rss)
-                assert not storm.wrong, storm.wrong[:5]
-            took, fds = time.monotonic() - began, process.num_fds()
-            measuring.join()
-            assert daemon.process.poll() is None
+            stormy = list(pairs(daemon, process, arguments.windows, storm))
+            count_trials(directory, stormy)
+            report(f"{each * arguments.windows} frames", stormy)
+            if arguments.flood:
+                flooded = list(pairs(daemon, process, 5, lambda _: ("--as-flood", str(arguments.flood)), 10.0))
+                count_trials(directory, flooded)
+                report(f"a flood by {arguments.flood} clients", flooded)
             daemon.end()
         sound(directory)
-    times.sort()
-    for name, value in {
-        "frames": sent,
-        "frames a second": f"{sent / took:.0f}",
-        "trials a second, quiet": f"{quiet:.2f}",
-        "trials a second, meanwhile": f"{measured[0]:.2f}",
-        "status meanwhile, ms, median": f"{1e3 * times[len(times) // 2]:.1f}",
-        "status meanwhile, ms, 99 %": f"{1e3 * times[len(times) * 99 // 100]:.1f}",
-        "memory before and after each part, MB": " ".join(f"{taken / 1e6:.1f}" for taken in memory),
-        "descriptors after": fds,
-    }.items():
-        sys.stdout.write(f"{name:>38} {value}\n")
 
 
 def wide():
