@@ -13,8 +13,33 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     device: str = "cpu"
 
 
+class LabelScore(msgspec.Struct, frozen=True, kw_only=True):
+    """How one of several labels per image is told. Fractions; None where there is nothing to be a fraction of: no image
+    has the label, or none was said to have it.
+    """
+
+    label: str
+    accuracy: float
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
+    """What besides is measured on a data set of several labels per image, whose accuracy is that of all labels of an
+    image together.
+    """
+
+    validation_accuracies: tuple[float, ...]  # mean over the labels, one per epoch
+    test_accuracy: float | None  # mean over the labels
+    validation: tuple[LabelScore, ...]  # after the last epoch
+    test: tuple[LabelScore, ...] = ()  # none where the early stop struck
+
+
 class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="evaluated"):
-    """A finished evaluation. Accuracies are fractions in [0, 1], one per epoch."""
+    """A finished evaluation. Accuracies are fractions in [0, 1], one per epoch; of several labels per image, an image
+    counts as right if all of them are.
+    """
 
     reward: float  # mean of the last five validation accuracies
     validation_accuracies: tuple[float, ...]
@@ -23,6 +48,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="evaluated"):
     early_stopped: bool
     embedding_dim: int
     micro_batch: int  # samples per pass; the mini-batch unless memory asked for less
+    labels: Labels | None = None  # of a data set of several labels per image
     measured: Measured = Measured()
 
 

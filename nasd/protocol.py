@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from nasd.outcome import Labels
+
 PROTOCOL = 1
 """Raised whenever an older peer could misread a message. Independent of the package's version."""
 
@@ -158,6 +160,7 @@ class TrialDetail(_Message, frozen=True):
     layers: tuple[Layer, ...]
     neighbours: tuple[Neighbour, ...]
     duplicates: tuple[int, ...]  # later trials of the same architecture, at most 20
+    labels: Labels | None = None  # of a data set of several labels per image
 
 
 class Phase(_Message, frozen=True):

@@ -95,7 +95,7 @@ def trial_row(trial: Trial) -> tuple[Any, ...]:
 
 
 def trial_from(row: tuple[Any, ...]) -> Trial:
-    """A trial from `TRIAL_COLUMNS` followed by the two curves (None where it has none)."""
+    """A trial from `TRIAL_COLUMNS` followed by the two curves and the metrics (None where it has none)."""
     return Trial(
         number=row[0],
         order=row[1],
@@ -120,6 +120,7 @@ def trial_from(row: tuple[Any, ...]) -> Trial:
         embedding=row[21],
         validation_accuracies=() if row[22] is None else unpack_floats(row[22]),
         train_accuracies=() if row[23] is None else unpack_floats(row[23]),
+        metrics=None if row[24] is None else json.loads(row[24]),
     )
 
 

@@ -98,6 +98,8 @@ def _write_trial(connection: sqlite3.Connection, trial: Trial) -> None:
                 codec.pack_floats(trial.train_accuracies),
             ),
         )
+    if trial.metrics is not None:
+        connection.execute("INSERT INTO metrics VALUES (?, ?)", (trial.number, codec.to_json(trial.metrics)))
 
 
 def _write_update(connection: sqlite3.Connection, order: int, update: QUpdate) -> None:

@@ -14,7 +14,8 @@ from store.records import Checkpoint, Job, OpenProposal, QUpdate, StateTuple, Tr
 
 TrialSort = Literal["number", "reward", "best_validation", "test_accuracy", "seconds", "finished_at"]
 
-_TRIALS = f"SELECT {', '.join('trial.' + name for name in codec.TRIAL_COLUMNS.split(', '))}, validation, train"
+_COLUMNS = ", ".join("trial." + name for name in codec.TRIAL_COLUMNS.split(", "))
+_TRIALS = f"SELECT {_COLUMNS}, validation, train, metrics.value"
 _STATE = "layer_type, layer_depth, filter_depth, filter_size, stride, padding, image_size, fc_size, terminate"
 
 
@@ -122,7 +123,7 @@ def trials(
     query = (  # the parts are our own words; what a person typed is bound
         f"{_TRIALS} FROM (SELECT number FROM trial {where} ORDER BY {key} {direction}, number {direction} "  # noqa: S608
         "LIMIT ? OFFSET ?) AS page CROSS JOIN trial ON trial.number = page.number "
-        "LEFT JOIN curves ON curves.number = trial.number "
+        "LEFT JOIN curves ON curves.number = trial.number LEFT JOIN metrics ON metrics.number = trial.number "
         f"ORDER BY trial.{sort} {direction}, trial.number {direction}"
     )
     rows = connection.execute(query, (*parameters, -1 if limit is None else limit, offset))
@@ -152,8 +153,8 @@ def _matching(text: str, status: Sequence[TrialStatus]) -> tuple[str, list[str]]
 
 def trial(connection: sqlite3.Connection, number: int) -> Trial | None:
     """One trial."""
-    row = connection.execute(f"{_TRIALS} FROM trial LEFT JOIN curves USING (number) WHERE number = ?", (number,))
-    found = row.fetchone()
+    query = f"{_TRIALS} FROM trial LEFT JOIN curves USING (number) LEFT JOIN metrics USING (number) WHERE number = ?"
+    found = connection.execute(query, (number,)).fetchone()
     return None if found is None else codec.trial_from(found)
 
 
@@ -214,7 +215,8 @@ def updates(connection: sqlite3.Connection, first: int, last: int) -> Iterator[t
     states, transitions = bounds or (0, 0)
     rows = connection.execute(
         f"{_TRIALS}, path, q_ids, q_values, states, transitions FROM q_update CROSS JOIN trial USING (ordinal) "
-        "LEFT JOIN curves USING (number) WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal",
+        "LEFT JOIN curves USING (number) LEFT JOIN metrics USING (number) "
+        "WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal",
         (first, last),
     )
     for row in rows:

@@ -29,6 +29,7 @@ class Trial:
     validation_accuracies: tuple[float, ...] = ()
     train_accuracies: tuple[float, ...] = ()
     test_accuracy: float | None = None
+    metrics: dict[str, Any] | None = None  # what else was measured, as plain JSON values
     embedding_dim: int | None = None
     micro_batch: int | None = None
     imported: bool = False  # came from a CSV of another search

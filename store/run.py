@@ -467,6 +467,7 @@ class Run:
 _FORK = (
     "INSERT INTO trial SELECT * FROM source.trial WHERE ordinal <= :at ORDER BY ordinal",
     "INSERT INTO curves SELECT * FROM source.curves WHERE number IN (SELECT number FROM trial)",
+    "INSERT INTO metrics SELECT * FROM source.metrics WHERE number IN (SELECT number FROM trial)",
     "INSERT INTO state SELECT * FROM source.state "
     "WHERE id < coalesce((SELECT states FROM source.q_update WHERE ordinal = :at), 0)",
     "INSERT INTO transition SELECT * FROM source.transition "

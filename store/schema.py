@@ -143,8 +143,18 @@ CREATE TABLE table_seal (
 ) STRICT, WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
-_THEN = {3: seal.write_all}  # what a migration does besides
+# What else was measured of a trial, as JSON; only where there is something.
+_VERSION_4 = """
+CREATE TABLE metrics (
+  number INTEGER PRIMARY KEY REFERENCES trial (number),
+  value TEXT NOT NULL
+) STRICT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+_THEN = {
+    4: seal.write_missing
+}  # what a migration does besides: version 3 brought the seals, 4 the last that they cover
 
 
 def version(connection: sqlite3.Connection) -> int:

@@ -16,9 +16,10 @@ _SIZE = 16  # bytes
 _TRIAL = ", ".join(f"trial.{name}" for name in codec.TRIAL_COLUMNS.split(", ") if name != "embedding")  # which may go
 _CONTENT = (
     f"SELECT seal.ordinal, seal.value, q_update.states, q_update.transitions, seal.proposals, {_TRIAL}, "  # noqa: S608
-    "validation, train, path, q_ids, q_values, position.value "
+    "validation, train, path, q_ids, q_values, position.value, metrics.value "
     "FROM seal LEFT JOIN trial ON trial.ordinal = seal.ordinal LEFT JOIN curves ON curves.number = trial.number "
     "LEFT JOIN q_update ON q_update.ordinal = seal.ordinal LEFT JOIN position ON position.after = seal.ordinal "
+    "LEFT JOIN metrics ON metrics.number = trial.number "
     "WHERE seal.ordinal BETWEEN ? AND ? ORDER BY seal.ordinal"
 )
 _NEW = (  # rows of these tables that came with a trial, by what the seals before and of it count
@@ -44,8 +45,10 @@ def write(connection: sqlite3.Connection, ordinal: int) -> None:
         connection.execute("UPDATE seal SET value = ? WHERE ordinal = ?", (computed, found))
 
 
-def write_all(connection: sqlite3.Connection) -> None:
-    """Seal a database that has none: a new one, or one from before there were seals."""
+def write_missing(connection: sqlite3.Connection) -> None:
+    """Seal a database that has no seals: a new one, or one from before there were any."""
+    if connection.execute("SELECT EXISTS (SELECT 1 FROM seal)").fetchone() == (1,):
+        return
     connection.execute(
         "INSERT INTO seal SELECT ordinal, coalesce(max(newest) OVER (ORDER BY ordinal), 0), x'' "
         "FROM (SELECT ordinal FROM trial UNION SELECT 0) "
@@ -109,9 +112,11 @@ def _seals(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tu
         (first - 1,),
     ).fetchone()
     before, counts = (row[0], row[1:]) if row else (b"", (0, 0, 0))
-    for ordinal, stored, *content in connection.execute(_CONTENT, (first, last)):
+    for ordinal, stored, *content, metrics in connection.execute(_CONTENT, (first, last)):
         total = hashlib.blake2b(before, digest_size=_SIZE)
         _take(total, content)
+        if metrics is not None:  # trials from before there were any keep their seals
+            _take(total, (metrics,))
         now = (content[0] or 0, content[1] or 0, content[2])
         for query, start, end in zip(_NEW, counts, now, strict=True):
             if end > start:

@@ -168,6 +168,7 @@ _DIGESTED = (
     "SELECT number, ordinal, net, status, epsilon, reward, counted, duplicate_of, reason, seed, best_validation, "
     "test_accuracy, embedding_dim, micro_batch, imported FROM trial ORDER BY ordinal",
     "SELECT number, validation, train FROM curves ORDER BY number",
+    "SELECT number, value FROM metrics ORDER BY number",
     "SELECT * FROM state ORDER BY id",
     "SELECT * FROM transition ORDER BY id",
     "SELECT * FROM q_update ORDER BY ordinal",

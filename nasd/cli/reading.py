@@ -5,12 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+import msgspec
 
 from nasd import paths, protocol
 from nasd.cli.options import json_option, run_argument
 from nasd.cli.output import ago, duration, percent, print_json, print_table, printable, size
 from nasd.client import Client, Target
 from nasd.errors import NasdError, NotRunningError
+from nasd.outcome import Labels
 
 
 @click.command("ps")
@@ -179,6 +181,10 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     if trial.validation_accuracies:
         shown = " ".join(f"{100 * value:.1f}" for value in trial.validation_accuracies)
         click.echo(f"  epochs      {shown}")
+    labels = None if trial.metrics is None else msgspec.convert(trial.metrics, Labels)
+    if labels is not None:
+        each = percent(labels.validation_accuracies[-1])
+        click.echo(f"  labels      each on its own: validation {each}, test {percent(labels.test_accuracy)}")
     click.echo(
         f"  cost        {duration(trial.seconds)} (encoder {duration(trial.encode_seconds)}, "
         f"classifier {duration(trial.train_seconds)}), {size(trial.peak_memory)} on {trial.device or '-'}"
@@ -190,6 +196,9 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     if trial.embedding:
         click.echo(f"  embedding   {opened.path / 'embeddings' / trial.embedding}")
     click.echo()
+    if labels is not None:
+        _print_labels(labels)
+        click.echo()
     layers = describe(SearchSpace(settings.space).parse(trial.net), settings.space.channels)
     rows = []
     for layer in layers:
@@ -197,6 +206,19 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
         side = f"{layer.image_size} bins" if layer.kind == "spp" else side
         rows.append((layer.text, layer.kind, str(layer.features), side, f"{layer.parameters:,}"))
     print_table(("LAYER", "KIND", "FEATURES", "SIZE", "WEIGHTS"), rows, right=(2, 3, 4))
+
+
+def _print_labels(labels: Labels) -> None:
+    """Of each label what it came to on the test split, or on the validation split where it was not tested."""
+    split = "test" if labels.test else "validation"
+    print_table(
+        (f"LABEL ({split})", "ACCURACY", "PRECISION", "RECALL", "F1"),
+        [
+            (printable(s.label), percent(s.accuracy), percent(s.precision), percent(s.recall), percent(s.f1))
+            for s in labels.test or labels.validation
+        ],
+        right=(1, 2, 3, 4),
+    )
 
 
 @click.command("log")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from nasd.daemon import committing
 from nasd.daemon.messages import Finished
 from nasd.daemon.supervisor import Supervisor, Task
@@ -279,6 +281,7 @@ def make_trial(
         validation_accuracies=evaluated.validation_accuracies if evaluated else (),
         train_accuracies=evaluated.train_accuracies if evaluated else (),
         test_accuracy=evaluated.test_accuracy if evaluated else None,
+        metrics=msgspec.to_builtins(evaluated.labels) if evaluated and evaluated.labels else None,
         embedding_dim=evaluated.embedding_dim if evaluated else None,
         micro_batch=evaluated.micro_batch if evaluated else None,
         finished_at=time.time(),

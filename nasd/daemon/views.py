@@ -6,6 +6,7 @@ import msgspec
 
 from nasd import protocol
 from nasd.errors import NasdError
+from nasd.outcome import Labels
 from nasd.protocol import (
     Action,
     Layer,
@@ -93,6 +94,7 @@ def trial_detail(run: Run, space: SearchSpace, strategy: QLearning, number: int)
         layers=layers(architecture, space.config.channels),
         neighbours=_neighbours(strategy, space, architecture),
         duplicates=tuple(duplicates),
+        labels=None if source.metrics is None else msgspec.convert(source.metrics, Labels),
     )
 
 

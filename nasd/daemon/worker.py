@@ -85,7 +85,8 @@ def build(setup: Setup) -> Evaluator:
             f"torch finds no {setup.device} among {gpus} GPUs: name another, in executor.devices for the search, "
             "with --device for a job"
         )
-    data = datasets.load(config.data, config.seed, config.search.classes).to(device)
+    read = datasets.stream if config.data.multi_label else datasets.load
+    data: datasets.Data | datasets.Streamed = read(config.data, config.seed, config.search.classes).to(device)
     staging = Path(setup.staging)
 
     def run(order: Evaluate, report: Callable[[Step], None]) -> tuple[Outcome, str | None]:
@@ -123,7 +124,7 @@ def build(setup: Setup) -> Evaluator:
             changed = config.model_copy(
                 update={"training": config.training.model_copy(update={"epochs": order.epochs})}
             )
-        if order.full or config.evaluation == "full":
+        if isinstance(data, datasets.Streamed) or order.full or config.evaluation == "full":
             files = None if order.weights is None else WeightFiles(Path(order.weights), keep=order.keep_weights)
             trained = train_fully(
                 space.parse(order.net),

@@ -143,9 +143,8 @@ def _labelled(source: LabelledSource, config: DataConfig, seed: int) -> Streamed
         SCALED,
     )
     return Streamed(
-        config.name, train, validation, test, listed.classes, transforms, size, 3,
-        augmented=config.augment, images_nbytes=pictures.nbytes,
-    )  # fmt: skip
+        config.name, train, validation, test, listed.classes, transforms, size, 3, images_nbytes=pictures.nbytes
+    )
 
 
 def root(config: DataConfig) -> Path:

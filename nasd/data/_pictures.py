@@ -70,10 +70,11 @@ class Crops:
         pictures: Of the whole data set.
         rows: (N,) int64, those of them that are meant.
         draws: (N, 3) in [0, 1): how far down and right each is cut, and below 1/2 if it is mirrored; None: the centres.
+        augment: Whether `drawn` draws anything.
     """
 
-    def __init__(self, pictures: Pictures, rows: Tensor, draws: Tensor | None = None) -> None:
-        self._pictures, self._rows, self._draws = pictures, rows, draws
+    def __init__(self, pictures: Pictures, rows: Tensor, draws: Tensor | None = None, *, augment: bool = True) -> None:
+        self._pictures, self._rows, self._draws, self._augment = pictures, rows, draws, augment
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         """(N, 3, side, side) uint8, on the CPU. Raises DataMissingError for a damaged image."""
@@ -89,7 +90,12 @@ class Crops:
         return out
 
     def drawn(self, stream: torch.Generator) -> "Crops":
-        """Each picture cut at random and mirrored with probability 1/2; all have their draws, asked for or not."""
+        """Each picture cut at random and mirrored with probability 1/2; all have their draws, asked for or not.
+
+        The centres as before where there is nothing to augment.
+        """
+        if not self._augment:
+            return self
         draws = torch.rand((len(self._rows), 3), generator=stream, dtype=torch.float64)
         return Crops(self._pictures, self._rows, draws)
 

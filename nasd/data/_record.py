@@ -69,6 +69,11 @@ class Data:
         return self.train.images.shape[1]
 
     @property
+    def images_nbytes(self) -> int:
+        """Memory that the images take, in bytes."""
+        return sum(split.images.nbytes for split in self.splits.values())
+
+    @property
     def splits(self) -> dict[str, Split]:
         """The splits by their stored names."""
         return {"train": self.train, "val": self.validation, "test": self.test}
@@ -120,8 +125,7 @@ class Streamed:
     transforms: tuple[str, ...]
     image_size: int
     channels: int
-    augmented: bool = False  # whether each epoch of training sees other cuts of the images
-    images_nbytes: int = 0  # of images that are in main memory
+    images_nbytes: int = 0  # of images that are kept in memory
 
     @property
     def num_classes(self) -> int:

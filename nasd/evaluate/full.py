@@ -1,4 +1,5 @@
-"""Full training: encoder and classifier together (DP-NAS's `--full-training`, arXiv 2104.06788, section 3.3).
+"""Full training: encoder and classifier together (DP-NAS's `--full-training`, arXiv 2104.06788, section 3.3; each
+network of the search on CODEBRIM).
 
 After each epoch a checkpoint is written. What happens in an epoch is a function of the seed, the epoch's number and
 what the checkpoint holds, so that a training that was killed goes on bit for bit as if it had not been.
@@ -10,28 +11,30 @@ for all of it: the same update up to rounding, except that batch norm takes the 
 import dataclasses
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import msgspec
 import torch
 from torch import Tensor
-from torch.nn import functional
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
 import nasd
 from nasd.config import Config, TrainingConfig
-from nasd.data import Data, Split
+from nasd.data import Crops, Data, Split, Streamed, StreamedSplit, fetched
 from nasd.evaluate.embed import mini_batches, to_input
 from nasd.evaluate.errors import EvaluationError, is_out_of_memory
 from nasd.evaluate.evaluation import Progress
 from nasd.evaluate.memory import available_bytes, fit_micro_batch
 from nasd.evaluate.network import Network
+from nasd.evaluate.objective import confusion, hits, label_scores, mean_label_accuracy, summed_loss
 from nasd.evaluate.probe import recent_mean
 from nasd.evaluate.seeding import generator
 from nasd.evaluate.step_memory import state_bytes, step_bytes
 from nasd.evaluate.weights import Files, NoFiles, checkpoint_bytes, network_bytes, read_checkpoint, restore
-from nasd.outcome import Evaluated, Failed, Measured, Outcome
+from nasd.outcome import Evaluated, Failed, Labels, Measured, Outcome
 from nasd.seeding import derive
 from nasd.space import Architecture
 
@@ -45,6 +48,8 @@ class _Course:
     micro_batch: int
     train: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
+    labels: list[float] = field(default_factory=list)  # mean accuracy over the labels, where there are several
+    confused: list[list[int]] = field(default_factory=list)  # of each label, in the last epoch's validation
 
     @property
     def epoch(self) -> int:
@@ -53,7 +58,7 @@ class _Course:
 
 def train_fully(
     architecture: Architecture,
-    data: Data,
+    data: Data | Streamed,
     config: Config,
     seed: int,
     device: torch.device | str,
@@ -66,9 +71,10 @@ def train_fully(
 
     Args:
         architecture: What to train; made for images of `data`'s size.
-        data: Copied to `device` unless it is there.
+        data: Copied to `device` unless it is there, or streamed: then images go there by mini-batches. `Crops` are cut
+            anew for each epoch.
         config: Its `encoder` and `training` sections count.
-        seed: Weights, shuffles and dropout each have a stream of their own.
+        seed: Weights, shuffles, cuts and dropout each have a stream of their own.
         device: Such as `cpu` or `cuda:0`.
         progress: Told of stages and epochs. What it raises ends the training and is passed on.
         files: Takes the files `checkpoint`, from which an equal call goes on, `best` (the highest validation accuracy,
@@ -107,7 +113,7 @@ class _Training:
     def __init__(
         self,
         architecture: Architecture,
-        data: Data,
+        data: Data | Streamed,
         config: Config,
         seed: int,
         device: torch.device,
@@ -183,14 +189,25 @@ class _Training:
             self._tell("train", course.epoch, config.epochs, course.train[-1], course.validation[-1])
         self._files.write(LAST, self._weights(network, course))
         stopped = _stopped(course, config)
+        tested, confused = (None, []) if stopped else self._measure(network, self._data.test, course.micro_batch)
         return Evaluated(
             reward=recent_mean(course.validation),
             validation_accuracies=tuple(course.validation),
             train_accuracies=tuple(course.train),
-            test_accuracy=None if stopped else self._accuracy(network, self._data.test, course.micro_batch),
+            test_accuracy=tested,
             early_stopped=stopped,
             embedding_dim=self._architecture.embedding_dim,
             micro_batch=course.micro_batch,
+            labels=self._labels(course, confused) if course.labels else None,
+        )
+
+    def _labels(self, course: _Course, tested: list[list[int]]) -> Labels:
+        data = self._data
+        return Labels(
+            validation_accuracies=tuple(course.labels),
+            test_accuracy=mean_label_accuracy(tested, len(data.test)) if tested else None,
+            validation=label_scores(data.classes, course.confused, len(data.validation)),
+            test=label_scores(data.classes, tested, len(data.test)) if tested else (),
         )
 
     def _resume(self, network: Network, optimiser: Optimizer, micro_batch: int) -> _Course:
@@ -201,50 +218,69 @@ class _Training:
         described, tensors = found
         restore(network, optimiser, tensors)
         # More would be possible where memory was short then, but would not be the same training.
-        return _Course(min(micro_batch, described["micro_batch"]), described["train"], described["validation"])
+        reached = {part: described[part] for part in ("train", "validation", "labels", "confused") if part in described}
+        return _Course(min(micro_batch, described["micro_batch"]), **reached)
 
     def _epoch(self, network: Network, optimiser: Optimizer, course: _Course) -> None:
         config, epoch = self._config.training, course.epoch
         network.dropout.stream = generator(self._seed, f"dropout of epoch {epoch}")
         batches = mini_batches(len(self._data.train), config.batch_size, derive(self._seed, f"epoch {epoch}"))
+        plan = [_parts(rows, course.micro_batch, self._least) for rows in batches]
+        images = self._data.train.images
+        if isinstance(images, Crops):
+            images = images.drawn(generator(self._seed, f"cuts of epoch {epoch}"))
+        coming = fetched(images, chain.from_iterable(plan))
         scheduler = _scheduler(optimiser, config)
         seen = torch.zeros(2, device=self._device, dtype=torch.float64)  # the loss and the hits
         network.train()
         tf32 = self._config.encoder.precision != "float32"
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32):  # of the backward pass too
-            for number, rows in enumerate(batches):
+            for number, parts in enumerate(plan):
                 if scheduler is not None:
-                    scheduler.step(epoch + number / len(batches))
-                seen += self._step(network, optimiser, rows.to(self._device), course.micro_batch)
-        loss, hits = seen.tolist()
+                    scheduler.step(epoch + number / len(plan))
+                seen += self._step(network, optimiser, parts, coming)
+        loss, right = seen.tolist()
         if not math.isfinite(loss):
             raise EvaluationError(f"The training diverged in epoch {epoch + 1}: its loss overflows float32.")
-        accuracy = self._accuracy(network, self._data.validation, course.micro_batch)
-        course.train.append(int(hits) / len(self._data.train))
+        accuracy, confused = self._measure(network, self._data.validation, course.micro_batch)
+        course.train.append(int(right) / len(self._data.train))
         course.validation.append(accuracy)
+        if confused:
+            course.labels.append(mean_label_accuracy(confused, len(self._data.validation)))
+            course.confused = confused
 
-    def _step(self, network: Network, optimiser: Optimizer, rows: Tensor, micro_batch: int) -> Tensor:
-        """One update with a mini-batch; returns its loss and its hits before the update."""
-        split = self._data.train
+    def _step(
+        self, network: Network, optimiser: Optimizer, parts: tuple[Tensor, ...], images: Iterator[Tensor]
+    ) -> Tensor:
+        """One update with a mini-batch, whose parts come next; returns its loss and its hits before the update."""
         seen = torch.zeros(2, device=self._device, dtype=torch.float64)
+        samples = sum(map(len, parts))
         optimiser.zero_grad(set_to_none=True)
-        for part in _parts(rows, micro_batch, self._least):
-            labels = split.labels[part]
-            logits = network(to_input(split.images[part]))
-            loss = functional.cross_entropy(logits, labels, reduction="sum") / len(rows)
+        for part in parts:
+            labels = self._data.train.labels[part.to(self._device)]
+            logits = network(to_input(next(images).to(self._device)))
+            loss = summed_loss(logits, labels) / samples
             loss.backward()  # type: ignore[no-untyped-call]
-            seen += torch.stack([loss.detach().double(), (logits.detach().argmax(1) == labels).sum().double()])
+            seen += torch.stack([loss.detach().double(), hits(logits.detach(), labels).double()])
         optimiser.step()
         return seen
 
     @torch.no_grad()
-    def _accuracy(self, network: Network, split: Split, micro_batch: int) -> float:
+    def _measure(
+        self, network: Network, split: Split | StreamedSplit, micro_batch: int
+    ) -> tuple[float, list[list[int]]]:
+        """The accuracy, and of several labels each one's `confusion`."""
         network.eval()
-        hits = torch.zeros((), device=self._device, dtype=torch.int64)
-        for start in range(0, len(split), micro_batch):
-            rows = slice(start, start + micro_batch)
-            hits += (network(to_input(split.images[rows])).argmax(1) == split.labels[rows]).sum()
-        return int(hits) / len(split)
+        right = torch.zeros((), device=self._device, dtype=torch.int64)
+        confused: Tensor | None = None
+        plan = torch.tensor_split(torch.arange(len(split)), list(range(micro_batch, len(split), micro_batch)))
+        for rows, images in zip(plan, fetched(split.images, plan), strict=True):
+            labels = split.labels[rows.to(self._device)]
+            logits = network(to_input(images.to(self._device)))
+            right += hits(logits, labels)
+            counted = confusion(logits, labels)
+            confused = counted if confused is None else confused + counted
+        return int(right) / len(split), [] if confused is None else confused.tolist()
 
     def _weights(self, network: Network, course: _Course) -> bytes:
         at = {"epoch": course.epoch, "validation_accuracy": course.validation[-1], "micro_batch": course.micro_batch}

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from nasd.config import Config
-from nasd.data import Data
+from nasd.data import Data, Streamed
 from nasd.evaluate.embed import to_input
 from nasd.evaluate.encoder import Encoder
 from nasd.evaluate.errors import EvaluationError
@@ -106,10 +106,10 @@ def resident_bytes(encoder: Encoder, data: Data, config: Config) -> int:
     return weights + FLOAT * (samples * encoder.embedding_dim + classifier + step + logits)
 
 
-def available_bytes(device: torch.device, data: Data, memory_limit: int | None) -> int:
+def available_bytes(device: torch.device, data: Data | Streamed, memory_limit: int | None) -> int:
     """Bytes that an evaluation may take now, the images (already resident) not counted."""
     if memory_limit is not None:
-        return memory_limit - sum(split.images.nbytes for split in data.splits.values())
+        return memory_limit - data.images_nbytes
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)

@@ -5,13 +5,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from nasd.data import Data
+from nasd.data import Data, Streamed
 from nasd.evaluate.embed import to_input
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.memory import PeakMemory
 from nasd.evaluate.network import Network
+from nasd.evaluate.objective import summed_loss
 
 
 class StepMemory(PeakMemory):  # type: ignore[no-untyped-call]
@@ -40,24 +40,25 @@ def _channels_last(tensor: Tensor) -> bool:
     return tensor.is_contiguous(memory_format=torch.channels_last)
 
 
-def step_bytes(network: Network, data: Data, samples: int) -> int:
+def step_bytes(network: Network, data: Data | Streamed, samples: int) -> int:
     """Peak of forward and backward pass of `samples` images, gradients included, weights and images not, in bytes.
 
     Args:
         network: On the meta device; its gradients are gone afterwards.
-        data: For the shape of its images.
+        data: For the shape of its images and labels.
         samples: Images that pass at a time.
 
     Raises:
         EvaluationError: The architecture is not made for images of this size.
     """
-    images = torch.empty((samples, *data.train.images.shape[1:]), dtype=torch.uint8, device="meta")
-    labels = torch.empty(samples, dtype=torch.int64, device="meta")
+    images = torch.empty((samples, data.channels, data.image_size, data.image_size), dtype=torch.uint8, device="meta")
+    like = data.train.labels
+    labels = torch.empty((samples, *like.shape[1:]), dtype=like.dtype, device="meta")
     network.train()
     try:
         with StepMemory() as memory:
             logits = network(to_input(images))
-            functional.cross_entropy(logits, labels).backward()  # type: ignore[no-untyped-call]
+            (summed_loss(logits, labels) / samples).backward()  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:  # a window larger than the image
         raise EvaluationError(f"The architecture does not fit images of {data.image_size} pixels: {error}") from error
     finally:

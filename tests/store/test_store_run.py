@@ -29,6 +29,7 @@ from store import (
     schema,
 )
 from store import queries as store_queries
+from store.verify import check, digest
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -236,6 +237,63 @@ def test_a_run_of_schema_version_1_opens(old_run):
         assert run.trial(3) == samples.trial(3)
         assert dict(enumerate(run.checkpoint().q_values)) == samples.q_table(samples.update(n) for n in range(1, 5))
         run.commit(samples.step(5))
+
+
+def test_a_run_of_schema_version_3_keeps_its_seals(tmp_path):
+    old = Path(shutil.copytree(FIXTURES / "version-3", tmp_path / "old"))
+
+    def seals():
+        with sqlite3.connect(old / "run.db") as connection:
+            return connection.execute("SELECT * FROM seal ORDER BY ordinal").fetchall()
+
+    before = seals()
+    (old / "embeddings").mkdir()
+    with Run.open(old, writable=True) as run:
+        assert run.trial(3) == samples.trial(3)
+        assert seals() == before
+        run.commit(samples.step(5, trial=samples.trial(5, metrics={"labels": [0.5, None]})))
+    with Run.open(old, writable=True) as run:
+        assert run.trial(5).metrics == {"labels": [0.5, None]}
+        assert list(check(run)) == []
+
+
+# --- metrics -------------------------------------------------------------------------------------------------------
+
+METRICS = {"test_accuracy": 1 / 3, "test": [{"label": "Crack", "f1": None, "accuracy": 0.1}]}
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    with samples.create(tmp_path / "fresh") as made:
+        yield made
+
+
+def test_metrics_come_back_exactly(fresh):
+    fresh.commit(samples.step(1, trial=samples.trial(1, metrics=METRICS)))
+    fresh.commit(samples.step(2))
+    assert fresh.trial(1).metrics == METRICS
+    assert [trial.metrics for trial in fresh.trials()] == [METRICS, None]
+    assert [trial.metrics for trial, _ in fresh.updates()] == [METRICS, None]
+
+
+def test_metrics_go_into_a_fork_and_into_the_digest(fresh, tmp_path):
+    for number in (1, 2):
+        fresh.commit(samples.step(number, trial=samples.trial(number, metrics=METRICS)))
+    with fresh.fork(tmp_path / "fork", at=1, name="fork", version="1") as fork:
+        assert fork.trial(1).metrics == METRICS
+        assert list(check(fork)) == []
+    with samples.create(tmp_path / "without", 2) as without:
+        assert digest(without) != digest(fresh)
+
+
+@pytest.mark.parametrize("change", ["UPDATE metrics SET value = replace(value, '0.1', '0.9')", "DELETE FROM metrics"])
+def test_metrics_do_not_change_unnoticed(fresh, change):
+    fresh.commit(samples.step(1, trial=samples.trial(1, metrics=METRICS)))
+    fresh.close()
+    with sqlite3.connect(fresh.path / "run.db") as connection:
+        connection.execute(change)
+    with pytest.raises(DamagedError, match="the trial observed as number 1"):
+        Run.open(fresh.path, writable=True)
 
 
 @pytest.fixture
