@@ -6,12 +6,19 @@ Both runs are daemons of their own (`python -m nasd.daemon`) with real workers. 
 take `--kills` SIGKILLs each, at moments drawn from `--seed`; after each death of the daemon no worker may be left, and
 the run directory must verify as it lies there. In the end both must have equal digests: trials, curves, Q-values,
 proposals, random states.
+
+    python -m benchmarks.kill_and_compare CONFIG --jobs ...
+
+The same of jobs: a search, then full trainings queued with `nasd retrain` by index, by string and by selection, once
+undisturbed and once with a SIGKILL, of the daemon and of its worker in turn, in the middle of each. A job must go on at
+the epoch that it had reached, and end with the same accuracies and weights.
 """
 
 import argparse
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,10 +35,12 @@ from nasd import config as configuration
 from nasd.client import Client, Target
 from nasd.daemon import create
 from nasd.errors import NasdError
-from nasd.protocol import Status
+from nasd.exchange import export
+from nasd.protocol import Status, WorkerStatus
 from nasd.verify import replay
 from store import Run, verify
 
+COMMAND = (sys.executable, "-m", "nasd.cli")
 DAEMON = (sys.executable, "-m", "nasd.daemon")
 POLL = 0.02  # seconds
 
@@ -141,6 +150,83 @@ def deterministic(trial: object) -> dict[str, object]:
     return {name: getattr(trial, name) for name in trial.__slots__ if name not in measured}  # type: ignore[attr-defined]
 
 
+def retrained(directory: Path, seed: int | None, say: Callable[[str], None] = print) -> float:
+    """Queue jobs and run them to their end; returns seconds.
+
+    Args:
+        directory: A finished search.
+        seed: Of the epochs in which a job is killed, once each; None: undisturbed.
+        say: Told of each kill.
+    """
+    began = time.monotonic()
+    daemon = start(directory)
+    try:
+        wait_until(lambda: finished(directory), daemon)
+        jobs = queue(directory)
+        draw = random.Random(seed)
+        for number, id in enumerate(jobs if seed is not None else ()):
+            due = draw.uniform(0.2, 0.8)  # the share of its epochs
+            worker = wait_until(lambda id=id, due=due: training(directory, id, due), daemon)
+            target = ("daemon", "worker")[number % 2]
+            if target == "daemon":
+                workers = psutil.Process(daemon.pid).children(recursive=True)
+                daemon.kill()
+                daemon.wait()
+                assert not psutil.wait_procs(workers, timeout=30)[1], "a worker outlived its daemon"
+                daemon = start(directory)
+            else:
+                hit(worker.pid)
+            again = wait_until(lambda id=id, pid=worker.pid: training(directory, id, 0.0, killed=pid), daemon)
+            epoch = again.epoch - len(again.validation_accuracies)  # those that this process has trained
+            assert epoch >= worker.epoch, f"job {id} was killed at epoch {worker.epoch} and went on at {epoch}"
+            say(f"  killed the {target} at epoch {worker.epoch} of job {id}, which went on at epoch {epoch}")
+        wait_until(lambda: (found := status(directory)) and not found.jobs_queued, daemon)
+    finally:
+        stop(daemon)
+    return time.monotonic() - began
+
+
+def queue(directory: Path) -> list[int]:
+    """Have full trainings queued, as a person does; returns their numbers."""
+    table = directory / "exports" / "replay_buffer.csv"
+    with Run.open(directory) as run:
+        export(run, "replay_buffer", table)
+        best = run.best(1)[0].net
+    for named in (["--csv", str(table), "--index", "1"], ["--net", best], ["--select", "low,mid,top:1"]):
+        subprocess.run([*COMMAND, "retrain", str(directory), *named, "--full"], check=True, stdout=subprocess.DEVNULL)
+    with Run.open(directory) as run:
+        return [job.id for job in run.jobs()]
+
+
+def training(directory: Path, job: int, share: float, killed: int | None = None) -> WorkerStatus | None:
+    """The worker that trains a job, once it has done this share of the epochs; not the process that was killed."""
+    found = status(directory)
+    for worker in found.workers if found else ():
+        here = worker.job == job and worker.pid != killed and worker.stage == "train"
+        if here and worker.epoch >= share * worker.epochs:
+            return worker
+    return None
+
+
+def compare_jobs(first: Path, second: Path) -> int:
+    """How many files of weights are the same in both, as are all results.
+
+    Raises:
+        AssertionError: They differ.
+    """
+    results = [], []
+    for directory, found in zip((first, second), results, strict=True):
+        with Run.open(directory) as run:
+            for job in run.jobs():
+                assert job.status == "done", job
+                found += [{**repeat, "seconds": 0.0} for repeat in job.result["repeats"]]  # type: ignore[index]
+    assert results[0] == results[1], results
+    names = [name for repeat in results[0] for name in repeat["weights"]]
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), f"{name} differs"
+    return len(names)
+
+
 def start(directory: Path) -> "subprocess.Popen[bytes]":
     with (directory / "log" / "daemon.out").open("ab") as output:
         return subprocess.Popen([*DAEMON, str(directory)], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
@@ -196,6 +282,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=25, help="that count")
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the kills")
     parser.add_argument("--longest", type=float, default=8.0, help="seconds between the start of a trial and a kill")
+    parser.add_argument("--jobs", action="store_true", help="kill jobs instead")
     parser.add_argument("--set", dest="overrides", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     data = os.environ.get("NASD_DATA") or str(arguments.data.absolute())
@@ -207,6 +294,15 @@ def main() -> None:
         print(f"{config.name}: {arguments.trials} trials that count, undisturbed", flush=True)
         took = undisturbed(first)
         print(f"  {check(first)} trials in {took:.0f} s", flush=True)
+        if arguments.jobs:
+            shutil.rmtree(second)
+            shutil.copytree(first, second)
+            print("full trainings by index, by string and by selection, undisturbed", flush=True)
+            print(f"  {retrained(first, None):.0f} s", flush=True)
+            print("the same with a SIGKILL in the middle of each", flush=True)
+            print(f"  {retrained(second, arguments.seed, lambda line: print(line, flush=True)):.0f} s", flush=True)
+            print(f"identical, bit for bit: all accuracies, {compare_jobs(first, second)} files of weights")
+            return
         print(f"the same with {arguments.kills} SIGKILLs of the daemon and {arguments.kills} of its worker", flush=True)
         took = killed(second, kills, lambda line: print(line, flush=True))
         print(f"  {check(second)} trials in {took:.0f} s, after {len(kills.done)} kills", flush=True)

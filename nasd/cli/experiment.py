@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +11,12 @@ from nasd.client import Client, Target
 from nasd.experiments import Measured, figures, measure, write_csv
 from nasd.experiments.h2 import spread
 from nasd.experiments.h3 import gain
+from nasd.pictures import style
 from nasd.protocol import QueueJobParams
 from nasd.selection import GROUPS, Choice
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _EACH = click.option("--each", type=click.IntRange(1, 100), default=6, show_default=True, help="Of low, mid and top.")
 _EPOCHS = click.option("--epochs", type=click.IntRange(1), help="The run's unless given.")
@@ -86,7 +91,7 @@ def _carry_out(
     params: QueueJobParams,
     folder: Path,
     again: bool,
-    draw: Callable[[Path, Sequence[Measured], str], None] | None,
+    draw: "Callable[[Sequence[Measured], str], Figure] | None",
 ) -> tuple[Measured, ...]:
     """Have the jobs done, and write the table and the figure."""
     if draw is not None:
@@ -97,7 +102,7 @@ def _carry_out(
     click.echo(f"{len(rows)} architectures in {path}")
     if draw is not None:
         figure = path.with_suffix(".png")
-        draw(figure, rows, name)
+        style.save(figure, lambda: draw(rows, name))
         click.echo(f"figure in {figure}")
     return rows
 

@@ -14,6 +14,7 @@ from nasd.errors import NasdError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nasd.experiments import Measured
     from nasd.pictures.source import Search
     from store import Run
 
@@ -79,14 +80,47 @@ def phases_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path)
 
 @plot_command.command("q-values")
 @run_argument
+@click.option(
+    "--csv",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Q-values of the published code instead of a run.",
+)
 @output_option
-def q_values_command(run: str | None, output: Path) -> None:
+def q_values_command(run: str | None, file: Path | None, output: Path) -> None:
     """What the search has learned each choice to be worth, layer by layer."""
-    from nasd.pictures.q_values import draw_q_values, of_checkpoint  # noqa: PLC0415
+    from nasd.pictures.q_values import draw_q_values, of_checkpoint, of_csv  # noqa: PLC0415
 
-    with _opened(run) as opened:
-        choices = of_checkpoint(opened.checkpoint())
-    _write(output, lambda: draw_q_values(choices, opened.path.name))
+    if run is not None and file is not None:
+        raise click.UsageError("Q-values are drawn of a run or of a --csv")
+    if file is not None:
+        name, choices = file.stem, of_csv(file)
+    else:
+        with _opened(run) as opened:
+            name, choices = opened.path.name, of_checkpoint(opened.checkpoint())
+    _write(output, lambda: draw_q_values(choices, name))
+
+
+@plot_command.command("h2")
+@run_argument
+@output_option
+def h2_command(run: str | None, output: Path) -> None:
+    """Hypothesis 2, from the newest `nasd experiment h2` that has ended."""
+    from nasd.experiments.figures import draw_spread  # noqa: PLC0415
+
+    name, rows = _experiment(run, "h2")
+    _write(output, lambda: draw_spread(rows, name))
+
+
+@plot_command.command("h3")
+@run_argument
+@output_option
+def h3_command(run: str | None, output: Path) -> None:
+    """Hypothesis 3, from the newest `nasd experiment h3` that has ended."""
+    from nasd.experiments.figures import draw_gain  # noqa: PLC0415
+
+    name, rows = _experiment(run, "h3")
+    _write(output, lambda: draw_gain(rows, name))
 
 
 @plot_command.command("architecture")
@@ -191,10 +225,16 @@ def _searches(runs: tuple[str, ...], files: tuple[Path, ...]) -> "list[Search]":
     return found + [of_csv(file) for file in files]
 
 
+def _experiment(run: str | None, label: str) -> "tuple[str, tuple[Measured, ...]]":
+    """The run's name and what its newest experiment has measured."""
+    from nasd.experiments import measured  # noqa: PLC0415
+
+    with _opened(run) as opened:
+        return opened.path.name, measured(opened, label)
+
+
 def _write(output: Path, draw: "Callable[[], Figure]") -> None:
     from nasd.pictures import style  # noqa: PLC0415
 
-    style.check_suffix(output)
-    with style.styled():
-        style.write(style.render(draw(), output.suffix.lower()[1:]), output)
+    style.save(output, draw)
     click.echo(f"wrote {output}")

@@ -3,6 +3,6 @@
 A client of the daemon: the jobs go on without it, and the same call takes up those that were queued before.
 """
 
-from nasd.experiments.measuring import Measured, measure, write_csv
+from nasd.experiments.measuring import Measured, measure, measured, write_csv
 
-__all__ = ["Measured", "measure", "write_csv"]
+__all__ = ["Measured", "measure", "measured", "write_csv"]

@@ -6,13 +6,18 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from nasd import protocol
 from nasd.client import Client
 from nasd.errors import NasdError
 from nasd.protocol import JobPage, JobRow, JobsParams, QueueJobParams
 from nasd.selection import Choice, candidates, select
+
+if TYPE_CHECKING:
+    from store import Job, Run
 
 POLL = 1.0  # seconds
 COLUMNS = (
@@ -63,7 +68,7 @@ def measure(
         client: Connected to the run's daemon.
         label: What the jobs are for; tells them from others.
         choice: Which architectures.
-        params: Their `repeats`, `epochs`, `priority` and `full` count.
+        params: All but what names an architecture.
         again: Queue new jobs in any case.
         on_progress: Told the share that is done.
 
@@ -73,7 +78,7 @@ def measure(
     batch = None if again else _find(client, label, choice, params)
     if batch is None:
         chosen = select(candidates(client), choice)
-        first: JobRow = client.call("queue_job", _with(params, chosen, label))
+        first: JobRow = client.call("queue_job", structs.replace(params, selection=chosen, label=label))
         batch = first.batch
     while True:
         jobs = sorted((job for job in _jobs(client) if job.batch == batch), key=lambda job: job.id)
@@ -85,7 +90,26 @@ def measure(
     if {job.group for job in done} != set(choice.groups):
         reasons = [f"job {job.id} {job.status}" + (f" ({job.reason})" if job.reason else "") for job in jobs]
         raise NasdError(f"of the {label} jobs too few are done: {', '.join(reasons)}; ask with --again for new ones")
-    return tuple(map(_measured, done))
+    return tuple(Measured(j.group, j.trial, j.net, j.reward or 0.0, j.id, _repeats(j)) for j in done)
+
+
+def measured(run: "Run", label: str) -> tuple[Measured, ...]:
+    """What the newest experiment has measured whose jobs have all ended, as `measure` gave it.
+
+    Raises:
+        NasdError: There is none.
+    """
+    batches: dict[int, list[Job]] = {}
+    for job in sorted(run.jobs(), key=lambda job: -job.id):
+        if job.params.get("label") == label and job.params.get("batch") is not None:
+            batches.setdefault(job.params["batch"], []).insert(0, job)
+    for jobs in batches.values():
+        done = [job for job in jobs if job.status == "done"]
+        ended = not any(job.status in ("queued", "running") for job in jobs)
+        if ended and {job.params["group"] for job in done} == {job.params["group"] for job in jobs}:
+            return tuple(_of_store(job) for job in done)
+    name = run.path.name
+    raise NasdError(f"{name} has no finished experiment {label}: make one with nasd experiment {label} {name}")
 
 
 def write_csv(path: Path, rows: Sequence[Measured]) -> None:
@@ -101,17 +125,6 @@ def write_csv(path: Path, rows: Sequence[Measured]) -> None:
             writer.writerow((row.group, row.trial, row.net, row.search_reward, row.job, number, *of_repeat))
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_atomically(path, text.getvalue().encode())
-
-
-def _with(params: QueueJobParams, chosen: tuple[protocol.Selected, ...], label: str) -> QueueJobParams:
-    return QueueJobParams(
-        selection=chosen,
-        label=label,
-        repeats=params.repeats,
-        epochs=params.epochs,
-        priority=params.priority,
-        full=params.full,
-    )
 
 
 def _find(client: Client, label: str, choice: Choice, params: QueueJobParams) -> int | None:
@@ -147,7 +160,11 @@ def _open(job: JobRow) -> bool:
     return job.status in ("queued", "running")
 
 
-def _measured(job: JobRow) -> Measured:
+def _of_store(job: "Job") -> Measured:
+    of = job.params
+    return Measured(of["group"], of["trial"], of["net"], of["reward"] or 0.0, job.id, _repeats(job))
+
+
+def _repeats(job: "JobRow | Job") -> tuple[dict[str, Any], ...]:
     assert job.result is not None  # it is done
-    repeats = tuple(job.result["repeats"])
-    return Measured(job.group, job.trial, job.net, job.reward or 0.0, job.id, repeats)
+    return tuple(job.result["repeats"])

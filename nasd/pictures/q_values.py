@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from nasd.errors import NasdError
 from nasd.pictures.style import BAND, GREY
 from store import Checkpoint, StateTuple
+from store import csv as csv_files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,6 +39,16 @@ def of_checkpoint(checkpoint: Checkpoint) -> list[Choice]:
         (checkpoint.states[before], checkpoint.states[action], value)
         for (before, action), value in zip(checkpoint.transitions, checkpoint.q_values, strict=True)
     )
+
+
+def of_csv(path: Path) -> list[Choice]:
+    """Those of a published file, which lists untouched actions too, with their initial value.
+
+    Raises:
+        CsvError: The file is not one.
+        DiskError: It cannot be read.
+    """
+    return _choices((row.state, row.action, row.value) for row in csv_files.read_q(path))
 
 
 def _choices(rows: Iterable[tuple[StateTuple, StateTuple, float]]) -> list[Choice]:

@@ -1,7 +1,7 @@
 """How all figures look, and how they are written."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +87,18 @@ def render(figure: "Figure", form: str) -> bytes:
     dates: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(form, {})
     figure.savefig(buffer, format=form, metadata=dates or None)
     return buffer.getvalue()
+
+
+def save(path: Path, draw: "Callable[[], Figure]") -> None:
+    """Draw a figure in our style into a file, replacing an older one.
+
+    Raises:
+        NasdError: matplotlib is missing, or the file's name ends otherwise.
+        DiskError: The disk refused.
+    """
+    check_suffix(path)
+    with styled():
+        write(render(draw(), path.suffix.lower()[1:]), path)
 
 
 def write(content: bytes, path: Path) -> None:

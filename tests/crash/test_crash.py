@@ -1,6 +1,7 @@
 """A search of the digits with the real evaluator, undisturbed and killed ten times: the same run, bit for bit."""
 
 import contextlib
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -39,6 +40,20 @@ def test_ten_kills_change_nothing(folder):
     assert sorted(kills.done) == ["daemon"] * 5 + ["worker"] * 5
     assert crash.check(killed) >= TRIALS
     crash.compare(undisturbed, killed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_jobs_that_are_killed_come_to_the_same(folder):
+    small = (*SMALL, "training.epochs=20", "search.epsilon_schedule=[[1.0, 6]]")
+    undisturbed = crash.make(configuration.load(CONFIG, small), folder / "one")
+    crash.undisturbed(undisturbed)
+    killed = shutil.copytree(undisturbed, folder / "two")
+    crash.retrained(undisturbed, None)
+    said = []
+    crash.retrained(killed, 7, said.append)  # checks that each goes on at the epoch that it had reached
+    assert ["daemon" in line for line in said] == [True, False, True, False, True]
+    assert crash.compare_jobs(undisturbed, killed) == 10
 
 
 @pytest.mark.timeout(300)

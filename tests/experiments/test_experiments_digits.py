@@ -47,8 +47,15 @@ def test_h2_and_h3_on_digits(home, tmp_path):
         daemon.ready().state("finished")
         said = nasd("experiment", "h2", directory, "--each", 1, "--repeats", 2, "--epochs", 3, "--to", tmp_path)
         again = nasd("experiment", "h2", directory, "--each", 1, "--repeats", 2, "--epochs", 3, "--to", tmp_path)
+        with pytest.raises(
+            NasdError, match="digits has no finished experiment h3: make one with nasd experiment h3 dig"
+        ):
+            nasd("plot", "h3", directory, "-o", tmp_path / "x.png")
         trained = nasd("experiment", "h3", directory, "--each", 1, "--epochs", 4, "--to", tmp_path)
         daemon.end()
+    for label in ("h2", "h3"):
+        nasd("plot", label, directory, "-o", tmp_path / f"{label}.png")
+        assert (tmp_path / f"{label}.png").read_bytes() == (tmp_path / f"digits-{label}.png").read_bytes()
     assert said.splitlines()[-1] == again.splitlines()[-1]  # from the same jobs
     assert "Hypothesis 2 (no initialisation lottery) is " in said
     lines = table(tmp_path / "digits-h2.csv")

@@ -18,7 +18,7 @@ from nasd.errors import NasdError
 from nasd.exchange import export
 from nasd.pictures import graphviz, source
 from nasd.pictures.architecture import dot, draw_architecture
-from nasd.pictures.q_values import END, of_checkpoint
+from nasd.pictures.q_values import END, of_checkpoint, of_csv
 from nasd.pictures.rewards import draw_rewards
 from nasd.pictures.style import styled
 from nasd.space.parse import parse
@@ -124,6 +124,22 @@ def test_q_values_are_placed_by_layer(long_run):
     assert len(choices) == len(checkpoint.q_values)
     assert {choice.place for choice in choices if choice.kind.startswith("conv")} == {1, 2, 3}
     assert min(choice.place for choice in choices if choice.kind == END) == 1
+
+
+def test_published_q_values_draw_the_same(long_run, tmp_path):
+    with Run.open(long_run) as run:
+        export(run, "q_values", tmp_path / "long.csv")
+        known = of_checkpoint(run.checkpoint())
+    again = of_csv(tmp_path / "long.csv")
+    # The file also lists the actions that were never taken, with their initial value.
+    assert set(known) <= set(again)
+    assert {choice.value for choice in set(again) - set(known)} == {searches.configure([[1.0, 1]]).initial_q}
+    assert draw("q-values", "--csv", tmp_path / "long.csv", "-o", tmp_path / "q.svg").exit_code == 0
+    looks_like(tmp_path / "q.svg", "svg")
+    assert draw("q-values", long_run, "--csv", tmp_path / "long.csv", "-o", tmp_path / "x.svg").exit_code == 2
+    (tmp_path / "no.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(CsvError, match="header lacks"):
+        draw("q-values", "--csv", tmp_path / "no.csv", "-o", tmp_path / "x.svg")
 
 
 def test_an_architecture_is_drawn_without_matplotlib(long_run, tmp_path, monkeypatch):
