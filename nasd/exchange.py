@@ -8,6 +8,7 @@ from nasd import __version__
 from nasd import config as configuration
 from nasd.config import Config
 from nasd.errors import NasdError
+from nasd.export.place import unfinished
 from nasd.search.qlearning import QLearning
 from nasd.space import Architecture, GrammarError, SearchSpace, State
 from store import Delta, QUpdate, Run, Trial, csv
@@ -22,12 +23,13 @@ def export(run: Run, what: Table, path: Path, *, unit: csv.Unit = "fraction") ->
     published code takes what a file does not list not to exist.
 
     Raises:
+        NasdError: Another export is writing the same file.
         StoreError: The disk refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if what == "replay_buffer":
-        return csv.write_replay(path, csv.replay_rows(run), unit=unit)
-    return csv.write_q(path, _q_rows(run))
+    with unfinished(path, replace=True) as whole:
+        if what == "replay_buffer":
+            return csv.write_replay(whole, csv.replay_rows(run), unit=unit)
+        return csv.write_q(whole, _q_rows(run))
 
 
 def _q_rows(run: Run) -> Iterator[csv.QRow]:

@@ -18,10 +18,9 @@ from nasd.config import EncoderConfig
 from nasd.embed import DeepPrior, OnStep, fit_statistics
 from nasd.errors import NasdError
 from nasd.evaluate import Encoder
+from nasd.export.place import unfinished
 from nasd.space import GrammarError
 from nasd.space.parse import parse
-from store import files
-from store.errors import disk_errors
 
 SUFFIXES = (".safetensors", ".pt2")
 
@@ -31,26 +30,27 @@ def export_model(prior: DeepPrior, target: Path, on_step: OnStep | None = None) 
 
     Raises:
         NasdError: Another suffix, the target exists, or as for `nasd.embed.embed`.
+        DiskFullError: No space.
         DiskError: The disk refused.
     """
     if target.suffix not in SUFFIXES:
         raise NasdError(f"{target} must end in {' or '.join(SUFFIXES)}")
-    if target.exists():
-        raise NasdError(f"{target} exists already: choose another place, or remove it")
+    with unfinished(target) as whole:
+        whole.write_bytes(_content(prior, target.suffix, on_step))
+
+
+def _content(prior: DeepPrior, suffix: str, on_step: OnStep | None) -> bytes:
     data = prior.load()
     encoder, micro_batch = fit_statistics(prior, data, on_step)
     encoder = encoder.to("cpu")
     described = prior.attributes(data, micro_batch)
-    if target.suffix == ".pt2":
-        content = _program(encoder, data.channels, data.image_size, described)
-    else:
-        tensors = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
-        # Text to text, as the format has it.
-        metadata = {"architecture": described["architecture"], "nasd": json.dumps(described)}
-        content = safetensors.save(tensors, metadata)
-    with disk_errors(target, "write a model"):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        files.write_atomically(target, content)
+    if suffix == ".pt2":
+        return _program(encoder, data.channels, data.image_size, described)
+    tensors = {name: tensor.contiguous() for name, tensor in encoder.state_dict().items()}
+    # Text to text, as the format has it.
+    metadata = {"architecture": described["architecture"], "nasd": json.dumps(described)}
+    content: bytes = safetensors.save(tensors, metadata)
+    return content
 
 
 def load(path: Path) -> Encoder:

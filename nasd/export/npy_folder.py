@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nasd.errors import NasdError
-from nasd.export._place import unfinished
+from nasd.export.place import unfinished
 from store import files
 from store.embeddings import Embedding
 

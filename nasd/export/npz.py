@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nasd.export._place import unfinished
+from nasd.export.place import unfinished
 from store.embeddings import Embedding
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nasd.errors import NasdError
-from nasd.export._place import unfinished
+from nasd.export.place import unfinished
 from store.embeddings import Embedding, Split
 
 

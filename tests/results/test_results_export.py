@@ -1,8 +1,11 @@
 """Exports, each read back by the tool that it is for, bit-equal."""
 
+import hashlib
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,6 +21,7 @@ from nasd import export
 from nasd.cli.exchange import export_command
 from nasd.errors import NasdError
 from nasd.evaluate.embed import to_input
+from nasd.exchange import export as csv_export
 from nasd.export.model import export_model, load
 from store import EmbeddingError, Run
 from store.embeddings import Embedding, Split, layout, stage
@@ -90,16 +94,26 @@ def test_parquet_is_read_by_pandas_and_pyarrow(tmp_path, embedding):
         assert json.loads(table.schema.metadata[b"nasd"]) == embedding.attributes
 
 
-def test_a_plain_zarr_script_reads_an_embedding(embedding):
+def test_a_plain_zarr_script_reads_an_embedding_bit_equal(embedding):
     script = (
-        "import sys, zarr; g = zarr.open_group(sys.argv[1], mode='r'); x, y = g['train/x'][:], g['train/y'][:]; "
-        "print(len(x), x.dtype, int(y.sum()), dict(g.attrs)['seed']); "
-        "assert not {'nasd', 'store', 'torch'} & set(sys.modules)"
+        "import hashlib, sys, zarr\n"
+        "group = zarr.open_group(sys.argv[1], mode='r')\n"
+        "for name in ('train', 'val', 'test'):\n"
+        "    for part in ('x', 'y', 'index'):\n"
+        "        values = group[f'{name}/{part}'][:]\n"
+        "        print(values.dtype, *values.shape, hashlib.sha256(values.tobytes()).hexdigest())\n"
+        "print(dict(group.attrs)['seed'])\n"
+        "assert not {'nasd', 'store', 'torch'} & set(sys.modules)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(embedding.path)], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.split() == ["500", "float16", str(embedding.read("train").y.sum()), str(2**63 - 1)]
+    arguments = [sys.executable, "-W", "error", "-c", script, str(embedding.path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    expected = [
+        " ".join(map(str, (values.dtype, *values.shape, hashlib.sha256(values.tobytes()).hexdigest())))
+        for name in ROWS
+        for values in (embedding.read(name).x, embedding.read(name).y, embedding.read(name).index)
+    ]
+    assert done.stdout.splitlines() == [*expected, str(2**63 - 1)]
 
 
 KILLED = """
@@ -142,6 +156,48 @@ def test_a_killed_export_leaves_nothing_in_its_place(tmp_path, embedding, form, 
         assert written[0] == written[1]
     elif form == "npz":
         assert target.stat().st_size == (tmp_path / "again").stat().st_size
+
+
+KILLED_AT_SYNC = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from store import Run, files
+files.sync = lambda path: os.kill(os.getpid(), signal.SIGKILL)
+what, run, target = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+if what == "model":
+    from nasd.export.model import export_model
+    from test_results_embed import prior
+    export_model(prior(), target)
+with Run.open(Path(run)) as opened:
+    from nasd.exchange import export
+    export(opened, what, target)
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "name"), [("replay_buffer", "r.csv"), ("q_values", "q.csv"), ("model", "m.safetensors")]
+)
+def test_a_killed_export_of_one_file_leaves_the_old_one_or_nothing(real_run, tmp_path, what, name):
+    target = tmp_path / name
+    old = None if what == "model" else b"the old one"
+    if old is not None:
+        target.write_bytes(old)
+    script = KILLED_AT_SYNC.format(tests=str(Path(__file__).parent))
+    arguments = [sys.executable, "-c", script, what, str(real_run), str(target)]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=one_thread)
+    assert done.returncode == -9, done.stderr
+    assert (target.read_bytes() if target.exists() else None) == old
+    assert (tmp_path / f".{name}.part").is_dir()
+    if what == "model":
+        export_model(prior(), target)
+        assert load(target).embedding_dim > 0
+    else:
+        with Run.open(real_run) as run:
+            rows = csv_export(run, what, target)
+        assert len(pd.read_csv(target)) == rows
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize("form", [export.npy_folder, export.npz, export.parquet])

@@ -3,10 +3,14 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
+import urllib.request
 
+import numpy as np
 import pandas as pd
 import pytest
 import searches
@@ -206,6 +210,43 @@ def test_without_tensorboard_it_says_what_to_install(run, monkeypatch):
         Records(run, searches.configure(**ON))
 
 
+def singles(values):
+    """As TensorBoard's files hold numbers."""
+    return [float(np.float32(value)) for value in values]
+
+
+def test_the_program_tensorboard_serves_the_scalars(run):
+    pytest.importorskip("tensorboard")
+    records = Records(run, searches.configure(**ON))
+    records.trial_finished()
+    records.close()
+    folder = str(run.path / "log/tensorboard")
+    arguments = [sys.executable, "-m", "tensorboard.main", "--logdir", folder, "--host", "127.0.0.1", "--port", "0"]
+    server = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    try:
+        address = next(found[0] for line in server.stderr if (found := re.findall(r"http://127.0.0.1:\d+/", line)))
+
+        def ask(what):
+            with urllib.request.urlopen(f"{address}data/{what}", timeout=30) as answer:
+                return json.load(answer)
+
+        until(lambda: "search/reward" in ask("plugin/scalars/tags").get(".", {}))
+        counted = [trial for trial, _ in run.updates() if trial.counted]
+        rows = ask("plugin/scalars/scalars?tag=search/reward&run=.")
+        assert [step for _, step, _ in rows] == [trial.number for trial in counted]
+        assert [value for _, _, value in rows] == singles(trial.reward for trial in counted)
+    finally:
+        server.terminate()
+        server.communicate()
+
+
+def until(condition):
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 def test_tensorboard_reads_the_scalars_back(run):
     accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     for _ in range(2):  # a second daemon writes nothing twice
@@ -222,8 +263,8 @@ def test_tensorboard_reads_the_scalars_back(run):
     counted = [trial for trial, _ in run.updates() if trial.counted]
     rewards = board.Scalars("search/reward")
     assert [event.step for event in rewards] == [trial.number for trial in counted]
-    assert [event.value for event in rewards] == pytest.approx([trial.reward for trial in counted])
-    assert [event.value for event in board.Scalars("search/epsilon")] == pytest.approx([t.epsilon for t in counted])
+    assert [event.value for event in rewards] == singles(trial.reward for trial in counted)
+    assert [event.value for event in board.Scalars("search/epsilon")] == singles(t.epsilon for t in counted)
     rolling = board.Scalars("search/reward_rolling_20")
     assert len(rolling) == len(counted) - 19
     assert rolling[-1].value == pytest.approx(sum(trial.reward for trial in counted[-20:]) / 20)
@@ -235,5 +276,5 @@ def test_tensorboard_reads_the_scalars_back(run):
     assert champion.net.encode() in board.Tensors("best_architecture")[-1].tensor_proto.string_val[0]
     curves = read(run.path / f"log/tensorboard/trial-{champion.number:06}")
     shown = [event.value for event in curves.Scalars("curve/validation")]
-    assert shown == pytest.approx(list(champion.validation_accuracies))
+    assert shown == singles(champion.validation_accuracies)
     assert len(curves.Scalars("curve/train")) == len(champion.train_accuracies)
