@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help torture fuzz soak example-avalanche demo test test-slow lint format bench lock clean env
+.PHONY: help torture fuzz fuzz-guided soak example-avalanche demo test test-slow lint format bench lock clean env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -66,6 +66,13 @@ torture: $(READY) ## a search killed, stopped and starved at random instants, an
 fuzz: $(READY) ## a million frames at the socket of a daemon that works (FRAMES=1000000)
 	$(BIN)/python tests/daemon/fuzz.py --frames $(or $(FRAMES),1000000)
 
+fuzz-guided: $(READY) .atheris/.ready ## what reads strangers' files and frames, searched by coverage (MINUTES=5 for each reader)
+	PYTHONPATH=.atheris $(BIN)/python tests/fuzzing/guided.py --minutes $(or $(MINUTES),5)
+
+.atheris/.ready: tests/fuzzing/atheris.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target .atheris -r tests/fuzzing/atheris.lock
+	@touch $@
+
 soak: $(READY) ## a hundred thousand trials with clients that come and go (TRIALS=100000)
 	$(BIN)/python tests/crash/soak.py --trials $(or $(TRIALS),100000)
 
@@ -81,4 +88,4 @@ lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	  --no-header --no-emit-index-url --upgrade -o requirements.lock
 
 clean: ## remove .venv and caches; runs stay
-	rm -rf $(VENV) $(AVALANCHE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .atheris $(AVALANCHE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -38,6 +38,7 @@ VALUES = (
 )  # fmt: skip
 KEYS = ("offset", "limit", "number", "text", "sort", "status", "path", "points", "before", "level", "net", "trial")
 STATUS = b'{"jsonrpc":"2.0","id":7,"method":"status"}\n'
+QUIET = 15.0  # seconds of a window without a storm
 ASLEEP = 20  # connections that are left open without anybody reading
 
 
@@ -207,6 +208,7 @@ class Window:
     memory: int
     descriptors: int
     trials: int = 0
+    gained: int = 0  # bytes of memory
 
     @property
     def rate(self):
@@ -214,27 +216,25 @@ class Window:
 
 
 def look(daemon, process, disturbed, going_on):
-    before, began = sum(process.cpu_times()[:2]), time.time()
+    before, began, memory = sum(process.cpu_times()[:2]), time.time(), process.memory_info().rss
     times = ask_politely(daemon.directory, going_on)
     ended = time.time()
     taken = sum(process.cpu_times()[:2]) - before
-    return Window(disturbed, began, ended, taken, times, process.memory_info().rss, process.num_fds())
+    now = process.memory_info().rss
+    return Window(disturbed, began, ended, taken, times, now, process.num_fds(), gained=now - memory)
 
 
 def pairs(daemon, process, count, command, seconds=None):
-    """Windows without and with what a command does; they last for `seconds`, or for as long as the command runs."""
-    length = seconds or 10.0
+    """Windows without and with what a command does; that lasts for `seconds`, or for as long as the command runs."""
     for number in range(count):
-        quiet_end = time.monotonic() + length
+        quiet_end = time.monotonic() + QUIET
         yield look(daemon, process, False, lambda end=quiet_end: time.monotonic() < end)
-        began = time.monotonic()
         with subprocess.Popen([sys.executable, __file__, *command(number), str(daemon.directory)]) as disturber:
             end = threading.Timer(seconds, disturber.kill) if seconds else None
             if end is not None:
                 end.start()
             yield look(daemon, process, True, lambda running=disturber: running.poll() is None)
         assert disturber.returncode == (-9 if seconds else 0), "see above what was answered wrongly"
-        length = seconds or time.monotonic() - began
         assert daemon.process.poll() is None
 
 
@@ -258,12 +258,18 @@ def report(what, windows):
         "status, ms, quiet: median, 99 %, most": latencies(quiet),
         "and disturbed  ": latencies(disturbed),
         "memory after each, MB": " ".join(f"{window.memory / 1e6:.1f}" for window in disturbed),
+        "KB gained a trial, quiet": gained(quiet),
+        "and disturbed   ": gained(disturbed),
         "descriptors after each": " ".join(str(window.descriptors) for window in quiet),
     }
     sys.stdout.write(f"{what}\n")
     for name, value in lines.items():
         sys.stdout.write(f"{name:>42} {value}\n")
     sys.stdout.flush()
+
+
+def gained(windows):
+    return f"{sum(w.gained for w in windows) / sum(w.trials for w in windows) / 1e3:.2f}"
 
 
 def share(windows):

@@ -180,12 +180,12 @@ def test_an_outcome_that_arrived_ahead_of_its_turn_outlasts_a_kill(home):
 
 
 def test_a_daemon_that_was_stopped_for_a_while_does_not_blame_the_trial(home):
-    directory = held(home, 3, executor={"trial_timeout": 2, "trial_attempts": 1})
+    directory = held(home, 3, executor={"trial_timeout": 4, "trial_attempts": 1})
     with Process(directory) as daemon:
         daemon.ready().busy()
         daemon.process.send_signal(signal.SIGSTOP)
         (directory / "gate").unlink()
-        subprocess.run(["sleep", "3.5"], check=True)  # beyond the timeout of the trial that is done meanwhile
+        subprocess.run(["sleep", "5.5"], check=True)  # beyond the timeout of the trial that is done meanwhile
         daemon.process.send_signal(signal.SIGCONT)
         daemon.state("finished")
         assert [row["reason"] for row in rows(directory)] == [None] * 3
