@@ -96,7 +96,7 @@ def build(setup: Setup) -> Evaluator:
             if order.keep_above is None or embedding.attributes["reward"] <= order.keep_above:
                 return
             splits = {
-                name: embeddings.Split(*(part.cpu().numpy() for part in (split.x, split.y, split.index)))
+                name: embeddings.Split(*(part.cpu().numpy() for part in (split.x.float(), split.y, split.index)))
                 for name, split in embedding.splits.items()
             }
             try:

@@ -161,7 +161,7 @@ def _statistics_on_gpu(
 
 
 def _empty(encoder: Encoder, split: Split) -> EmbeddedSplit:
-    x = torch.empty((len(split), encoder.embedding_dim), device=split.images.device)
+    x = torch.empty((len(split), encoder.embedding_dim), device=split.images.device, dtype=encoder.dtype)
     return EmbeddedSplit(x, split.labels, split.index)
 
 
@@ -177,6 +177,11 @@ def _in_eval_mode(encoder: Encoder, split: Split, micro_batch: int, out: Tensor,
 
 class Rows(Protocol):
     """Where embeddings go: a tensor, or what takes its place where there is no room for one."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the embeddings."""
+        ...
 
     def __setitem__(self, rows: Tensor, embeddings: Tensor, /) -> None:
         """Take the embeddings of these rows."""
@@ -203,7 +208,7 @@ def embed_mini_batch(encoder: Encoder, images: Images, rows: Tensor, micro_batch
         for chunk in chunks:
             embedding = encoder(to_input(images[chunk]))
             if out is not None:
-                out[chunk] = embedding
+                out[chunk] = embedding.to(out.dtype)
     for norm in encoder.norms():
         norm.forget()
     return _running(encoder)

@@ -11,7 +11,7 @@ class EmbeddedSplit:
     """One split, in the order of the data set's split.
 
     Attributes:
-        x: (N, D) float32, on the device it was computed on.
+        x: (N, D) on the device it was computed on; bfloat16 where the encoder is, else float32.
         y: (N,) int64 labels.
         index: (N,) int64, each sample's place in its data set (see `nasd.data.Split`).
     """

@@ -22,6 +22,7 @@ from nasd.data import Data, Streamed
 from nasd.evaluate.embed import to_input
 from nasd.evaluate.encoder import Encoder
 from nasd.evaluate.errors import EvaluationError
+from nasd.evaluate.probe import gathered_rows
 
 FLOAT = 4  # bytes
 
@@ -99,11 +100,12 @@ def resident_bytes(encoder: Encoder, data: Data, config: Config) -> int:
     """What stays for the whole evaluation besides the images: encoder, all embeddings, classifier and its optimiser."""
     samples = sum(len(split) for split in data.splits.values())
     weights = sum(tensor.nbytes for tensor in (*encoder.parameters(), *encoder.buffers()))
-    classifier = 4 * data.num_classes * encoder.embedding_dim  # weights, gradient, two moments of Adam
-    step = 2 * config.training.batch_size * encoder.embedding_dim  # one is gathered while the other one is used
+    classifier = 6 * data.num_classes * encoder.embedding_dim  # weights, gradient, two moments of Adam; factors
+    row = encoder.dtype.itemsize * encoder.embedding_dim
+    gathered = 2 * row * gathered_rows(config.training.batch_size, row, 2)
     # Logits, targets, a copy of either while they are counted; labels and hits, twice as long as floats.
     logits = (3 * data.num_classes + 6) * max(len(split) for split in data.splits.values())
-    return weights + FLOAT * (samples * encoder.embedding_dim + classifier + step + logits)
+    return weights + samples * row + gathered + FLOAT * (classifier + logits)
 
 
 def available_bytes(device: torch.device, data: Data | Streamed, memory_limit: int | None) -> int:

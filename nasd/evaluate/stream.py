@@ -109,6 +109,7 @@ class _OnDevice:
 class _Taken:
     split: str
     take: Take
+    dtype: torch.dtype = torch.float32
 
     def __setitem__(self, rows: Tensor, embeddings: Tensor) -> None:
         self.take(self.split, rows, embeddings)

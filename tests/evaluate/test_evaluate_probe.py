@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from nasd.evaluate import probe
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.probe import Classifier, _initial_weight, _Training, recent_mean, train_classifier, train_classifiers
@@ -50,6 +51,31 @@ def test_every_step_is_that_of_autograd_and_torchs_adam(splits, configure, weigh
         finite, hits, valid = training.result.tolist()
         assert finite
         assert (hits / 300, valid / 50) == pytest.approx((trained, validated))
+
+
+@pytest.mark.parametrize("batch_size", [64, 7])
+def test_gathering_ahead_changes_no_bit(splits, configure, monkeypatch, batch_size):
+    config = configure(training={"epochs": 4, "batch_size": batch_size}).training
+    monkeypatch.setattr(probe, "BLOCK", 20 * 4 * 64 * 2)
+    plain, ahead = (train_classifier(*splits, 3, config, 1, lambda *_: None, threads) for threads in (1, 2))
+    assert plain == ahead
+    assert probe.gathered_rows(7, 80, 2) == 7 * 18  # several blocks, the last one shorter
+
+
+def test_bfloat16_embeddings_train_float32_weights(splits, configure):
+    """Only the factors of products are rounded: after many small steps the weights are still close."""
+    config = configure(training={"epochs": 30}).training
+    half = [EmbeddedSplit(split.x.bfloat16(), split.y, split.index) for split in splits]
+    exact, rounded = (_Training(*some[:2], 3, config, [Classifier(1, 1e-4)]) for some in (splits, half))
+    shuffles = generator(1, "shuffles")
+    with torch.no_grad():
+        for _ in range(30):
+            order = torch.randperm(300, generator=shuffles)
+            exact.epoch(order)
+            rounded.epoch(order)
+    assert rounded._weight.dtype == torch.float32
+    moved = (exact._weight - _initial_weight(3, 20, 1)).norm()
+    assert (exact._weight - rounded._weight).norm() < 0.1 * moved
 
 
 def test_the_accuracies_are_those_of_plain_softmax_regression(splits, configure):
