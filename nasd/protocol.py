@@ -19,6 +19,10 @@ PROTOCOL = 1
 MAX_FRAME = 1 << 20
 MAX_PAGE = 500
 """Rows that one page of a list holds at most."""
+MAX_REPEATS = 1000
+MAX_EPOCHS = 10_000
+"""Of a job: what is shown of it, its curves included, must fit into a frame."""
+MAX_PRIORITY = 1000
 
 
 Whole = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nasd.cli.options import run_argument
+from nasd import protocol
+from nasd.cli.options import PRIORITY, run_argument
 from nasd.client import Client, Target
 from nasd.experiments import Measured, figures, measure, write_csv
 from nasd.experiments.h2 import spread
@@ -14,13 +15,14 @@ from nasd.experiments.h3 import gain
 from nasd.pictures import style
 from nasd.protocol import QueueJobParams
 from nasd.selection import GROUPS, Choice
+from store.errors import disk_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _EACH = click.option("--each", type=click.IntRange(1, 100), default=6, show_default=True, help="Of low, mid and top.")
-_EPOCHS = click.option("--epochs", type=click.IntRange(1), help="The run's unless given.")
-_PRIORITY = click.option("--priority", type=int, default=0, show_default=True, help="Of the jobs.")
+_EPOCHS = click.option("--epochs", type=click.IntRange(1, protocol.MAX_EPOCHS), help="The run's unless given.")
+_PRIORITY = click.option("--priority", type=PRIORITY, default=0, show_default=True, help="Of the jobs.")
 _TO = click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder.")
 _AGAIN = click.option("--again", is_flag=True, help="Queue new jobs, even if this experiment was made before.")
 _FIGURE = click.option("--no-figure", is_flag=True, help="Do without matplotlib.")
@@ -36,7 +38,13 @@ def experiment_command() -> None:
 
 @experiment_command.command("h2")
 @run_argument
-@click.option("--repeats", type=click.IntRange(2), default=5, show_default=True, help="Times the weights are drawn.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(2, protocol.MAX_REPEATS),
+    default=5,
+    show_default=True,
+    help="Times the weights are drawn.",
+)
 @_EACH
 @_EPOCHS
 @_PRIORITY
@@ -61,7 +69,13 @@ def h2_command(
 
 @experiment_command.command("h3")
 @run_argument
-@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Trainings of each architecture.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, protocol.MAX_REPEATS),
+    default=1,
+    show_default=True,
+    help="Trainings of each architecture.",
+)
 @_EACH
 @_EPOCHS
 @_PRIORITY
@@ -96,6 +110,8 @@ def _carry_out(
     """Have the jobs done, and write the table and the figure."""
     if draw is not None:
         figures.require()
+    with disk_errors(folder, "make a folder for the results"):  # now, not after hours of jobs
+        folder.mkdir(parents=True, exist_ok=True)
     name, rows = _measured(run, label, each, params, again=again)
     path = folder / f"{name}-{label}.csv"
     write_csv(path, rows)

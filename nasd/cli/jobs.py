@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nasd import protocol
-from nasd.cli.options import json_option, run_argument
+from nasd.cli.options import NUMBER, PRIORITY, json_option, run_argument
 from nasd.cli.output import percent, print_json, print_table, printable
 from nasd.client import Client, Target
 from nasd.errors import NasdError
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @click.command("jobs")
 @run_argument
-@click.option("--cancel", type=int, metavar="JOB", help="Cancel a job that waits or runs.")
-@click.option("--move", type=(int, int), metavar="JOB PRIORITY", help="Change a queued job's priority.")
-@click.option("--pause", type=int, metavar="JOB", help="Hold a job back; a running one stops at once.")
-@click.option("--resume", type=int, metavar="JOB", help="Let a paused job go on where it was.")
+@click.option("--cancel", type=NUMBER, metavar="JOB", help="Cancel a job that waits or runs.")
+@click.option("--move", type=(NUMBER, PRIORITY), metavar="JOB PRIORITY", help="Change a queued job's priority.")
+@click.option("--pause", type=NUMBER, metavar="JOB", help="Hold a job back; a running one stops at once.")
+@click.option("--resume", type=NUMBER, metavar="JOB", help="Let a paused job go on where it was.")
 @json_option
 def jobs_command(
     run: str | None,
@@ -85,7 +85,7 @@ def _state(job: protocol.JobRow) -> str:
 
 @click.command("retrain")
 @run_argument
-@click.option("--trial", type=int, help="The trial whose architecture is evaluated again.")
+@click.option("--trial", type=NUMBER, help="The trial whose architecture is evaluated again.")
 @click.option("--net", help="An architecture string.")
 @click.option(
     "--csv",
@@ -97,9 +97,15 @@ def _state(job: protocol.JobRow) -> str:
 @click.option(
     "--select", "selection", metavar="GROUPS:N", help="Several architectures, a job each: low,mid,top:6 are six each."
 )
-@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True, help="Each with new random weights.")
-@click.option("--epochs", type=click.IntRange(1), help="The run's unless given.")
-@click.option("--priority", type=int, default=0, show_default=True, help="Higher runs first.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, protocol.MAX_REPEATS),
+    default=1,
+    show_default=True,
+    help="Each with new random weights.",
+)
+@click.option("--epochs", type=click.IntRange(1, protocol.MAX_EPOCHS), help="The run's unless given.")
+@click.option("--priority", type=PRIORITY, default=0, show_default=True, help="Higher runs first.")
 @click.option("--full", is_flag=True, help="Train the encoder too, and keep the weights in RUN/weights.")
 @click.option("--store-embedding", is_flag=True, help="Keep the embeddings, in RUN/exports/jobs.")
 @click.option("--device", help="Such as cuda:1 or cpu: run there beside the search, not between two trials.")

@@ -5,7 +5,13 @@ from typing import Any, TypeVar
 
 import click
 
+from nasd import protocol
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+NUMBER = click.IntRange(1, 2**53)
+"""Of a trial or a job."""
+PRIORITY = click.IntRange(-protocol.MAX_PRIORITY, protocol.MAX_PRIORITY)
 
 run_argument: Callable[[F], F] = click.argument("run", required=False)
 json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

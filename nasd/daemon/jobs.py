@@ -16,8 +16,11 @@ from nasd.daemon.supervisor import Supervisor, find_device
 from nasd.errors import NasdError
 from nasd.outcome import Evaluated
 from nasd.protocol import (
+    MAX_EPOCHS,
     MAX_FRAME,
     MAX_PAGE,
+    MAX_PRIORITY,
+    MAX_REPEATS,
     JobPage,
     JobRow,
     JobsParams,
@@ -31,8 +34,7 @@ from store import Delta, Job, Run, files
 
 log = logging.getLogger("nasd.jobs")
 
-MAX_REPEATS = 1000
-MAX_PRIORITY = 1000
+MAX_EVALUATED = 200_000  # epochs of all repeats: the curves of all of them are one value in the database
 MAX_SELECTION = 500  # architectures that are queued together
 
 
@@ -93,7 +95,8 @@ class JobQueue:
         _within("repeats", params.repeats, 1, MAX_REPEATS)
         _within("priority", params.priority, -MAX_PRIORITY, MAX_PRIORITY)
         epochs = self._epochs if params.epochs is None else params.epochs
-        _within("epochs", epochs, 1, 100_000)
+        _within("epochs", epochs, 1, MAX_EPOCHS)
+        _within("repeats times epochs", params.repeats * epochs, 1, MAX_EVALUATED)
         if params.full and params.store_embedding:
             raise NasdError("a full training has no deep prior's embedding to store: ask for one of the two")
         _within("the number of architectures", len(chosen), 1, MAX_SELECTION)
@@ -263,7 +266,7 @@ class JobQueue:
     def _get(self, id: int) -> Job:
         job = self._jobs.get(id)
         if job is None:
-            raise NasdError(f"there is no job {id}")
+            raise NasdError(f"there is no job {id}: see `nasd jobs`")
         return job
 
     def _put(self, *jobs: Job) -> None:

@@ -121,6 +121,8 @@ class Server:
                 await self._serve(peer, reader, writer)
         except (OSError, TimeoutError):
             pass  # the client went away, or does not read: its own business
+        except asyncio.CancelledError:
+            pass  # by `close`; asyncio would log a cancelled connection as a fault
         finally:
             self._clients.discard(task)
             self._subscribers.discard(writer)

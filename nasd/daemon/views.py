@@ -146,8 +146,14 @@ def q_page(strategy: QLearning, space: SearchSpace, params: QParams) -> QPage:
     )
 
 
-def chosen(run: Run, space: SearchSpace, params: QueueJobParams) -> tuple[Selected, ...]:
+def chosen(run: Run, space: SearchSpace, params: QueueJobParams, *, full: bool) -> tuple[Selected, ...]:
     """The architectures of a job that a client wants to queue, checked.
+
+    Args:
+        run: Whose trials are meant.
+        space: The run's.
+        params: As the client sent them.
+        full: Whether they are trained in full.
 
     Raises:
         NasdError: None or more than one way to name them is used, there is no such trial, or one cannot be evaluated.
@@ -156,16 +162,24 @@ def chosen(run: Run, space: SearchSpace, params: QueueJobParams) -> tuple[Select
     if named + bool(params.selection) != 1:
         raise NasdError("a job needs either a trial or a net or a selection")
     if params.selection:
-        return tuple(msgspec.structs.replace(one, net=checked_net(space, one.net)) for one in params.selection)
+        return tuple(_checked(space, one, full=full) for one in params.selection)
     if params.net is not None:
-        return (Selected(net=checked_net(space, params.net)),)
+        return (Selected(net=checked_net(space, params.net, full=full)),)
     trial = run.trial(params.trial or 0)
     if trial is None:
-        raise NasdError(f"there is no trial {params.trial}")
-    return (Selected(net=checked_net(space, trial.net), trial=params.trial, reward=trial.reward),)
+        raise NasdError(f"there is no trial {params.trial}: the newest is {run.count()}")
+    return (Selected(net=checked_net(space, trial.net, full=full), trial=params.trial, reward=trial.reward),)
 
 
-def checked_net(space: SearchSpace, text: str) -> str:
+def _checked(space: SearchSpace, one: Selected, *, full: bool) -> Selected:
+    """One of a selection, whose error names it."""
+    try:
+        return msgspec.structs.replace(one, net=checked_net(space, one.net, full=full))
+    except NasdError as error:
+        raise NasdError(f"of the selection {one.net[:200]!r}: {error}") from error
+
+
+def checked_net(space: SearchSpace, text: str, *, full: bool) -> str:
     """A client's architecture string in its canonical form.
 
     Raises:
@@ -180,6 +194,8 @@ def checked_net(space: SearchSpace, text: str) -> str:
     infeasible = space.feasible(architecture)
     if infeasible is not None:
         raise NasdError(f"{text} cannot be evaluated here: {infeasible.reason}")
+    if not full and any(state.layer_type == "fc" for state in architecture.layers):
+        raise NasdError(f"{text} has fully connected layers, and a deep prior none: ask for full training")
     return str(architecture)
 
 

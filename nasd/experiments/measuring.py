@@ -113,8 +113,9 @@ def measured(run: "Run", label: str) -> tuple[Measured, ...]:
 
 
 def write_csv(path: Path, rows: Sequence[Measured]) -> None:
-    """One line a repeat; accuracies are fractions. Raises OSError."""
+    """One line a repeat; accuracies are fractions. Raises DiskError."""
     from store import files  # noqa: PLC0415 - only once all is measured
+    from store.errors import disk_errors  # noqa: PLC0415
 
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -123,8 +124,9 @@ def write_csv(path: Path, rows: Sequence[Measured]) -> None:
         for number, repeat in enumerate(row.repeats, 1):
             of_repeat = (repeat[name] for name in COLUMNS[6:])
             writer.writerow((row.group, row.trial, row.net, row.search_reward, row.job, number, *of_repeat))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_atomically(path, text.getvalue().encode())
+    with disk_errors(path, "write a table"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_atomically(path, text.getvalue().encode())
 
 
 def _find(client: Client, label: str, choice: Choice, params: QueueJobParams) -> int | None:

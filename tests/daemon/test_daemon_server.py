@@ -425,6 +425,14 @@ async def test_text_from_clients_names_no_file(finished, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+async def test_who_is_connected_at_the_stop_is_no_fault(home, caplog):
+    async with living(make(home, 3)) as live:
+        client = await live.connect()
+        await live.stop()
+        await client.close()
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
 def test_a_stopped_daemon_hangs_up(home):
     directory = make(home, 3)
     with Process(directory) as daemon:

@@ -15,7 +15,7 @@ from nasd.errors import NasdError
 from nasd.experiments import figures, measure
 from nasd.protocol import QueueJobParams
 from nasd.selection import GROUPS, Choice
-from store import Run
+from store import Run, StoreError
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DIGITS = {
@@ -111,6 +111,8 @@ def test_what_keeps_an_experiment_from_a_result(home, monkeypatch):
         monkeypatch.setattr(figures.importlib.util, "find_spec", lambda name: None)
         with pytest.raises(NasdError, match="pip install 'nasd\\[plot\\]'"):
             nasd("experiment", "h2", directory)
+        with pytest.raises(StoreError, match="could not make a folder for the results in /proc/none"):
+            nasd("experiment", "h2", directory, "--each", 1, "--no-figure", "--to", "/proc/none")
         (directory / "stub.json").write_text('{"every": "unfit"}')
         with pytest.raises(NasdError, match=r"too few are done: job 1 failed \(the stub does not like it\)"):
             nasd("experiment", "h2", directory, "--each", 1, "--no-figure")
