@@ -133,6 +133,15 @@ class EncoderConfig(_Section):
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # tf32: on GPUs that have it, else float32
 
 
+class ScreenConfig(_Section):
+    """A quick look at each embedding, after which only the best of them are evaluated fully."""
+
+    probe: Literal["ridge"] = "ridge"
+    keep: Annotated[float, Field(gt=0.0, le=1.0)] = 0.3  # share of the quick scores so far
+    after: Positive = 20  # trials that are evaluated fully in any case
+    samples: Positive = 8192  # training images that the quick look takes
+
+
 class TrainingConfig(_Section):
     """How the classifier is trained, or the whole network; the last six count only for the latter."""
 
@@ -142,6 +151,7 @@ class TrainingConfig(_Section):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     early_stopping_epoch: Positive = 10
     early_stopping_thresh: Fraction = 0.15
+    screen: ScreenConfig | None = None  # None: every trial is evaluated fully
     optimizer: Literal["adam", "sgd"] = "adam"
     momentum: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.9  # of sgd
     warm_restart_epochs: Positive | None = None  # of the first cosine cycle; None: the learning rate is constant
@@ -200,6 +210,15 @@ class Config(_Section):
     store: StoreConfig = StoreConfig()
     checkpoint: CheckpointConfig = CheckpointConfig()
     log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _screen_fits(self) -> Self:
+        if self.training.screen is not None and self.evaluation == "full":
+            raise ValueError(
+                "training.screen: a quick look at a random encoder says nothing of one that is trained; "
+                "leave it out, or set evaluation to deep_prior"
+            )
+        return self
 
     @model_validator(mode="after")
     def _several_labels_fit(self) -> Self:

@@ -1,5 +1,7 @@
 """What comes out of one evaluation. Shared by the evaluator, the strategies and the daemon; imports nothing heavy."""
 
+from typing import Any
+
 import msgspec
 
 
@@ -48,6 +50,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="evaluated"):
     early_stopped: bool
     embedding_dim: int
     micro_batch: int  # samples per pass; the mini-batch unless memory asked for less
+    screening: float | None = None  # accuracy of the quick look, where there was one; alone, if it was the end
     labels: Labels | None = None  # of a data set of several labels per image
     measured: Measured = Measured()
 
@@ -71,3 +74,16 @@ def decode_outcome(text: str) -> Outcome:
     """Raises msgspec.DecodeError."""
     outcome: Outcome = msgspec.json.decode(text, type=Outcome)
     return outcome
+
+
+def to_metrics(outcome: Evaluated) -> dict[str, Any] | None:
+    """What is stored of an outcome besides its accuracies, as plain JSON values; None if there is nothing."""
+    metrics: dict[str, Any] = msgspec.to_builtins(outcome.labels) if outcome.labels else {}
+    if outcome.screening is not None:
+        metrics["screening"] = outcome.screening
+    return metrics or None
+
+
+def labels_in(metrics: dict[str, Any] | None) -> Labels | None:
+    """What `to_metrics` made of the labels. Raises msgspec.ValidationError."""
+    return msgspec.convert(metrics, Labels) if metrics and "validation" in metrics else None

@@ -164,6 +164,7 @@ class TrialDetail(_Message, frozen=True):
     layers: tuple[Layer, ...]
     neighbours: tuple[Neighbour, ...]
     duplicates: tuple[int, ...]  # later trials of the same architecture, at most 20
+    screening: float | None = None  # accuracy of the quick look before the evaluation
     labels: Labels | None = None  # of a data set of several labels per image
 
 

@@ -192,6 +192,15 @@ def rewards(connection: sqlite3.Connection, after: int) -> Rewards:
     return Rewards(numbers, values, epsilons)
 
 
+def screening_scores(connection: sqlite3.Connection) -> list[tuple[int, float]]:
+    """Order and quick score of the trials that have one, in order."""
+    query = (
+        "SELECT ordinal, json_extract(value, '$.screening') AS score FROM metrics JOIN trial USING (number) "
+        "WHERE score IS NOT NULL ORDER BY ordinal"
+    )
+    return [(int(order), float(score)) for order, score in connection.execute(query)]
+
+
 def by_status(connection: sqlite3.Connection) -> dict[TrialStatus, int]:
     """How many trials of each status; statuses without a trial are left out."""
     return dict(connection.execute("SELECT status, count(*) FROM trial GROUP BY status").fetchall())

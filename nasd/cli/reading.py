@@ -5,14 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-import msgspec
 
 from nasd import paths, protocol
 from nasd.cli.options import json_option, run_argument
 from nasd.cli.output import ago, duration, percent, print_json, print_table, printable, size
 from nasd.client import Client, Target
 from nasd.errors import NasdError, NotRunningError
-from nasd.outcome import Labels
+from nasd.outcome import Labels, labels_in
 
 
 @click.command("ps")
@@ -181,7 +180,10 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     if trial.validation_accuracies:
         shown = " ".join(f"{100 * value:.1f}" for value in trial.validation_accuracies)
         click.echo(f"  epochs      {shown}")
-    labels = None if trial.metrics is None else msgspec.convert(trial.metrics, Labels)
+    labels = labels_in(trial.metrics)
+    if trial.metrics and "screening" in trial.metrics:
+        ended = ", and that was all" if trial.test_accuracy is None and len(trial.validation_accuracies) == 1 else ""
+        click.echo(f"  quick look  validation {percent(trial.metrics['screening'])}{ended}")
     if labels is not None:
         each = percent(labels.validation_accuracies[-1])
         click.echo(f"  labels      each on its own: validation {each}, test {percent(labels.test_accuracy)}")

@@ -43,6 +43,7 @@ from nasd.protocol import (
     TrialFinished,
     WorkerChanged,
 )
+from nasd.search import Screen
 from nasd.search.qlearning import QLearning
 from nasd.space import SearchSpace
 from store import Delta, Run, StoreError, Trial
@@ -136,6 +137,7 @@ class Daemon:
             trouble=lambda problem: self._problem("disk", problem),
             on_failures=self._failing,
             full=config.evaluation == "full",
+            screen=Screen(screen.keep, screen.after) if (screen := config.training.screen) else None,
             paused=bool(checkpoint.flags.get("paused")),
         )
         self._scheduler.restore(self._strategy.open_proposals(), checkpoint.arrived, checkpoint.trials)

@@ -27,6 +27,7 @@ class Evaluate(_Message, frozen=True, tag="evaluate"):
     seed: int
     epochs: int | None = None  # None: the run's
     keep_above: float | None = None  # stage the embedding if the reward is higher; None: never
+    screen_floor: float | None = None  # quick score below which the evaluation ends; None: it does not
     staging: str | None = None  # folder to stage it in; None: the setup's
     full: bool = False  # train all of it; else as the run's config says
     weights: str | None = None  # path with which the names of a full training's files begin; None: none is written

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
-
 from nasd.daemon import committing
 from nasd.daemon.messages import Finished
 from nasd.daemon.supervisor import Supervisor, Task
 from nasd.daemon.weights import WeightFiles, trial_stem
-from nasd.outcome import Evaluated, Failed, decode_outcome, encode_outcome
+from nasd.outcome import Evaluated, Failed, decode_outcome, encode_outcome, to_metrics
+from nasd.search import Screen
 from nasd.search.base import Proposal, Strategy, Update
 from nasd.seeding import trial_seed
 from store import Delta, OpenProposal, QUpdate, Run, StoreError, Trial, TrialStatus
@@ -49,6 +48,7 @@ class Scheduler:
     trouble: Callable[[str | None], None]  # what keeps the search from going on
     on_failures: Callable[[str], None]  # too many in a row: pause, and tell a person
     full: bool = False  # trials are full trainings
+    screen: Screen | None = None  # None: every trial is evaluated fully
     paused: bool = False
     activity: str = "starting"
     _flights: list[Flight] = field(default_factory=list)
@@ -64,6 +64,9 @@ class Scheduler:
         """
         self._flights = [Flight(proposal) for proposal in open_proposals]
         self._observed = observed
+        if self.screen is not None:
+            for order, score in self.run.screening_scores():
+                self.screen.add(order, score)
         for flight in self._flights:
             if (outcome := arrived.get(flight.proposal.number)) is not None:
                 done: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
@@ -120,6 +123,7 @@ class Scheduler:
                     seed=trial_seed(self.seed, proposal.number),
                     trial=proposal.number,
                     keep_above=self._keep_above,
+                    screen_floor=self.screen.floor(proposal.number - self.lookahead) if self.screen else None,
                     full=self.full,
                     weights=str(trial_stem(self.run.path, proposal.number)) if self.full else None,
                 )
@@ -184,6 +188,8 @@ class Scheduler:
             dropped_embeddings=dropped,
         )
         await self._commit(delta)
+        if self.screen is not None and isinstance(outcome, Evaluated) and outcome.screening is not None:
+            self.screen.add(self._observed, outcome.screening)
         if self.full:
             WeightFiles(trial_stem(self.run.path, trial.number), keep=False).ended()
         log.info("trial %d %s: reward %.4f %s", trial.number, trial.status, trial.reward, trial.net)
@@ -281,7 +287,7 @@ def make_trial(
         validation_accuracies=evaluated.validation_accuracies if evaluated else (),
         train_accuracies=evaluated.train_accuracies if evaluated else (),
         test_accuracy=evaluated.test_accuracy if evaluated else None,
-        metrics=msgspec.to_builtins(evaluated.labels) if evaluated and evaluated.labels else None,
+        metrics=to_metrics(evaluated) if evaluated else None,
         embedding_dim=evaluated.embedding_dim if evaluated else None,
         micro_batch=evaluated.micro_batch if evaluated else None,
         finished_at=time.time(),

@@ -58,6 +58,7 @@ class Task:
     job: int | None = None
     epochs: int | None = None
     keep_above: Callable[[], float | None] = lambda: None  # asked when the task starts
+    screen_floor: float | None = None  # quick score below which the evaluation ends; None: it does not
     staging: str | None = None  # folder for the embedding; None: the workers' own
     full: bool = False  # train all of it; the timeout is then each epoch's
     weights: str | None = None  # path with which the names of a full training's files begin
@@ -152,6 +153,7 @@ class Worker:
                     seed=task.seed,
                     epochs=task.epochs,
                     keep_above=task.keep_above(),
+                    screen_floor=task.screen_floor,
                     staging=task.staging,
                     full=task.full,
                     weights=task.weights,

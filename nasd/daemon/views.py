@@ -6,7 +6,7 @@ import msgspec
 
 from nasd import protocol
 from nasd.errors import NasdError
-from nasd.outcome import Labels
+from nasd.outcome import labels_in
 from nasd.protocol import (
     Action,
     Layer,
@@ -94,7 +94,8 @@ def trial_detail(run: Run, space: SearchSpace, strategy: QLearning, number: int)
         layers=layers(architecture, space.config.channels),
         neighbours=_neighbours(strategy, space, architecture),
         duplicates=tuple(duplicates),
-        labels=None if source.metrics is None else msgspec.convert(source.metrics, Labels),
+        screening=(source.metrics or {}).get("screening"),
+        labels=labels_in(source.metrics),
     )
 
 

@@ -145,6 +145,7 @@ def build(setup: Setup) -> Evaluator:
             device,
             progress=step,
             on_embedding=keep if order.keep_above is not None else None,
+            screen_floor=order.screen_floor,
             memory_limit=setup.memory_limit,
         )
         return outcome, staged[0] if staged else None

@@ -16,7 +16,8 @@ from nasd.evaluate.embedding import EmbeddedSplit, Embedding
 from nasd.evaluate.encoder import Encoder
 from nasd.evaluate.errors import EvaluationError, is_out_of_memory
 from nasd.evaluate.memory import available_bytes, fit_micro_batch, pass_bytes, resident_bytes
-from nasd.evaluate.probe import train_classifier
+from nasd.evaluate.probe import Trained, train_classifier
+from nasd.evaluate.ridge import ridge_accuracies
 from nasd.evaluate.seeding import generator
 from nasd.evaluate.threads import threads_on
 from nasd.outcome import Evaluated, Failed, Measured, Outcome
@@ -52,6 +53,7 @@ def evaluate(
     progress: Progress | None = None,
     on_embedding: Callable[[Embedding], None] | None = None,
     memory_limit: int | None = None,
+    screen_floor: float | None = None,
 ) -> Outcome:
     """Evaluate one architecture as a deep prior: random encoder, trained linear classifier (arXiv 2104.06788).
 
@@ -68,6 +70,8 @@ def evaluate(
         progress: Told of stages and epochs. What it raises ends the evaluation and is passed on.
         on_embedding: Given the finished embedding, still on the device, with the outcome among its attributes. Called
             only for evaluated architectures.
+        screen_floor: Where `training.screen` asks for a quick look: the accuracy of it below which that is all, and the
+            reward; None: the evaluation goes on in any case.
         memory_limit: Bytes that images, embeddings, weights and activations may take together; None: what is free.
 
     Returns:
@@ -82,7 +86,9 @@ def evaluate(
         torch.cuda.reset_peak_memory_stats(device)
     tell = progress or _silent
     try:
-        outcome, splits = _deep_prior(architecture, data.to(device), config, seed, device, tell, memory_limit, clock)
+        outcome, splits = _deep_prior(
+            architecture, data.to(device), config, seed, device, tell, memory_limit, screen_floor, clock
+        )
     except torch.AcceleratorError:
         raise
     except EvaluationError as error:
@@ -104,6 +110,7 @@ def _deep_prior(
     device: torch.device,
     progress: Progress,
     memory_limit: int | None,
+    screen_floor: float | None,
     clock: _Clock,
 ) -> tuple[Evaluated, tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]]:
     progress("build", 0, 0, None, None)
@@ -119,6 +126,13 @@ def _deep_prior(
     epochs = config.training.epochs
     progress("train", 0, epochs, None, None)
     begun = time.monotonic()
+    score = None
+    if (screen := config.training.screen) is not None:
+        fitted, score = ridge_accuracies(*splits[:2], data.num_classes, screen.samples, seed)
+        if screen_floor is not None and score < screen_floor:
+            clock.train = time.monotonic() - begun
+            held_back = Trained((fitted,), (score,), None)
+            return _evaluated(architecture, held_back, micro_batch, score), splits
     trained = train_classifier(
         *splits,
         data.num_classes,
@@ -128,7 +142,11 @@ def _deep_prior(
         threads,
     )
     clock.train = time.monotonic() - begun
-    outcome = Evaluated(
+    return _evaluated(architecture, trained, micro_batch, score), splits
+
+
+def _evaluated(architecture: Architecture, trained: Trained, micro_batch: int, screening: float | None) -> Evaluated:
+    return Evaluated(
         reward=trained.reward,
         validation_accuracies=trained.validation_accuracies,
         train_accuracies=trained.train_accuracies,
@@ -136,8 +154,8 @@ def _deep_prior(
         early_stopped=trained.test_accuracy is None,
         embedding_dim=architecture.embedding_dim,
         micro_batch=micro_batch,
+        screening=screening,
     )
-    return outcome, splits
 
 
 def _build(

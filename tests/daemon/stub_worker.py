@@ -8,6 +8,7 @@
     pace     seconds between its steps
     epochs   steps to report, 5 unless given
     embed    rows of an embedding to stage
+    screen   true: have a quick look first, and heed its floor
     setup    fail, exit or hang instead of getting ready
 While there is a file `gate`, evaluations wait.
 """
@@ -22,6 +23,8 @@ import stat
 import sys
 import time
 from pathlib import Path
+
+import msgspec
 
 from nasd.daemon.messages import Evaluate, Setup, Step
 from nasd.daemon.worker import Evaluator, serve
@@ -44,6 +47,16 @@ def outcome_of(net: str, seed: int, epochs: int = 5) -> Evaluated:
     )
 
 
+def screened(made: Evaluated, floor: float | None) -> Evaluated:
+    score = made.reward / 2
+    if floor is None or score >= floor:
+        return msgspec.structs.replace(made, screening=score)
+    return msgspec.structs.replace(
+        made, reward=score, validation_accuracies=(score,), train_accuracies=(score,), test_accuracy=None,
+        early_stopped=True, screening=score,
+    )  # fmt: skip
+
+
 def build(setup: Setup) -> Evaluator:
     directory = Path(setup.staging).parent
     match _orders(directory).get("setup"):
@@ -58,6 +71,8 @@ def build(setup: Setup) -> Evaluator:
         orders = _orders(directory)
         epochs = order.epochs or orders.get("epochs", 5)
         made = outcome_of(order.net, order.seed, epochs)
+        if orders.get("screen"):
+            made = screened(made, order.screen_floor)
         behaviour = orders.get("do", {}).get(str(order.seed), orders.get("every"))
         marker = directory / f"misbehaved-{order.seed}"
         if behaviour and not (orders.get("once") and marker.exists()):
@@ -65,7 +80,7 @@ def build(setup: Setup) -> Evaluator:
             instead = _misbehave(behaviour)
             if instead is not None:
                 return instead, None
-        for epoch in range(epochs + 1):
+        for epoch in range(len(made.validation_accuracies) + 1):
             report(Step(id=order.id, stage="train", epoch=epoch, epochs=epochs,
                         validation_accuracy=made.validation_accuracies[epoch - 1] if epoch else None))  # fmt: skip
             time.sleep(orders.get("pace", 0))

@@ -75,6 +75,44 @@ def test_killed_anywhere_an_ordered_search_with_three_ahead_is_the_same_run(home
     assert sound(whole) == sound(directory)
 
 
+def test_only_the_best_of_a_quick_look_are_evaluated_fully_also_after_kills(home):
+    """Each trial's floor is what the trials `lookahead` before it and older say, whenever it is evaluated."""
+    sections = {
+        "search": {"lookahead": 2},
+        "executor": {"workers_per_device": 2},
+        "training": {"screen": {"keep": 0.3, "after": 5}},
+    }
+    orders = {"screen": True}
+    whole = make(home / "whole", 40, **sections)
+    tell(whole, **orders)
+    with Process(whole) as daemon:
+        daemon.ready().state("finished")
+        daemon.end()
+    directory = make(home, 40, **sections)
+    tell(directory, seconds=0.02, **orders)
+    for trials in (4, 12, 25):
+        with Process(directory) as daemon:
+            daemon.ready()
+            until(lambda daemon=daemon, n=trials: daemon.status().progress.trials >= n, "some trials")
+            daemon.kill()
+    with Process(directory) as daemon:
+        daemon.ready().state("finished")
+        daemon.end()
+    assert rows(whole) == rows(directory)
+    assert sound(whole) == sound(directory)
+    scores, held_back = {}, 0
+    for row in rows(directory):
+        before = sorted((scores[n] for n in scores if n <= row["number"] - 2), reverse=True)
+        if row["status"] not in ("evaluated", "early_stopped"):
+            continue
+        score = scores[row["number"]] = row["metrics"]["screening"]
+        floor = before[max(1, int(0.3 * len(before))) - 1] if len(before) >= 5 else 0.0
+        assert row["status"] == ("evaluated" if score >= floor else "early_stopped")
+        assert row["reward"] == (score * 2 if score >= floor else score)
+        held_back += score < floor
+    assert 10 < held_back < len(scores) - 10
+
+
 async def test_async_order_is_recorded_and_replayed(home):
     directory = make(home, 10, search={"order": "async", "lookahead": 3}, executor={"workers_per_device": 2})
     tell(directory, trials={1: "stop"}, epochs=5)

@@ -89,6 +89,21 @@ def test_threads_are_given_up_where_memory_is_short(parse, few, configure, threa
     assert bare(plain) == bare(tight)
 
 
+def test_a_quick_look_ends_what_it_finds_poor(parse, few, configure):
+    plain = evaluate(parse(SMALL), few, configure(), 5, "cpu")
+    config = configure(training={"screen": {"samples": 100}})
+    looked, poor, good = (
+        evaluate(parse(SMALL), few, config, 5, "cpu", screen_floor=floor) for floor in (None, 1.1, 0.0)
+    )
+    assert bare(looked) == bare(good) == msgspec.structs.replace(bare(plain), screening=looked.screening)
+    assert 0.15 < looked.screening < 1
+    assert poor.early_stopped
+    assert (poor.reward, poor.validation_accuracies, poor.test_accuracy) == (
+        looked.screening, (looked.screening,), None,
+    )  # fmt: skip
+    assert len(poor.train_accuracies) == 1
+
+
 def test_the_global_random_stream_is_left_alone(parse, few, configure):
     state = torch.random.get_rng_state()
     evaluate(parse(TINY), few, configure(), 1, "cpu")

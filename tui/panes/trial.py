@@ -200,6 +200,7 @@ class _Facts(_Part):
             ("validation", text.percent(row.best_validation), ""),
             ("test", text.percent(row.test_accuracy), ""),
             ("epsilon", f"{row.epsilon:g}", ""),
+            *([("quick look", text.percent(detail.screening), "")] if detail.screening is not None else []),
             ("time", text.duration(row.seconds) if row.seconds else "–", ""),
             ("encoding", f"{detail.encode_seconds:.1f} s" if detail.encode_seconds else "–", ""),
             ("training", f"{detail.train_seconds:.1f} s" if detail.train_seconds else "–", ""),
