@@ -1,14 +1,17 @@
 """CSV files in the published columns, out of a run and into a new one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from nasd import __version__
 from nasd import config as configuration
 from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.export.place import unfinished
+from nasd.outcome import Labels
 from nasd.search.qlearning import QLearning
 from nasd.space import Architecture, GrammarError, SearchSpace, State
 from store import Delta, QUpdate, Run, Trial, csv
@@ -20,7 +23,9 @@ def export(run: Run, what: Table, path: Path, *, unit: csv.Unit = "fraction") ->
     """Write one of the two published files; returns its number of rows.
 
     The Q-values list every action of every state that was updated, untouched ones with their initial value: the
-    published code takes what a file does not list not to exist.
+    published code takes what a file does not list not to exist. The replay buffer of a search on images with several
+    labels has further columns: the mean accuracy over the labels (`label_acc_val_all_epochs`, `label_acc_test_last`),
+    and of each label `val_accuracy_NAME`, `val_precision_NAME`, ..., `test_f1_NAME`.
 
     Raises:
         NasdError: Another export is writing the same file.
@@ -28,8 +33,38 @@ def export(run: Run, what: Table, path: Path, *, unit: csv.Unit = "fraction") ->
     """
     with unfinished(path, replace=True) as whole:
         if what == "replay_buffer":
-            return csv.write_replay(whole, csv.replay_rows(run), unit=unit)
+            return csv.write_replay(whole, csv.replay_rows(run), unit=unit, more=_label_columns(run))
         return csv.write_q(whole, _q_rows(run))
+
+
+def _label_columns(run: Run) -> dict[str, Callable[[csv.ReplayRow], float | Sequence[float] | None]]:
+    """What of each label is exported; nothing where the run has none."""
+    first = next((row for row in csv.replay_rows(run) if row.metrics is not None), None)
+    measured = None if first is None else _labels(first)
+    if measured is None:
+        return {}
+
+    def score(split: Literal["validation", "test"], name: str, place: int) -> Callable[[csv.ReplayRow], float | None]:
+        def value(row: csv.ReplayRow) -> float | None:
+            scores = getattr(_labels(row), split, ())
+            return getattr(scores[place], name) if scores else None
+
+        return value
+
+    columns: dict[str, Callable[[csv.ReplayRow], float | Sequence[float] | None]] = {
+        "label_acc_val_all_epochs": lambda row: getattr(_labels(row), "validation_accuracies", ()),
+        "label_acc_test_last": lambda row: getattr(_labels(row), "test_accuracy", None),
+    }
+    splits: tuple[tuple[str, Literal["validation", "test"]], ...] = (("val", "validation"), ("test", "test"))
+    for short, split in splits:
+        for place, label in enumerate(measured.validation):
+            for name in ("accuracy", "precision", "recall", "f1"):
+                columns[f"{short}_{name}_{label.label}"] = score(split, name, place)
+    return columns
+
+
+def _labels(row: csv.ReplayRow) -> Labels | None:
+    return None if row.metrics is None else msgspec.convert(row.metrics, Labels)
 
 
 def _q_rows(run: Run) -> Iterator[csv.QRow]:

@@ -14,10 +14,10 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
 
 from store import files
 from store.errors import CsvError, disk_errors
@@ -76,6 +76,7 @@ class ReplayRow:
     validation_accuracies: tuple[float, ...] = ()
     train_accuracies: tuple[float, ...] = ()
     test_accuracy: float | None = None
+    metrics: dict[str, Any] | None = None  # a `Trial`'s; neither read nor written unless asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +91,20 @@ class QRow:
 # --- out ------------------------------------------------------------------------------------------------------------
 
 
-def write_replay(path: Path, rows: Iterable[ReplayRow], *, unit: Unit = "fraction") -> int:
+def write_replay(
+    path: Path,
+    rows: Iterable[ReplayRow],
+    *,
+    unit: Unit = "fraction",
+    more: Mapping[str, Callable[[ReplayRow], float | Sequence[float] | None]] | None = None,
+) -> int:
     """Write a replay buffer. The file appears whole or not at all.
 
     Args:
         path: Replaced if it exists.
         rows: In the order of observation.
         unit: Of the accuracy columns; `percent` for going on with the published DP-NAS code.
+        more: Columns behind the published ones, and the fractions that they hold; None is an empty cell.
 
     Returns:
         The number of rows.
@@ -106,6 +114,12 @@ def write_replay(path: Path, rows: Iterable[ReplayRow], *, unit: Unit = "fractio
         DiskError: The disk refused.
     """
     scale = 100.0 if unit == "percent" else 1.0
+    further = more or {}
+
+    def cell(value: float | Sequence[float] | None) -> object:
+        if value is None:
+            return ""
+        return value * scale if isinstance(value, float) else _list(value, scale)
 
     def cells(number: int, row: ReplayRow) -> tuple[object, ...]:
         return (
@@ -118,9 +132,10 @@ def write_replay(path: Path, rows: Iterable[ReplayRow], *, unit: Unit = "fractio
             _list(row.validation_accuracies, scale),
             _list(row.train_accuracies, scale),
             (row.test_accuracy or 0) * scale,
+            *(cell(value(row)) for value in further.values()),
         )
 
-    return _write(path, ("", *REPLAY_COLUMNS), (cells(number, row) for number, row in enumerate(rows)))
+    return _write(path, ("", *REPLAY_COLUMNS, *further), (cells(number, row) for number, row in enumerate(rows)))
 
 
 def write_q(path: Path, rows: Iterable[QRow]) -> int:
@@ -151,6 +166,7 @@ def _replay_row(trial: Trial, source: Trial) -> ReplayRow:
         validation_accuracies=source.validation_accuracies,
         train_accuracies=source.train_accuracies,
         test_accuracy=source.test_accuracy,
+        metrics=source.metrics,
     )
 
 

@@ -413,8 +413,9 @@ class Daemon:
         return self._jobs.page(params)
 
     def _do_queue_job(self, params: protocol.QueueJobParams) -> JobRow:
-        full = params.full or self.config.evaluation == "full"
-        return self._jobs.queue(params, views.chosen(self._run, self._space, params, full=full))
+        if self.config.evaluation == "full":  # there is nothing else to do with an architecture here
+            params = msgspec.structs.replace(params, full=True)
+        return self._jobs.queue(params, views.chosen(self._run, self._space, params, full=params.full))
 
     def _do_cancel_job(self, params: protocol.JobParams) -> JobRow:
         return self._jobs.cancel(params.id)

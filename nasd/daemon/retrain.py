@@ -97,6 +97,7 @@ class Retraining:
             "seconds": outcome.measured.seconds,
             "embedding": self._keep(finished.staged, f"job-{self.id:06}-{repeat}.zarr"),
             "weights": list(self._weights(repeat).names()),
+            **({} if outcome.labels is None else {"labels": msgspec.to_builtins(outcome.labels)}),
         }
 
     def forget(self, repeat: int) -> None:
@@ -136,12 +137,23 @@ def summed_up(repeats: list[Repeat]) -> dict[str, Any]:
         "mean_reward": statistics.fmean(repeat["reward"] for repeat in repeats),
         "mean_test_accuracy": statistics.fmean(tests) if tests else None,
         "stdev_test_accuracy": statistics.stdev(tests) if len(tests) > 1 else None,
+        **_mean_label_accuracies([repeat["labels"] for repeat in repeats if "labels" in repeat]),
     }
+
+
+def _mean_label_accuracies(labels: list[dict[str, Any]]) -> dict[str, Any]:
+    """Over the repeats, of each label: on the test split, or on the validation split where one was not tested."""
+    if not labels:
+        return {}
+    scores = [one["test"] or one["validation"] for one in labels]
+    means = [statistics.fmean(score["accuracy"] for score in of_label) for of_label in zip(*scores, strict=True)]
+    return {"label_accuracies": dict(zip((score["label"] for score in scores[0]), means, strict=True))}
 
 
 def without_curves(result: dict[str, Any] | None) -> dict[str, Any] | None:
     """The same for a client: a thousand repeats with their curves would not fit into a frame."""
     if result is None:
         return None
-    repeats = [{name: value for name, value in r.items() if name != "validation_accuracies"} for r in result["repeats"]]
+    long = ("validation_accuracies", "labels")
+    repeats = [{name: value for name, value in r.items() if name not in long} for r in result["repeats"]]
     return {**result, "repeats": repeats}

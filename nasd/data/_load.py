@@ -133,7 +133,7 @@ def _labelled(source: LabelledSource, config: DataConfig, seed: int) -> Streamed
     )
     firsts = (starts[0], starts[0] if own is None else starts[2], starts[1])  # of the parts that the splits come from
     train, validation, test = (
-        StreamedSplit(Crops(pictures, first + split.images), split.labels, split.index)
+        StreamedSplit(Crops(pictures, first + split.images, augment=config.augment), split.labels, split.index)
         for first, split in zip(firsts, splits, strict=True)
     )
     cut = f"a random {size}x{size} cut out and mirrored with probability 1/2 in training, else the centre"
