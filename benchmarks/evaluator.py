@@ -32,11 +32,12 @@ from torch import Tensor, nn  # noqa: E402
 from benchmarks.architectures import ARCHITECTURES, load_data, parse  # noqa: E402
 from nasd.config import Config, EncoderConfig  # noqa: E402
 from nasd.data import Data, Split  # noqa: E402
-from nasd.evaluate.embed import embed_mini_batch, to_input  # noqa: E402
+from nasd.evaluate.embed import in_eval_mode, in_train_mode, to_input  # noqa: E402
 from nasd.evaluate.embedding import EmbeddedSplit  # noqa: E402
 from nasd.evaluate.encoder import Encoder  # noqa: E402
 from nasd.evaluate.evaluation import _build  # noqa: E402
 from nasd.evaluate.probe import Classifier, train_classifiers  # noqa: E402
+from nasd.evaluate.threads import one_thread_each, threads_on  # noqa: E402
 from nasd.space import Architecture  # noqa: E402
 from store import embeddings  # noqa: E402
 
@@ -132,17 +133,20 @@ class Stage:
 
 def encode_part(encoder: Encoder, split: Split, out: Tensor, *, train: bool) -> float:
     """Seconds that a whole split takes, from a part of it."""
-    chunks = torch.arange(min(len(split), 10 * BATCH), device=out.device).split(BATCH)
-    encoder.train(train)
+    threads = threads_on(out.device)
+    rows = torch.arange(min(len(split), 16 * BATCH))
+    part = Split(split.images[rows.to(out.device)], split.labels[: len(rows)], split.index[: len(rows)])
 
+    @torch.inference_mode()
+    @one_thread_each()
     def work() -> None:
-        for rows in chunks:
-            if train:
-                embed_mini_batch(encoder, split.images, rows, BATCH, out)
-            else:
-                out[rows] = encoder(to_input(split.images[rows]))
+        if train:
+            for _ in in_train_mode(encoder, part.images, rows.split(BATCH), BATCH, out, threads):
+                pass
+        else:
+            in_eval_mode(encoder.eval(), part, BATCH, out, threads)
 
-    return seconds(work) * len(split) / sum(map(len, chunks))
+    return seconds(work) * len(split) / len(rows)
 
 
 def epoch_seconds(
@@ -158,6 +162,7 @@ def epoch_seconds(
         1,
         [Classifier(number, 1e-3) for number in range(classifiers)],
         lambda *_: marks.append(Clock.now()),
+        threads_on(parts[0].x.device),
     )
     return [after - before for before, after in pairwise(marks)]
 
@@ -180,7 +185,10 @@ def measure(
             for m, x in layers
         )  # fmt: skip
         splits = {"train": data.train, "val": data.validation, "test": data.test}
-        outs = {key: torch.rand((len(split), encoder.embedding_dim), device=device) for key, split in splits.items()}
+        outs = {
+            key: torch.rand((len(split), encoder.embedding_dim), device=device, dtype=encoder.dtype)
+            for key, split in splits.items()
+        }
         with torch.backends.cudnn.flags(enabled=True, allow_tf32=config.encoder.precision == "tf32"):
             alone = seconds(lambda: [module(x) for module, x in layers], 5) / len(layers[0][1])
         beside = {}
@@ -220,7 +228,7 @@ def measure(
 def commit(name: str, splits: dict[str, EmbeddedSplit], ceilings: Ceilings) -> None:
     """Write the embedding as a kept trial's is: sorted, compressed, checksummed, synced."""
     arrays = {
-        key: embeddings.Split(*(part.cpu().numpy() for part in (split.x, split.y, split.index)))
+        key: embeddings.Split(*(part.cpu().numpy() for part in (split.x.float(), split.y, split.index)))
         for key, split in splits.items()
     }
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What more workers gain: one search through the real daemon, with one worker and with two, each on threads of its own.
+"""What more workers gain: one search through the real daemon, with one worker and with two, each pinned to a core.
 
     python -m benchmarks.workers [CONFIG] [--data DIR] [--trials 20] [--set KEY=VALUE]
 
@@ -7,9 +7,14 @@ same architectures are evaluated every time (`search.lookahead` is fixed).
 """
 
 import argparse
+import contextlib
 import os
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+
+import psutil
 
 from benchmarks.kill_and_compare import make, schedule, undisturbed
 from nasd import config as configuration
@@ -24,6 +29,30 @@ def pace(directory: Path) -> float:
     with Run.open(directory) as run:
         ends = sorted(trial.finished_at for trial in run.trials() if trial.status == "evaluated")
     return (len(ends) - 1) / (ends[-1] - ends[0]) * 3600
+
+
+@contextlib.contextmanager
+def pinned(workers: int) -> Iterator[None]:
+    """Inside, each of several workers below this process runs on a core of its own."""
+    over = threading.Event()
+    cores = sorted(os.sched_getaffinity(0))
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            with contextlib.suppress(psutil.Error, OSError):  # one that ends meanwhile
+                found = [p for p in psutil.Process().children(recursive=True) if "nasd.daemon.worker" in p.cmdline()]
+                for core, worker in zip(cores, sorted(found, key=lambda process: process.pid), strict=False):
+                    if worker.cpu_affinity() != [core]:
+                        for thread in worker.threads():
+                            os.sched_setaffinity(thread.id, [core])
+
+    watching = threading.Thread(target=watch if workers > 1 else lambda: None)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
 
 
 def main() -> None:
@@ -44,7 +73,8 @@ def main() -> None:
         )  # fmt: skip
         with tempfile.TemporaryDirectory() as folder:
             directory = make(configuration.load(arguments.config, overrides), Path(folder) / "run")
-            undisturbed(directory)
+            with pinned(workers):
+                undisturbed(directory)
             rate = pace(directory)
         first = first or rate
         load = os.getloadavg()[0]

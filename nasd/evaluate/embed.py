@@ -76,17 +76,14 @@ def embed(
     train, validation, test = (_empty(encoder, split) for split in (data.train, data.validation, data.test))
     batches = mini_batches(len(data.train), config.training.batch_size, seed)
     out = None if population else train.x
-    if train.x.is_cuda:
-        found = _statistics_on_gpu(replica(encoder), data.train.images, batches, micro_batch, out)
-    else:
-        found = _statistics(encoder, data.train.images, batches, micro_batch, out, threads)
+    found = in_train_mode(encoder, data.train.images, batches, micro_batch, out, threads)
     for number, statistics in enumerate(found, 1):
         average_in(encoder, statistics, momentum(number, population=population))
     encoder.eval()
     if population:
-        _in_eval_mode(encoder, data.train, micro_batch, train.x, threads)
-    _in_eval_mode(encoder, data.validation, micro_batch, validation.x, threads)
-    _in_eval_mode(encoder, data.test, micro_batch, test.x, threads)
+        in_eval_mode(encoder, data.train, micro_batch, train.x, threads)
+    in_eval_mode(encoder, data.validation, micro_batch, validation.x, threads)
+    in_eval_mode(encoder, data.test, micro_batch, test.x, threads)
     for split in (train, validation, test):
         if not all(bool(extreme.isfinite()) for extreme in split.x.aminmax()):  # NaN is passed on by both
             raise EvaluationError("The embedding is not finite: its values overflow float32.")
@@ -120,10 +117,16 @@ def _running(encoder: Encoder) -> Statistics:
     return [moment for both in moments for moment in both if moment is not None]
 
 
-def _statistics(
-    encoder: Encoder, images: Images, batches: Sequence[Tensor], micro_batch: int, out: Tensor | None, threads: int
+def in_train_mode(
+    encoder: Encoder, images: Tensor, batches: Sequence[Tensor], micro_batch: int, out: Tensor | None, threads: int
 ) -> Iterator[Statistics]:
-    """Pass all mini-batches of the training split and yield the statistics of each, in order."""
+    """Pass all mini-batches of the training split, and yield the statistics of each, in order; to be exhausted.
+
+    Arguments are those of `embed` and `embed_mini_batch`.
+    """
+    if images.is_cuda:
+        yield from _on_gpu(replica(encoder), images, batches, micro_batch, out)
+        return
     replicas: SimpleQueue[Encoder] = SimpleQueue()
     for _ in range(threads):
         replicas.put(replica(encoder))
@@ -139,7 +142,7 @@ def _statistics(
     yield from in_order(work, batches, threads if threads > 1 else 0, ahead=2 * threads)
 
 
-def _statistics_on_gpu(
+def _on_gpu(
     encoder: Encoder, images: Tensor, batches: Sequence[Tensor], micro_batch: int, out: Tensor | None
 ) -> Iterator[Statistics]:
     """The same where a mini-batch is one launch of a CUDA graph."""
@@ -165,7 +168,9 @@ def _empty(encoder: Encoder, split: Split) -> EmbeddedSplit:
     return EmbeddedSplit(x, split.labels, split.index)
 
 
-def _in_eval_mode(encoder: Encoder, split: Split, micro_batch: int, out: Tensor, threads: int) -> None:
+def in_eval_mode(encoder: Encoder, split: Split, micro_batch: int, out: Tensor, threads: int) -> None:
+    """Pass a split through an encoder in eval mode; its embeddings go to the rows of `out`."""
+
     @torch.inference_mode()
     def work(start: int) -> None:
         chunk = slice(start, start + micro_batch)

@@ -106,8 +106,8 @@ def test_repeating_a_recorded_mini_batch_changes_nothing(run, configure, monkeyp
     monkeypatch.setattr(embedding, "recorded", again)
     monkeypatch.setattr(
         embedding,
-        "_statistics",
-        lambda encoder, *rest: embedding._statistics_on_gpu(embedding.replica(encoder), *rest[:-1]),
+        "in_train_mode",
+        lambda encoder, *rest: embedding._on_gpu(embedding.replica(encoder), *rest[:-1]),
     )
     for one, other in zip(plain[1:], run(config)[1:], strict=True):
         assert torch.equal(one.x, other.x)
