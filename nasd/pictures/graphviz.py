@@ -1,6 +1,7 @@
 """Pictures by graphviz's own program `dot`, where it is installed."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -35,7 +36,7 @@ def render(text: str, form: str, timeout: float = TIMEOUT) -> bytes:
             capture_output=True,
             timeout=timeout,
             check=False,
-            env={**os.environ, "SOURCE_DATE_EPOCH": "0"},  # no date in a PDF: the same architecture, the same file
+            env={**os.environ, "SOURCE_DATE_EPOCH": "0"},
         )
     except subprocess.TimeoutExpired as error:
         raise NasdError(f"{program} did not draw within {timeout:g} s: draw with --with own") from error
@@ -45,4 +46,5 @@ def render(text: str, form: str, timeout: float = TIMEOUT) -> bytes:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         reason = said[-1] if said else f"exit code {done.returncode}"
         raise NasdError(f"{program} failed ({reason}): draw with --with own")
-    return done.stdout
+    # The same architecture, the same file: graphviz before version 3 does not heed SOURCE_DATE_EPOCH.
+    return re.sub(rb"(?<=/CreationDate \(D:)\d{14}", b"19700101000000", done.stdout)

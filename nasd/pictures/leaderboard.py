@@ -1,5 +1,6 @@
 """The best architectures of one search, or the rankings of several."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -7,13 +8,13 @@ import numpy as np
 
 from nasd.pictures.rewards import label_ends
 from nasd.pictures.source import Search, require_trials
-from nasd.pictures.style import COLOURS, FAINT, GREY, new_figure, percent_axis
+from nasd.pictures.style import COLOURS, FAINT, GREY, headline, new_figure, percent_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TOP = 15
-_LONGEST = 74  # characters of an architecture that fit beside the dots
+_LINE, _LINES = 62, 3  # characters of an architecture beside the dots, and how often they may go on below
 
 
 def draw_leaderboard(searches: Sequence[Search], top: int = TOP) -> "Figure":
@@ -29,7 +30,8 @@ def draw_leaderboard(searches: Sequence[Search], top: int = TOP) -> "Figure":
 
 def _best(search: Search, top: int) -> "Figure":
     entries = search.entries[:top]
-    figure, axes = new_figure(10.5, 1.5 + 0.34 * len(entries))
+    written = [_wrapped(entry.net) for entry in entries]
+    figure, axes = new_figure(11, 1.5 + (0.2 + 0.14 * max(map(len, written))) * len(entries))
     places = np.arange(len(entries))
     for place, entry in enumerate(entries):
         reached = [v for v in (entry.reward, entry.best_validation, entry.test_accuracy) if v is not None]
@@ -45,7 +47,14 @@ def _best(search: Search, top: int) -> "Figure":
             x, y = zip(*known, strict=True)
             size, line = (90, 2) if marker == "|" else (34, 0)
             axes.scatter(x, y, s=size, marker=marker, color=colour, label=name, zorder=3, linewidths=line)
-    axes.set_yticks(places, [f"{_short(e.net)}   {e.number}" for e in entries], fontsize=8.5)
+    axes.set_yticks(places, [str(entry.number) for entry in entries], fontsize=8.5)
+    longest = max(len(line) for lines in written for line in lines)
+    for place, lines in enumerate(written):
+        axes.annotate(
+            "\n".join(line.ljust(longest) for line in lines), (0, place), (-36, 0), va="center", ha="right",
+            xycoords=("axes fraction", "data"), textcoords="offset points", annotation_clip=False,
+            fontsize=7.5, fontfamily="monospace",
+        )  # fmt: skip
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(entries) - 0.4, -0.6)
     axes.grid(axis="x", color=FAINT, linewidth=0.6)
@@ -53,7 +62,7 @@ def _best(search: Search, top: int) -> "Figure":
     axes.spines["left"].set_visible(False)
     percent_axis(axes.xaxis)
     axes.set_xlabel("accuracy")
-    axes.set_title(f"{search.name}: the best {len(entries)} architectures, with their trials", pad=26)
+    headline(figure, f"{search.name}: the best {len(entries)} architectures, with their trials")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2, handletextpad=0.3,
                 columnspacing=1.2, fontsize=9)  # fmt: skip
     return figure
@@ -80,5 +89,5 @@ def _rankings(searches: Sequence[Search]) -> "Figure":
     return figure
 
 
-def _short(net: str) -> str:
-    return net if len(net) <= _LONGEST else f"{net[: _LONGEST - 1]}…"
+def _wrapped(net: str) -> list[str]:
+    return textwrap.wrap(net, _LINE, max_lines=_LINES, placeholder=" …")

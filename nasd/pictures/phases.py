@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasd.pictures.source import Search, require_trials
-from nasd.pictures.style import COLOURS, FAINT, GREY, INK, new_figure, percent_axis
+from nasd.pictures.style import COLOURS, FAINT, GREY, INK, headline, new_figure, percent_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +19,7 @@ def draw_phases(search: Search) -> "Figure":
     """
     require_trials(search)
     phases = search.phases
-    figure, axes = new_figure(max(5.0, 1.5 + 0.75 * len(phases)), 4.6)
+    figure, axes = new_figure(max(6.5, 1.5 + 0.75 * len(phases)), 4.6)
     draw = np.random.default_rng(0)  # only scatters dots sideways
     means = []
     for place, phase in enumerate(phases):
@@ -31,8 +31,8 @@ def draw_phases(search: Search) -> "Figure":
         axes.hlines(middle, place - 0.32, place + 0.32, color=COLOURS[0], linewidth=2.4, zorder=3)
         means.append(float(rewards.mean()))
     axes.plot(range(len(phases)), means, color=COLOURS[1], marker="D", markersize=5, linewidth=1, zorder=4)
-    axes.annotate("mean", (len(phases) - 1, means[-1]), (24, 0), textcoords="offset points", color=COLOURS[1],
-                  va="center", annotation_clip=False, fontweight="bold")  # fmt: skip
+    axes.annotate("mean", (len(phases) - 1, means[-1]), (len(phases) - 0.62, means[-1]), color=COLOURS[1], va="center",
+                  annotation_clip=False, fontweight="bold")  # fmt: skip
     names = [f"{phase.epsilon:g}\n{phase.stop - phase.start}" for phase in phases]
     axes.set_xticks(range(len(phases)), names)
     axes.tick_params(axis="x", length=0)
@@ -42,7 +42,7 @@ def draw_phases(search: Search) -> "Figure":
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     percent_axis(axes.yaxis)
-    axes.set_title(f"{search.name}: rewards by phase", pad=26)
+    headline(figure, f"{search.name}: rewards by phase")
     axes.text(0, 1.02, "dots: architectures   box: middle half   bar: median", transform=axes.transAxes,
               fontsize=8.5, color=GREY)  # fmt: skip
     return figure

@@ -49,7 +49,7 @@ def _one(axes: "Axes", search: Search) -> None:
     best = int(np.argmax(search.rewards))
     axes.scatter(
         [best + 1], [search.rewards[best]], s=46, facecolors="none", edgecolors=COLOURS[1], linewidths=1.6, zorder=4,
-        label=f"best: {search.rewards[best]:.1%}",
+        label=f"best: {100 * search.rewards[best]:.1f} %",
     )  # fmt: skip
     axes.set_xlim(0, count + 1)
     # Early failures must not press everything else together: at most 2 % of the dots may lie below.

@@ -70,6 +70,11 @@ def new_figure(width: float, height: float) -> "tuple[Figure, Axes]":
     return figure, figure.add_subplot()
 
 
+def headline(figure: "Figure", text: str) -> None:
+    """A title at the figure's left edge: where there is no room for it above the axes."""
+    figure.suptitle(text, x=0.01, ha="left", fontsize=12, fontweight="bold", wrap=True)
+
+
 def percent_axis(axis: Any) -> None:
     """Label an axis of fractions in percent."""
     axis.set_major_formatter(lambda value, _position: f"{round(100 * value, 2):g} %")

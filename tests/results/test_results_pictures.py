@@ -198,6 +198,12 @@ def test_graphviz_and_our_own_in_every_format(long_run, tmp_path, form):
     assert (tmp_path / f"own.{form}").read_bytes() != (tmp_path / f"graphviz.{form}").read_bytes()
 
 
+@needs_dot
+def test_graphviz_s_pdf_has_no_date_of_its_own():
+    content = graphviz.render("digraph {a -> b}", "pdf")
+    assert re.findall(rb"CreationDate \(D:(\d{4})", content) in ([b"1970"], [])
+
+
 def a_dot(folder, monkeypatch, script):
     """A program of that name, the only one on the PATH; None: there is none."""
     folder.mkdir()
