@@ -3,6 +3,7 @@
 import torch
 
 from nasd.errors import NasdError
+from nasd.outcome import Failed
 
 
 class EvaluationError(NasdError):
@@ -14,3 +15,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     )
+
+
+def failed(error: EvaluationError | RuntimeError | MemoryError) -> Failed:
+    """What an evaluation ends as that cannot be finished."""
+    if isinstance(error, EvaluationError):
+        return Failed(reason=str(error))
+    what = "Out of memory, even with the fewest images at a time" if is_out_of_memory(error) else "torch failed"
+    return Failed(reason=f"{what}: {(str(error) or type(error).__name__).splitlines()[0]}")

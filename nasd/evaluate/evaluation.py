@@ -1,8 +1,6 @@
 """One evaluation: an architecture in, its metrics out."""
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -11,16 +9,17 @@ import torch
 import nasd
 from nasd.config import Config
 from nasd.data import Data
+from nasd.evaluate.clock import Clock
 from nasd.evaluate.embed import embed
 from nasd.evaluate.embedding import EmbeddedSplit, Embedding
 from nasd.evaluate.encoder import Encoder
-from nasd.evaluate.errors import EvaluationError, is_out_of_memory
+from nasd.evaluate.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluate.memory import available_bytes, fit_micro_batch, pass_bytes, resident_bytes
 from nasd.evaluate.probe import Trained, train_classifier
 from nasd.evaluate.ridge import ridge_accuracies
 from nasd.evaluate.seeding import generator
 from nasd.evaluate.threads import threads_on
-from nasd.outcome import Evaluated, Failed, Measured, Outcome
+from nasd.outcome import Evaluated, Outcome
 from nasd.space import Architecture
 
 
@@ -32,15 +31,6 @@ class Progress(Protocol):
     ) -> None:
         """Accuracies are fractions, None where there is none yet."""
         ...
-
-
-@dataclass
-class _Clock:
-    """Seconds that the stages took so far."""
-
-    started: float
-    encode: float = 0.0
-    train: float = 0.0
 
 
 def evaluate(
@@ -81,9 +71,7 @@ def evaluate(
         torch.AcceleratorError: The device is in a state that only a new process gets out of.
     """
     device = torch.device(device)
-    clock = _Clock(time.monotonic())
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
+    clock = Clock(device)
     tell = progress or _silent
     try:
         outcome, splits = _deep_prior(
@@ -91,12 +79,9 @@ def evaluate(
         )
     except torch.AcceleratorError:
         raise
-    except EvaluationError as error:
-        return Failed(reason=str(error), measured=_measured(clock, device))
-    except (RuntimeError, MemoryError) as error:
-        what = "Out of memory, even with one image at a time" if is_out_of_memory(error) else "torch failed"
-        return Failed(reason=f"{what}: {_first_line(error)}", measured=_measured(clock, device))
-    outcome = msgspec.structs.replace(outcome, measured=_measured(clock, device))
+    except (EvaluationError, RuntimeError, MemoryError) as error:
+        return msgspec.structs.replace(failed(error), measured=clock.measured())
+    outcome = msgspec.structs.replace(outcome, measured=clock.measured())
     if on_embedding is not None:
         on_embedding(Embedding(*splits, attributes=_attributes(architecture, data, config, seed, outcome)))
     return outcome
@@ -111,37 +96,33 @@ def _deep_prior(
     progress: Progress,
     memory_limit: int | None,
     screen_floor: float | None,
-    clock: _Clock,
+    clock: Clock,
 ) -> tuple[Evaluated, tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]]:
     progress("build", 0, 0, None, None)
     threads = threads_on(device)
     encoder, micro_batch, passes = _build(architecture, data, config, seed, device, memory_limit, threads)
 
     progress("encode", 0, 0, None, None)
-    begun = time.monotonic()
-    splits, micro_batch = _embed_halving(encoder, data, config, seed, micro_batch, passes)
-    clock.encode = time.monotonic() - begun
+    with clock.stage("encode"):
+        splits, micro_batch = _embed_halving(encoder, data, config, seed, micro_batch, passes)
     del encoder  # its memory is the classifier's now
 
     epochs = config.training.epochs
     progress("train", 0, epochs, None, None)
-    begun = time.monotonic()
     score = None
-    if (screen := config.training.screen) is not None:
-        fitted, score = ridge_accuracies(*splits[:2], data.num_classes, screen.samples, seed)
-        if screen_floor is not None and score < screen_floor:
-            clock.train = time.monotonic() - begun
-            held_back = Trained((fitted,), (score,), None)
-            return _evaluated(architecture, held_back, micro_batch, score), splits
-    trained = train_classifier(
-        *splits,
-        data.num_classes,
-        config.training,
-        seed,
-        lambda epoch, train, validation: progress("train", epoch, epochs, train, validation),
-        threads,
-    )
-    clock.train = time.monotonic() - begun
+    with clock.stage("train"):
+        if (screen := config.training.screen) is not None:
+            fitted, score = ridge_accuracies(*splits[:2], data.num_classes, screen.samples, seed)
+            if screen_floor is not None and score < screen_floor:
+                return _evaluated(architecture, Trained((fitted,), (score,), None), micro_batch, score), splits
+        trained = train_classifier(
+            *splits,
+            data.num_classes,
+            config.training,
+            seed,
+            lambda epoch, train, validation: progress("train", epoch, epochs, train, validation),
+            threads,
+        )
     return _evaluated(architecture, trained, micro_batch, score), splits
 
 
@@ -203,20 +184,6 @@ def _silent(
     stage: str, epoch: int, epochs: int, train_accuracy: float | None, validation_accuracy: float | None
 ) -> None:
     pass
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
-def _measured(clock: _Clock, device: torch.device) -> Measured:
-    return Measured(
-        seconds=time.monotonic() - clock.started,
-        encode_seconds=clock.encode,
-        train_seconds=clock.train,
-        peak_memory=torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0,
-        device=str(device),
-    )
 
 
 def _attributes(

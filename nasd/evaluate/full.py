@@ -10,7 +10,6 @@ for all of it: the same update up to rounding, except that batch norm takes the 
 
 import dataclasses
 import math
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -24,8 +23,9 @@ from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 import nasd
 from nasd.config import Config, TrainingConfig
 from nasd.data import Crops, Data, Split, Streamed, StreamedSplit, fetched
+from nasd.evaluate.clock import Clock
 from nasd.evaluate.embed import mini_batches, to_input
-from nasd.evaluate.errors import EvaluationError, is_out_of_memory
+from nasd.evaluate.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluate.evaluation import Progress
 from nasd.evaluate.memory import available_bytes, fit_micro_batch
 from nasd.evaluate.network import Network
@@ -34,7 +34,7 @@ from nasd.evaluate.probe import recent_mean
 from nasd.evaluate.seeding import generator
 from nasd.evaluate.step_memory import state_bytes, step_bytes
 from nasd.evaluate.weights import Files, NoFiles, checkpoint_bytes, network_bytes, read_checkpoint, restore
-from nasd.outcome import Evaluated, Failed, Labels, Measured, Outcome
+from nasd.outcome import Evaluated, Labels, Outcome
 from nasd.seeding import derive
 from nasd.space import Architecture
 
@@ -87,26 +87,20 @@ def train_fully(
     Raises:
         torch.AcceleratorError: The device is in a state that only a new process gets out of.
     """
-    device, begun = torch.device(device), time.monotonic()
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
+    device = torch.device(device)
+    clock = Clock(device)
     training = _Training(
         architecture, data.to(device), config, seed, device, progress, NoFiles() if files is None else files
     )
     outcome: Outcome
     try:
-        outcome = training.run(memory_limit)
+        with clock.stage("train"):
+            outcome = training.run(memory_limit)
     except torch.AcceleratorError:
         raise
-    except EvaluationError as error:
-        outcome = Failed(reason=str(error))
-    except (RuntimeError, MemoryError) as error:
-        what = "Out of memory, even with the fewest images at a time" if is_out_of_memory(error) else "torch failed"
-        outcome = Failed(reason=f"{what}: {(str(error) or type(error).__name__).splitlines()[0]}")
-    seconds = time.monotonic() - begun
-    peak = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
-    measured = Measured(seconds=seconds, train_seconds=seconds, peak_memory=peak, device=str(device))
-    return msgspec.structs.replace(outcome, measured=measured)
+    except (EvaluationError, RuntimeError, MemoryError) as error:
+        outcome = failed(error)
+    return msgspec.structs.replace(outcome, measured=clock.measured())
 
 
 class _Training:

@@ -151,7 +151,7 @@ def test_out_of_memory_to_the_end_is_a_failed_trial(parse, few, configure, monke
     monkeypatch.setattr(Encoder, "forward", never)
     outcome = evaluate(parse(TEXT), few, configure(), 1, "cpu")
     assert isinstance(outcome, Failed)
-    assert "one image at a time" in outcome.reason
+    assert "fewest images at a time" in outcome.reason
     assert "\n" not in outcome.reason
 
 
