@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _EACH = click.option("--each", type=click.IntRange(1, 100), default=6, show_default=True, help="Of low, mid and top.")
 _EPOCHS = click.option("--epochs", type=click.IntRange(1, protocol.MAX_EPOCHS), help="The run's unless given.")
 _PRIORITY = click.option("--priority", type=PRIORITY, default=0, show_default=True, help="Of the jobs.")
+_DEVICE = click.option("--device", help="Such as cuda:1 or cpu: the jobs run there, beside the search.")
 _TO = click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder.")
 _AGAIN = click.option("--again", is_flag=True, help="Queue new jobs, even if this experiment was made before.")
 _FIGURE = click.option("--no-figure", is_flag=True, help="Do without matplotlib.")
@@ -48,6 +49,7 @@ def experiment_command() -> None:
 @_EACH
 @_EPOCHS
 @_PRIORITY
+@_DEVICE
 @_TO
 @_AGAIN
 @_FIGURE
@@ -57,12 +59,13 @@ def h2_command(
     each: int,
     epochs: int | None,
     priority: int,
+    device: str | None,
     folder: Path,
     again: bool,
     no_figure: bool,
 ) -> None:
     """Hypothesis 2, no initialisation lottery: do new weights change how good an architecture is?"""
-    params = QueueJobParams(repeats=repeats, epochs=epochs, priority=priority)
+    params = QueueJobParams(repeats=repeats, epochs=epochs, priority=priority, device=device)
     rows = _carry_out(run, "h2", each, params, folder, again, None if no_figure else figures.draw_spread)
     click.echo(str(spread(rows)))
 
@@ -79,6 +82,7 @@ def h2_command(
 @_EACH
 @_EPOCHS
 @_PRIORITY
+@_DEVICE
 @_TO
 @_AGAIN
 @_FIGURE
@@ -88,12 +92,13 @@ def h3_command(
     each: int,
     epochs: int | None,
     priority: int,
+    device: str | None,
     folder: Path,
     again: bool,
     no_figure: bool,
 ) -> None:
     """Hypothesis 3, no further inference needed: how much does training the encoder too add?"""
-    params = QueueJobParams(repeats=repeats, epochs=epochs, priority=priority, full=True)
+    params = QueueJobParams(repeats=repeats, epochs=epochs, priority=priority, device=device, full=True)
     rows = _carry_out(run, "h3", each, params, folder, again, None if no_figure else figures.draw_gain)
     click.echo(str(gain(rows)))
 

@@ -134,7 +134,8 @@ def retrain_command(
     rows = None if path is None else _read(path)
     if rows is not None and index is not None:
         if index >= len(rows):
-            raise NasdError(f"{path} has no row {index}: its last one is {len(rows) - 1}")
+            last = f"its last one is {len(rows) - 1}" if rows else "it has none"
+            raise NasdError(f"{path} has no row {index}: {last}")
         net = rows[index].net
     with Client.connect(Target.parse(run)) as client:
         chosen: tuple[protocol.Selected, ...] = ()

@@ -24,7 +24,7 @@ from nasd.daemon.machine import Gauge
 from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
-from nasd.daemon.supervisor import WORKER_COMMAND, Supervisor, Worker, assign
+from nasd.daemon.supervisor import WORKER_COMMAND, Supervisor, Worker, assign, find_device
 from nasd.errors import ConfigError, NasdError
 from nasd.exchange import export
 from nasd.overview import run_row
@@ -412,9 +412,12 @@ class Daemon:
     def _do_jobs(self, params: protocol.JobsParams) -> protocol.JobPage:
         return self._jobs.page(params)
 
-    def _do_queue_job(self, params: protocol.QueueJobParams) -> JobRow:
+    async def _do_queue_job(self, params: protocol.QueueJobParams) -> JobRow:
         if self.config.evaluation == "full":  # there is nothing else to do with an architecture here
             params = msgspec.structs.replace(params, full=True)
+        if params.device is not None:
+            device = await asyncio.to_thread(find_device, params.device)  # a GPU's driver may hang
+            params = msgspec.structs.replace(params, device=device)
         return self._jobs.queue(params, views.chosen(self._run, self._space, params, full=params.full))
 
     def _do_cancel_job(self, params: protocol.JobParams) -> JobRow:

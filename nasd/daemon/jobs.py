@@ -12,7 +12,7 @@ import msgspec
 from nasd.daemon import committing
 from nasd.daemon.messages import Step
 from nasd.daemon.retrain import Repeat, Retrain, Retraining, embeddings_folder, summed_up, without_curves
-from nasd.daemon.supervisor import Supervisor, find_device
+from nasd.daemon.supervisor import Supervisor
 from nasd.errors import NasdError
 from nasd.outcome import Evaluated
 from nasd.protocol import (
@@ -83,14 +83,14 @@ class JobQueue:
         """Put jobs at the end of their priority, all of them or none.
 
         Args:
-            params: As the client sent them.
+            params: As the client sent them, the device checked.
             chosen: The architectures, checked; one job each.
 
         Returns:
             The first one.
 
         Raises:
-            NasdError: A number is out of range, or there is no such device.
+            NasdError: A number is out of range.
         """
         _within("repeats", params.repeats, 1, MAX_REPEATS)
         _within("priority", params.priority, -MAX_PRIORITY, MAX_PRIORITY)
@@ -100,7 +100,6 @@ class JobQueue:
         if params.full and params.store_embedding:
             raise NasdError("a full training has no deep prior's embedding to store: ask for one of the two")
         _within("the number of architectures", len(chosen), 1, MAX_SELECTION)
-        device = None if params.device is None else find_device(params.device)
         first = max(self._jobs, default=0) + 1
         jobs = []
         for id, one in enumerate(chosen, first):
@@ -115,7 +114,7 @@ class JobQueue:
                 batch=first if params.selection else None,
                 store_embedding=params.store_embedding,
                 full=params.full,
-                device=device,
+                device=params.device,
             )
             details = msgspec.to_builtins(retrain)
             job = Job(id=id, kind=params.kind, params=details, priority=params.priority, created_at=time.time())
