@@ -11,6 +11,7 @@ from pilot import Clock, attached, press, screen, settle, told, until
 from textual.widgets import Input, OptionList
 
 from nasd import protocol as p
+from nasd.outcome import Labels, LabelScore
 from tui.app import JOBS, LOG, OVERVIEW, QTABLE, RUNS, TRIAL, TRIALS
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.export import Export
@@ -532,6 +533,29 @@ async def test_trial_keys(daemon: FakeDaemon) -> None:
         assert " › ".join(["start", *layers[:-1]]) in screen(app)
         await press(pilot, "3", "backspace")
         assert app.query_one(Tabs).current == TRIALS
+
+
+async def test_trial_shows_labels_and_a_pyramid(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = daemon.world.detail
+    crack = LabelScore(label="Crack", accuracy=0.9, precision=None, recall=0.0, f1=0.0)
+    labels = Labels(validation_accuracies=(0.5,), test_accuracy=0.875, validation=(crack,), test=(crack,))
+    layers = (
+        p.Layer(kind="conv", text="C(32,7,2,1)", features=32, image_size=109, parameters=4704),
+        p.Layer(kind="spp", text="C(32,5,0,2)", features=32, image_size=55, parameters=0),
+    )
+    async with attached(daemon, (120, 50)) as (app, pilot):
+        await press(pilot, "3")
+        assert "steps in the Q-table" in screen(app)
+        assert "precision" not in screen(app)
+        monkeypatch.setattr(
+            daemon.world, "detail", lambda number: msgspec.structs.replace(plain(number), labels=labels, layers=layers)
+        )
+        await press(pilot, "left")
+        shown = screen(app)
+        assert re.search(r"Crack +90\.00 +– +0\.00 +0\.00", shown)
+        assert re.search(r"mean +87\.50", shown)
+        assert "55 bins×32" in shown
+        assert "5 levels" in shown
 
 
 async def test_trial_goes_to_the_original_of_a_duplicate(daemon: FakeDaemon) -> None:

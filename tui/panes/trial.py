@@ -22,7 +22,7 @@ from tui.work import work
 
 
 class Trial(Pane):
-    """Four panels over one trial; `left` and `right` leaf through the trials."""
+    """Panels over one trial; `left` and `right` leaf through the trials."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "leaf(-1)", "previous", id="trial.previous", tooltip="The trial before this one"),
@@ -44,6 +44,7 @@ class Trial(Pane):
         self._facts = _Facts(link)
         self._drawing = _Drawing()
         self._curves = _Curves()
+        self._labels = _Labels()
         self._neighbours = _Neighbours()
 
     def compose(self) -> ComposeResult:
@@ -52,6 +53,7 @@ class Trial(Pane):
             yield self._facts
             with Container(id="trial-middle"):
                 yield from (self._drawing, self._curves)
+            yield self._labels
             yield self._neighbours
 
     def enter(self) -> None:
@@ -122,7 +124,7 @@ class Trial(Pane):
         self._renew("")
 
     def _renew(self, failure: str) -> None:
-        for panel in (self._facts, self._drawing, self._curves, self._neighbours):
+        for panel in (self._facts, self._drawing, self._curves, self._labels, self._neighbours):
             panel.show(self._detail, failure)
         self.refresh_bindings()
 
@@ -318,6 +320,36 @@ class _Curves(_Part):
             chart.Series(list(enumerate(validation, 1)), "bold $warning"),
         ]
         return chart.draw(width, min(height, 24), axes, series)
+
+
+class _Labels(_Part):
+    """Of images with several labels how each is told; not there otherwise."""
+
+    def __init__(self) -> None:
+        super().__init__("labels", id="trial-labels")
+        self.display = False
+
+    def show(self, detail: protocol.TrialDetail | None, failure: str) -> None:
+        """Comes and goes with what there is to show."""
+        self.display = detail is not None and detail.labels is not None
+        super().show(detail, failure)
+
+    def parts(self, detail: protocol.TrialDetail, width: int, height: int) -> Sequence[Content]:
+        """One line a label, of the test split where there was a test."""
+        if (labels := detail.labels) is None:
+            return []
+        split = "test" if labels.test else "validation"
+        mean = labels.test_accuracy if labels.test else labels.validation_accuracies[-1]
+        room = max(8, min(24, width - 44))
+        found = [
+            Content.styled(f"{split:<{room}}{'accuracy':>11}{'precision':>11}{'recall':>11}{'F1':>11}", "$dim"),
+            Content.assemble(f"{'mean':<{room}}", (f"{text.percent(mean):>11}", "bold")),
+        ]
+        for score in labels.test or labels.validation:
+            numbers = (score.accuracy, score.precision, score.recall, score.f1)
+            name = text.shorten(text.clean(score.label), room - 1)
+            found.append(Content(f"{name:<{room}}" + "".join(f"{text.percent(number):>11}" for number in numbers)))
+        return found
 
 
 class _Neighbours(_Part):
