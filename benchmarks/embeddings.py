@@ -148,7 +148,7 @@ def main():
             return
         compare(folder, options.rows, options.values, not options.skip_npy)
         command = [sys.executable, "-m", "benchmarks.embeddings", "--embed-only", "--values", str(options.values)]
-        subprocess.run([*command, "--folder", str(folder)], check=False)
+        subprocess.run([*command, "--folder", str(folder)], check=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
