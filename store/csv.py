@@ -5,6 +5,10 @@ and fractions in ours; on the way in they become fractions. Which of the two a f
 percentages if one is above 1 and each row's reward is at most its best accuracy divided by 100. Everything else is
 fractions, and a value above 1 is then a fault.
 
+Files of the published CODEBRIM code are read as well: their `hard_val_all_epochs` and `hard_best_val` (all labels of an
+image right) are the accuracies; they have no training and test accuracies, and their states no padding, which is 1 in
+residual blocks and 0 else.
+
 Quirks of the published files that are taken: an unnamed index column in front, `True`/`False` in `train_flag`, lists
 written as Python writes them. A trial that was not evaluated is `False,0,0,[0],[0],0` there and a test accuracy that
 was not taken is 0 (some tools write -1, or nothing); all of these are read as missing, and written as published.
@@ -51,6 +55,15 @@ _FIELDS = (
 )
 Q_COLUMNS = (*(f"start_{name}" for name in _FIELDS), *(f"end_{name}" for name in _FIELDS), "utility")
 
+_CODEBRIM = {"hard_best_val": "acc_best_val", "hard_val_all_epochs": "acc_val_all_epochs"}
+# What CODEBRIM's files do not have, and by which column of theirs they are told.
+_NOT_IN_CODEBRIM = {
+    "acc_train_all_epochs": "hard_val_all_epochs",
+    "acc_test_last": "hard_val_all_epochs",
+    "start_padding": "start_layer_type",
+    "end_padding": "end_layer_type",
+}
+
 MAX_BYTES = 512 << 20
 MAX_EPOCHS = 100_000
 _MAX_NET = 20_000  # characters
@@ -61,6 +74,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?\Z", re.ASCII)
 _SPLIT = re.compile(r"\s*,\s*")
 _FLAGS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 _BLANKS = {"", "nan", "NaN", "None"}
+_UNPADDED = tuple(name for name in _FIELDS[1:-1] if name != "padding")
 _WORD = re.compile(r"[a-z_]{1,32}\Z")
 
 
@@ -258,7 +272,7 @@ class _Record:
         return value
 
     def accuracy(self, column: str) -> float | None:
-        if self.cells[column].strip() in _BLANKS:
+        if self.cells.get(column, "").strip() in _BLANKS:
             return None
         value = self.number(column, "an accuracy from 0 to 100, or -1")
         if value == -1:
@@ -268,7 +282,7 @@ class _Record:
         return value
 
     def accuracies(self, column: str) -> tuple[float, ...]:
-        text = self.cells[column].strip()
+        text = self.cells.get(column, "").strip()
         if text in _BLANKS or text == "-1":
             return ()
         expected = "a list of accuracies such as [0.1, 0.25]"
@@ -304,7 +318,8 @@ class _Record:
         kind = self.cells[f"{end}_layer_type"].strip()
         if not _WORD.match(kind):
             self.fail(f"{end}_layer_type", "a layer type such as conv")
-        depth, filters, size, stride, padding, image, fc = (self.integer(f"{end}_{name}") for name in _FIELDS[1:-1])
+        padding = self.integer(f"{end}_padding") if f"{end}_padding" in self.cells else int(kind == "wrn")
+        depth, filters, size, stride, image, fc = (self.integer(f"{end}_{name}") for name in _UNPADDED)
         return (kind, depth, filters, size, stride, padding, image, fc, self.integer(f"{end}_terminate", 1))
 
 
@@ -389,7 +404,9 @@ def _parse(path: Path, stream: io.TextIOBase, columns: Sequence[str]) -> Iterato
         header = next(reader, None)
         if header is None:
             raise CsvError(f"{path} is empty; it needs the columns {','.join(columns)}")
-        names = [name.strip() for name in header]
+        found = [name.strip() for name in header]
+        names = [_CODEBRIM.get(name, name) for name in found]
+        columns = [name for name in columns if name in names or _NOT_IN_CODEBRIM.get(name) not in found]
         missing = [name for name in columns if name not in names]
         repeated = sorted({name for name in columns if names.count(name) > 1})
         if missing or repeated:

@@ -99,6 +99,34 @@ def test_faults_say_where_what_and_what_is_taken(file, text, message):
     assert len(str(caught.value)) < 600
 
 
+def test_files_of_the_published_codebrim_code_are_read(file):
+    names = (
+        ",epsilon,net,train_flag,spp_size,reward,hard_best_val,hard_val_all_epochs,soft_best_val,soft_val_all_epochs,"
+        "hard_best_background"
+    )
+    net = "[C(32,3,1,1), C(32,3,1,0), C(32,3,0,2), SM(6)]"
+    file.write_text(f'{names}\n0,1.0,"{net}",True,3,0.25,30.0,"[20.0, 30.0]",80.5,"[70.0, 80.5]",90.0\n')
+    assert csv.read_replay(file) == [
+        ReplayRow(
+            epsilon=1.0, net=net, trained=True, reward=0.25, best_validation=0.3, validation_accuracies=(0.2, 0.3)
+        )
+    ]
+
+
+def test_their_states_have_no_padding(file):
+    names = [name for name in csv.Q_COLUMNS if not name.endswith("padding")]
+    lines = [
+        ",".join(names),
+        "start,0,0,0,0,224,0,0,wrn,2,32,3,1,224,0,0,0.15",
+        "wrn,2,32,3,1,224,0,0,conv,3,32,5,1,220,0,0,1",
+    ]
+    file.write_text("\n".join(lines))
+    assert csv.read_q(file) == [
+        csv.QRow(("start", 0, 0, 0, 0, 0, 224, 0, 0), ("wrn", 2, 32, 3, 1, 1, 224, 0, 0), 0.15),
+        csv.QRow(("wrn", 2, 32, 3, 1, 1, 224, 0, 0), ("conv", 3, 32, 5, 1, 0, 220, 0, 0), 1.0),
+    ]
+
+
 def test_the_unit_can_be_said(file):
     file.write_text(row(acc_val_all_epochs="[0.5]", acc_best_val="0.5", reward="0.005"))
     assert csv.read_replay(file)[0].validation_accuracies == (0.5,)
