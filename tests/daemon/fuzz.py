@@ -1,6 +1,6 @@
 """Frames that no client sends, at a daemon that works: malformed, huge, slow, half, many at once.
 
-    python tests/daemon/fuzz.py [--frames 1000000] [--windows 20] [--flood 200] [--seed 1]
+    python tests/daemon/fuzz.py [--frames 1000000] [--windows 50] [--minutes 60] [--flood 200] [--seed 1]
 
 A search runs meanwhile, and windows of time with the storm and without it take turns, so that other work on the machine
 strikes both: how many trials does the search make in each, what processor time does the daemon take, how long does a
@@ -224,9 +224,14 @@ def look(daemon, process, disturbed, going_on):
     return Window(disturbed, began, ended, taken, times, now, process.num_fds(), gained=now - memory)
 
 
-def pairs(daemon, process, count, command, seconds=None):
-    """Windows without and with what a command does; that lasts for `seconds`, or for as long as the command runs."""
+def pairs(daemon, process, count, command, seconds=None, minutes=float("inf")):
+    """Windows without and with what a command does; that lasts for `seconds`, or for as long as the command runs.
+    After so many minutes there is no further pair.
+    """
+    over = time.monotonic() + 60 * minutes
     for number in range(count):
+        if time.monotonic() > over:
+            return
         quiet_end = time.monotonic() + QUIET
         yield look(daemon, process, False, lambda end=quiet_end: time.monotonic() < end)
         with subprocess.Popen([sys.executable, __file__, *command(number), str(daemon.directory)]) as disturber:
@@ -295,7 +300,8 @@ def disturb(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=1_000_000)
-    parser.add_argument("--windows", type=int, default=20, help="in which the frames are sent")
+    parser.add_argument("--windows", type=int, default=50, help="in which the frames are sent")
+    parser.add_argument("--minutes", type=float, default=60.0, help="send no further ones if this is over")
     parser.add_argument("--flood", type=int, default=200, help="clients that ask without a pause")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--evaluation", type=float, default=0.2, help="seconds that an evaluation takes meanwhile")
@@ -317,9 +323,9 @@ def main():
         with Process(directory) as daemon:
             process = psutil.Process(daemon.ready().pid)
             Storm(directory, 2000, seed=0).run()  # what grows once has grown
-            stormy = list(pairs(daemon, process, arguments.windows, storm))
+            stormy = list(pairs(daemon, process, arguments.windows, storm, minutes=arguments.minutes))
             count_trials(directory, stormy)
-            report(f"{each * arguments.windows} frames", stormy)
+            report(f"{each * len(stormy) // 2} frames", stormy)
             if arguments.flood:
                 flooded = list(pairs(daemon, process, 5, lambda _: ("--as-flood", str(arguments.flood)), 10.0))
                 count_trials(directory, flooded)
