@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from store import commit, database, files, queries, seal, wal
 from store.embeddings import Embeddings
+from store.embeddings.folder import is_name
 from store.errors import DamagedError, InvalidDeltaError, RunExistsError, RunMissingError, StoreError, disk_errors
 from store.lock import WriterLock, claim_folder, release_folder
 from store.queries import Rewards, TrialSort
@@ -439,7 +440,13 @@ class Run:
             rows = self._connection.execute(
                 "SELECT embedding, number, reward FROM trial WHERE embedding IS NOT NULL ORDER BY number"
             )
-            return {name: (number, reward) for name, number, reward in rows}
+            kept = {name: (number, reward) for name, number, reward in rows}
+        for name, (number, _) in kept.items():
+            if not isinstance(name, str) or not is_name(
+                name
+            ):  # somebody else's run: what it names would be read, and removed
+                raise DamagedError(f"{self.path} refers to {name!r} as the embedding of trial {number}; do not use it")
+        return kept
 
     # --- the end ----------------------------------------------------------------------------------------------
 

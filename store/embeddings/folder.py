@@ -42,7 +42,7 @@ class Embeddings:
             DiskError: `temporary` is gone or on another file system, or the disk refused.
         """
         self._require_writable()
-        if not name or name.startswith(".") or Path(name).name != name:
+        if not is_name(name):
             raise EmbeddingError(f"{name!r} cannot name an embedding; use letters, digits and a suffix")
         target = self.path / name
         with disk_errors(target, "keep an embedding"):
@@ -69,6 +69,8 @@ class Embeddings:
     def remove(self, name: str) -> None:
         """Remove a folder that no row refers to any more; what cannot be removed now is swept at the next start."""
         self._require_writable()
+        if Path(name).name != name:  # one that is staged begins with a dot
+            raise EmbeddingError(f"{name!r} is not the name of a folder in {self.path}")
         with contextlib.suppress(OSError):
             files.remove(self.path / name)
 
@@ -109,3 +111,8 @@ class Embeddings:
     def _require_writable(self) -> None:
         if not self._writable:
             raise StoreError(f"{self.path.parent} is open for reading only; open it with writable=True")
+
+
+def is_name(name: str) -> bool:
+    """Whether an embedding may have this name: that of a folder inside `embeddings/` that is not unfinished."""
+    return bool(name) and not name.startswith(".") and Path(name).name == name

@@ -2,6 +2,7 @@
 
 import json
 import random
+import sqlite3
 import warnings
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import store_samples as samples
 import zarr
 
-from store import Delta, DiskError, EmbeddingError, StoreError, embeddings, verify
+from store import DamagedError, Delta, DiskError, EmbeddingError, Run, StoreError, embeddings, seal, verify
 from store.embeddings import Embedding, Split, layout, stage
 
 ATTRIBUTES = {"architecture": "[C(1,3,1,1,1), SM(10)]", "seed": 2**63, "transforms": ["a", 1.5]}
@@ -96,6 +97,32 @@ def test_a_name_stays_in_its_folder(run, name):
     temporary = stage(run.embeddings.path, {"train": samples.split(1)}, {})
     with pytest.raises(EmbeddingError, match="cannot name an embedding"):
         run.embeddings.adopt(temporary, name)
+
+
+@pytest.mark.parametrize("name", ["'../../precious'", "'/precious'", "'.'", "''"])
+def test_a_row_that_names_something_else_is_refused(tmp_path, run, name):
+    """Somebody else's run, sealed as it should be: what its rows name would be read, and removed with the embedding."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    temporary = stage(run.embeddings.path, {"train": samples.split(1)}, {})
+    run.commit(samples.step(1, trial=samples.trial(1, embedding=run.embeddings.adopt(temporary, "1.zarr"))))
+    run.close()
+    with sqlite3.connect(run.path / "run.db", isolation_level=None) as connection:
+        connection.execute(f"UPDATE trial SET embedding = {name}")
+        seal.write_tables(connection, ("embedding",))
+    connection.close()
+    with pytest.raises(DamagedError, match="as the embedding of trial 1"):
+        Run.open(run.path, writable=True)
+    with Run.open(run.path) as reader:
+        with pytest.raises(DamagedError, match="as the embedding of trial 1"):
+            reader.embeddings.open(1)
+        assert any("as the embedding of trial 1" in problem.what for problem in verify.check(reader))
+    assert precious.exists()
+
+
+def test_only_what_is_inside_the_folder_can_be_removed(tmp_path, run):
+    with pytest.raises(EmbeddingError, match="is not the name of a folder"):
+        run.embeddings.remove("../../precious")
 
 
 def test_a_name_is_used_once(run):
