@@ -1,6 +1,7 @@
 """Full training on images with several labels."""
 
 import copy
+import csv
 import sys
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from torch.nn import functional
 import nasd
 from nasd.config import Config, EncoderConfig, SpaceConfig
 from nasd.data import stream
+from nasd.data._codebrim import Codebrim
+from nasd.embed import DeepPrior
+from nasd.errors import DataMissingError, NasdError
 from nasd.evaluate import full
 from nasd.evaluate.embed import to_input
 from nasd.evaluate.full import BEST, CHECKPOINT, LAST, train_fully
@@ -198,6 +202,25 @@ def test_the_weights_come_back_as_a_module(root, space, tmp_path):
         assert hits(logits, data.labels) / len(data) == pytest.approx(accuracy)
 
 
+def test_the_same_images_listed_in_a_csv_file_are_the_same_training(root, space):
+    config = configure(root)
+    listed = Codebrim().listing(root, config.data)
+    parts = {"train": listed.train, "val": listed.validation, "test": listed.test}
+    with (root / "images.csv").open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(["path", "split", *LABELS])
+        for split, part in parts.items():
+            for path, labels in zip(part.paths, part.labels.int().tolist(), strict=True):
+                lines.writerow([path.relative_to(root), split, *labels])
+    outcome = train(space, configure(root, data={"name": "image_csv"}))
+    assert unmeasured(outcome) == unmeasured(train(space, config))
+
+
+def test_there_is_no_deep_prior_to_embed(root, space):
+    with pytest.raises(NasdError, match=r"nasd retrain leaves weights"):
+        DeepPrior(space.parse(NET), 5, configure(root)).load()
+
+
 def test_a_damaged_image_is_named(root, space, tmp_path):
     config = configure(root, data={"resident_limit": 0})
     data = stream(config.data, config.seed)
@@ -206,5 +229,5 @@ def test_a_damaged_image_is_named(root, space, tmp_path):
     bad.write_bytes(broken._paths[3].read_bytes()[:-300])
     broken._paths = (*broken._paths[:3], bad, *broken._paths[4:])
     data.train.images._pictures = broken
-    with pytest.raises(nasd.errors.DataMissingError, match=r"bad\.png is damaged"):
+    with pytest.raises(DataMissingError, match=r"bad\.png is damaged"):
         train_fully(space.parse(NET), data, config, 5, "cpu")
