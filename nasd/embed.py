@@ -53,8 +53,8 @@ class DeepPrior:
         """Its data set. Raises NasdError."""
         if self.config.data.multi_label:
             raise NasdError(
-                f"{self.config.data.name} has several labels per image, its networks are trained in full: there is no deep "
-                "prior to embed or export; nasd retrain leaves weights that nasd.load_model reads"
+                f"{self.config.data.name} has several labels per image, its networks are trained in full: there is no "
+                "deep prior to embed or export; nasd retrain leaves weights that nasd.load_model reads"
             )
         return datasets.stream(self.config.data, self.config.seed)
 
