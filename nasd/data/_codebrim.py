@@ -85,7 +85,7 @@ def _read_metadata(path: Path) -> dict[str, _Labels]:
         root = ElementTree.parse(path, parser).getroot()  # noqa: S314
     except OSError as error:
         raise DataMissingError(f"{path} cannot be read ({error.strerror}): {_LAYOUT}") from error
-    except (ElementTree.ParseError, ValueError) as error:
+    except (ElementTree.ParseError, ValueError, LookupError) as error:  # the last two for encodings it does not know
         raise faulty(path, f"it is no XML that can be read ({error})") from error
     crops: dict[str, _Labels] = {}
     for element in root:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from nasd.config import Config, DataConfig
@@ -212,11 +214,38 @@ def test_what_is_no_image_is_named(root):
         stream(configure(root), 1)
 
 
-@pytest.mark.parametrize("text", [DOCTYPE, "", "<Annotation>", "\0", '<A><D name=""/></A>'])
+@pytest.mark.parametrize(
+    "text", [DOCTYPE, "", "<Annotation>", "\0", '<A><D name=""/></A>', '<?xml version="1.0" encoding="x"?><A/>']
+)
 def test_metadata_that_is_none_is_refused(root, text):
     (root / "metadata" / "defects.xml").write_text(text)
     with pytest.raises(DataMissingError, match=r"defects\.xml"):
         prepare(configure(root))
+
+
+pieces = st.sampled_from(
+    ["<A>", "</A>", '<D name="a.png">', "</D>", "<Crack>", "</Crack>", "0", "1", "<!DOCTYPE A>", "<!--", "-->",
+     "<?xml", "?>", ' encoding="utf-16"', "&lt;", "&x;", "&#0;", "]]>", "\0", "é", "path,a,split\n",
+     "x.png,1,val\n", '"', ",", "\n"]
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def junk(tmp_path_factory):
+    root = tmp_path_factory.mktemp("junk")
+    (root / "metadata").mkdir()
+    return root
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.one_of(st.binary(max_size=200), st.lists(pieces, max_size=20).map(lambda parts: "".join(parts).encode())))
+def test_junk_is_refused_in_a_sentence_and_nothing_else(junk, content):
+    for name in ("metadata/background.xml", "metadata/defects.xml", "images.csv"):
+        (junk / name).write_bytes(content)
+    for config in (configure(junk), DataConfig(name="image_csv", root=junk, image_size=16)):
+        with pytest.raises(DataMissingError, match=str(junk)) as caught:
+            prepare(config)
+        assert len(str(caught.value)) < 500 + 3 * len(str(junk))
 
 
 def test_entities_are_not_even_declared(root):
