@@ -1,9 +1,10 @@
 """Clients take turns, so that a search shares the event loop with one answer at a time and not with all of them."""
 
 import asyncio
+import time
 from collections import deque
 
-BURST = 0.005  # seconds of answers after which clients have to wait
+BURST = 0.005  # seconds of processor time for answers after which clients have to wait
 REST = 0.5  # seconds that they wait for each second of answers
 
 
@@ -21,7 +22,7 @@ class Turns:
         self._moving = False  # whether `_pass` is scheduled
         self._serving = False  # whether somebody was let in since the last `_pass`
         self._spent = 0.0
-        self._at = 0.0
+        self._at = self._worked = 0.0  # when `_pass` was last called: by the clock, by this thread's processor time
 
     async def take(self, asker: int) -> None:
         """Wait until it is the turn of this process; it lasts until the caller waits for something else."""
@@ -33,9 +34,12 @@ class Turns:
 
     def _pass(self) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        elapsed, self._at = now - self._at, now
-        self._spent = self._spent + elapsed if self._serving else max(0.0, self._spent - elapsed / REST)
+        now, worked = loop.time(), time.thread_time()
+        if self._serving:
+            self._spent += worked - self._worked
+        else:
+            self._spent = max(0.0, self._spent - (now - self._at) / REST)
+        self._at, self._worked = now, worked
         self._serving = self._spent <= BURST and self._let_in()
         self._moving = self._serving or bool(self._waiting)
         if self._serving:

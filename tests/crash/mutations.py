@@ -94,7 +94,7 @@ MUTATIONS = {
     "leftovers": Mutation(
         "embeddings that no row refers to are never swept",
         "store/embeddings/folder.py", {"            for name in swept:\n": "            for name in swept[:0]:\n"},
-        TORTURE,
+        "tests/store/test_store_embeddings.py -k sweeping",
     ),
     "no-lock": Mutation(
         "the writer's lock is not taken",

@@ -290,7 +290,7 @@ def disturb(arguments):
     """What the processes of the storm and the flood do."""
     if arguments.as_flood:
         asyncio.run(flood(arguments.at, arguments.as_flood))
-    storm = Storm(arguments.at, arguments.as_storm, arguments.seed)
+    storm = Storm(arguments.at, arguments.as_storm, arguments.seed, arguments.threads)
     storm.run()
     assert storm.sent == arguments.as_storm // storm.threads * storm.threads
     if storm.wrong:
@@ -303,6 +303,7 @@ def main():
     parser.add_argument("--windows", type=int, default=50, help="in which the frames are sent")
     parser.add_argument("--minutes", type=float, default=60.0, help="send no further ones if this is over")
     parser.add_argument("--flood", type=int, default=200, help="clients that ask without a pause")
+    parser.add_argument("--threads", type=int, default=8, help="that send at once")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--evaluation", type=float, default=0.2, help="seconds that an evaluation takes meanwhile")
     parser.add_argument("--as-storm", type=int, default=0, help=argparse.SUPPRESS)
@@ -315,7 +316,7 @@ def main():
     each = arguments.frames // arguments.windows
 
     def storm(number):
-        return "--as-storm", str(each), "--seed", str(arguments.seed + number)
+        return "--as-storm", str(each), "--seed", str(arguments.seed + number), "--threads", str(arguments.threads)
 
     with short_folder() as home:
         directory = make(home, 1_000_000, space={**wide()})

@@ -1,7 +1,7 @@
 """What is read from strangers, each as a function of bytes that raises nothing but what its reader promises.
 
 Each also holds what was read to a property: written again and read again it is the same. `guided.py` searches for bytes
-that break one of them; what it found, and what covers the readers, is kept in `corpus/` and tried by the tests.
+that break one of them; what it begins with, and what it found, is in `corpus/` and tried by the tests.
 """
 
 import asyncio

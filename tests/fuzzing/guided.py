@@ -1,9 +1,9 @@
 """Search for bytes that break a reader, guided by the branches that they reach (Atheris, libFuzzer).
 
-    python tests/fuzzing/guided.py [TARGET ...] [--minutes 5] [--keep]
+    python tests/fuzzing/guided.py [TARGET ...] [--minutes 5]
 
 Each target is a process of its own. A finding is written to `tests/fuzzing/corpus/TARGET/`, where the tests try it
-from then on; `--keep` also adds what reaches new branches, in its smallest form.
+from then on.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def fuzz(target: str, options: list[str]) -> None:
     atheris.Fuzz()
 
 
-def search(target: str, minutes: float, keep: bool) -> int:
+def search(target: str, minutes: float) -> int:
     """Search in a process of its own; returns its exit code, which is 0 if nothing was found."""
     corpus = HERE / "corpus" / target
     corpus.mkdir(parents=True, exist_ok=True)
@@ -61,10 +61,7 @@ def search(target: str, minutes: float, keep: bool) -> int:
             f"-artifact_prefix={corpus}/found-",
         ]
         spent = [f"-max_total_time={int(60 * minutes)}", "-print_final_stats=1", f"-dict={words}"]
-        code = subprocess.run([*me, *limits, *spent, str(grown), str(corpus)], check=False).returncode
-        if keep and code == 0:
-            code = subprocess.run([*me, "-merge=1", str(corpus), str(grown)], check=False).returncode
-    return code
+        return subprocess.run([*me, *limits, *spent, str(grown), str(corpus)], check=False).returncode
 
 
 def dictionary_entry(word: str) -> str:
@@ -77,11 +74,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; all unless named")
     parser.add_argument("--minutes", type=float, default=5.0, help="for each target")
-    parser.add_argument("--keep", action="store_true", help="what reaches new branches")
     arguments = parser.parse_args()
     if unknown := set(arguments.targets) - set(TARGETS):
         parser.error(f"there is no target {', '.join(unknown)}")
-    codes = {name: search(name, arguments.minutes, arguments.keep) for name in arguments.targets or TARGETS}
+    codes = {name: search(name, arguments.minutes) for name in arguments.targets or TARGETS}
     for target, code in codes.items():
         sys.stdout.write(f"{target:>12} {'nothing found' if code == 0 else 'FOUND, see tests/fuzzing/corpus'}\n")
     sys.exit(any(codes.values()))

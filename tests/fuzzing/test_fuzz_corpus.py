@@ -1,4 +1,4 @@
-"""All that the guided fuzzer kept, and found, tried again."""
+"""What the guided fuzzer begins with, and all that it found, tried again."""
 
 import pytest
 from fuzz_targets import CORPUS, TARGETS
