@@ -45,7 +45,7 @@ def test_six_kills_change_nothing(folder):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_jobs_that_are_killed_come_to_the_same(folder):
-    small = (*SMALL, "training.epochs=20", "search.epsilon_schedule=[[1.0, 6]]")
+    small = (*SMALL, "training.epochs=60", "search.epsilon_schedule=[[1.0, 6]]")
     undisturbed = crash.make(configuration.load(CONFIG, small), folder / "one")
     crash.undisturbed(undisturbed)
     killed = shutil.copytree(undisturbed, folder / "two")
