@@ -142,7 +142,7 @@ async def test_the_timeout_of_a_full_training_is_each_epochs(home):
         client = await live.connect()
         await client.call("pause")
         await client.call("queue_job", protocol.QueueJobParams(net=NET, full=True, epochs=6))
-        await client.call("queue_job", protocol.QueueJobParams(net=NET, epochs=6))
+        await client.call("queue_job", protocol.QueueJobParams(net="[C(8,3,1,1,1), SM(10)]", epochs=6))
         await soon(lambda: live.status.jobs_queued == 0, "the end of the jobs")
         rows = {row.id: row for row in (await client.call("jobs")).rows}
         assert (rows[1].status, rows[2].status) == ("done", "failed")
