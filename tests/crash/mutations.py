@@ -89,7 +89,7 @@ MUTATIONS = {
     ),
     "stopped-orphans": Mutation(
         "so do those that were stopped at their start",
-        "nasd/daemon/supervisor.py", {"process_group=0": "start_new_session=True"}, PROCESS,
+        "nasd/daemon/supervisor.py", {"process_group=0": "start_new_session=True"}, f"{PROCESS} -k stopped_before",
     ),
     "leftovers": Mutation(
         "embeddings that no row refers to are never swept",
@@ -98,24 +98,25 @@ MUTATIONS = {
     ),
     "no-lock": Mutation(
         "the writer's lock is not taken",
-        "store/lock.py", {"fcntl.LOCK_EX | fcntl.LOCK_NB": "fcntl.LOCK_SH | fcntl.LOCK_NB"}, PROCESS,
+        "store/lock.py", {"fcntl.LOCK_EX | fcntl.LOCK_NB": "fcntl.LOCK_SH | fcntl.LOCK_NB"},
+        f"{PROCESS} -k second_daemon",
     ),
     "no-seals": Mutation(
         "seals are written and not compared",
         "store/seal.py", {"    for trials, what in broken(connection):\n": "    for trials, what in ():\n"},
-        "tests/daemon/test_daemon_torn.py",
+        "tests/daemon/test_daemon_torn.py -k sealed",
     ),
     "any-uid": Mutation(
         "the kernel is not asked who connects",
-        "nasd/daemon/server.py", {".uid not in (os.getuid(), 0)": ".uid < 0"}, PROCESS,
+        "nasd/daemon/server.py", {".uid not in (os.getuid(), 0)": ".uid < 0"}, f"{PROCESS} -k another_user",
     ),
     "open-socket": Mutation(
         "the socket is born with a mode that lets others in",
-        "nasd/daemon/server.py", {"os.umask(0o177)": "os.umask(0)"}, PROCESS,
+        "nasd/daemon/server.py", {"os.umask(0o177)": "os.umask(0)"}, f"{PROCESS} -k owners_alone",
     ),
     "socket-in-the-way": Mutation(
         "what is at the socket's path is removed, whatever it is",
-        "nasd/daemon/server.py", {"if not stat.S_ISSOCK(kind):": "if stat.S_ISDIR(kind):"}, PROCESS,
+        "nasd/daemon/server.py", {"if not stat.S_ISSOCK(kind):": "if stat.S_ISDIR(kind):"}, f"{PROCESS} -k no_socket",
     ),
     "no-turns": Mutation(
         "all clients that ask are answered in one pass of the event loop",
@@ -124,12 +125,12 @@ MUTATIONS = {
     "bombs": Mutation(
         "an embedding's shards may have any size",
         "store/embeddings/reading.py", {"if made.shard_bytes > _MAX_SHARD:": "if False:"},
-        "tests/store/test_store_embeddings.py",
+        "tests/store/test_store_embeddings.py -k bomb",
     ),
     "any-name": Mutation(
         "an archive may name any path",
         "store/snapshot.py", {"not _NAME.fullmatch(name) or \"..\" in name": "False"},
-        "tests/store/test_store_snapshot.py",
+        "tests/store/test_store_snapshot.py -k hostile",
     ),
 }  # fmt: skip
 

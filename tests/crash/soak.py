@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "daemon")]
 
 import psutil  # noqa: E402 - the paths first
-from nasd_harness import SPACE, Process, make, short_folder, sound  # noqa: E402
+from nasd_harness import SPACE, Process, make, short_folder, sound, until  # noqa: E402
 
 from nasd import protocol  # noqa: E402
 from nasd.client import Client, Target  # noqa: E402
@@ -59,6 +59,18 @@ def come_and_go(directory, seed, end):
         end.wait(draw.uniform(0.0, 0.5))
 
 
+def progress(daemon):
+    """How many trials there are; a busy machine may let the daemon's answer wait beyond a client's patience."""
+
+    def told():
+        if daemon.process.poll() is not None:
+            log = (daemon.directory / "log" / "daemon.jsonl").read_text()
+            raise AssertionError(f"the daemon ended: {daemon.process.stderr.read()}\n{log[-2000:]}")
+        return daemon.status()
+
+    return until(told, "an answer").progress.trials
+
+
 def soak(home, trials, clients, samples):
     """Samples of one search, from its beginning to its end."""
     directory = make(home, 10 * trials, space=WIDE, search={"lookahead": 4}, log={"max_bytes": 500_000, "keep": 3})
@@ -72,7 +84,7 @@ def soak(home, trials, clients, samples):
         try:
             read, before, last = 0, 0, time.monotonic()
             for due in range(trials // samples, trials + 1, trials // samples):
-                while (reached := daemon.status().progress.trials) < due:
+                while (reached := progress(daemon)) < due:
                     time.sleep(0.2)
                 commits = [float(line) for line in (directory / "commits").read_text().splitlines()[read:-1]]
                 read += len(commits)
