@@ -120,7 +120,7 @@ MUTATIONS = {
     ),
     "no-turns": Mutation(
         "all clients that ask are answered in one pass of the event loop",
-        "nasd/daemon/turns.py", {"                return True\n": ""}, "tests/daemon/test_daemon_turns.py",
+        "nasd/daemon/turns.py", {"loop.call_soon(self._pass)": "self._pass()"}, "tests/daemon/test_daemon_turns.py",
     ),
     "bombs": Mutation(
         "an embedding's shards may have any size",
