@@ -140,7 +140,7 @@ class TestWithADaemon:
     def test_jobs(self, nasd, live):
         assert "queued job" in nasd("retrain", "--net", NET, "--repeats", "2", "--priority", "3")[1]
         assert NET in nasd("jobs")[1]
-        assert nasd("jobs", "--cancel", "1000")[2] == "nasd: there is no job 1000\n"
+        assert nasd("jobs", "--cancel", "1000")[2] == "nasd: there is no job 1000: see `nasd jobs`\n"
         assert nasd("retrain", "--net", "[C(16")[0] == 1
 
     def test_log(self, nasd, live):
