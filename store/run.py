@@ -437,14 +437,12 @@ class Run:
 
     def _embeddings_referred_to(self) -> dict[str, tuple[int, float]]:
         with self._reading("read the trials with embeddings"):
-            rows = self._connection.execute(
-                "SELECT embedding, number, reward FROM trial WHERE embedding IS NOT NULL ORDER BY number"
+            rows = self._connection.execute(  # by the index of embeddings: most trials of a long search have none
+                "SELECT embedding, number, reward FROM trial WHERE embedding >= '' ORDER BY +number"
             )
             kept = {name: (number, reward) for name, number, reward in rows}
-        for name, (number, _) in kept.items():
-            if not isinstance(name, str) or not is_name(
-                name
-            ):  # somebody else's run: what it names would be read, and removed
+        for name, (number, _) in kept.items():  # of somebody else's run: what it names would be read, and removed
+            if not isinstance(name, str) or not is_name(name):
                 raise DamagedError(f"{self.path} refers to {name!r} as the embedding of trial {number}; do not use it")
         return kept
 

@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from bisect import insort
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -22,6 +23,7 @@ class History:
         self.by_status: Counter[TrialStatus] = Counter()
         self._numbers = array("i")
         self._rewards = array("d")
+        self._phases = [_Rewards() for _ in self.schedule]
         self._ends: deque[float] = deque(maxlen=PACE + 1)  # when counted trials finished, on a clock without pauses
         self._active = 0.0
 
@@ -30,6 +32,9 @@ class History:
         self.by_status[status] += 1
         self._active += seconds
         if counted:
+            phase, _, done = schedule_position(self.schedule, len(self._rewards))
+            if done < self.schedule[phase][1]:  # else it is beyond the schedule's end
+                self._phases[phase].add(number, reward)
             self._numbers.append(number)
             self._rewards.append(reward)
             self._ends.append(self._active)
@@ -39,6 +44,10 @@ class History:
         self.by_status.update(by_status)
         self._numbers.extend(numbers)
         self._rewards.extend(rewards)
+        start = 0
+        for phase, (_, count) in zip(self._phases, self.schedule, strict=True):
+            phase.load(self._numbers[start : start + count], self._rewards[start : start + count])
+            start += count
 
     def progress(self) -> Progress:
         """Where the search is, and when it will end: the normal approximation over the last `PACE` trials."""
@@ -73,36 +82,15 @@ class History:
             points=tuple(
                 RewardPoint(trial=self._numbers[i], mean=self._rolling(i), reward=self._rewards[i]) for i in chosen
             ),
-            phases=self._phases(),
+            phases=tuple(
+                phase.summary(epsilon, count)
+                for phase, (epsilon, count) in zip(self._phases, self.schedule, strict=True)
+            ),
         )
 
     def _rolling(self, end: int) -> float:
         window = self._rewards[max(0, end - WINDOW + 1) : end + 1]
         return math.fsum(window) / len(window)
-
-    def _phases(self) -> tuple[Phase, ...]:
-        phases, start = [], 0
-        for epsilon, count in self.schedule:
-            rewards = sorted(self._rewards[start : start + count])
-            if not rewards:
-                phases.append(Phase(epsilon=epsilon, count=count, done=0))
-            else:
-                histogram = Counter(min(int(reward * BINS), BINS - 1) for reward in rewards)
-                last = len(rewards) - 1
-                quartiles = tuple(rewards[round(last * share)] for share in (0, 0.25, 0.5, 0.75, 1))
-                phases.append(
-                    Phase(
-                        epsilon=epsilon,
-                        count=count,
-                        done=len(rewards),
-                        first_trial=self._numbers[start],
-                        mean=math.fsum(rewards) / len(rewards),
-                        quartiles=(quartiles[0], quartiles[1], quartiles[2], quartiles[3], quartiles[4]),
-                        histogram=tuple(histogram[bin] for bin in range(BINS)),
-                    )
-                )
-            start += count
-        return tuple(phases)
 
     def _eta(self, left: int) -> tuple[float | None, float | None, float | None]:
         pace = [b - a for a, b in pairwise(self._ends)]
@@ -115,3 +103,47 @@ class History:
         # Two sources of error: the trials to come scatter, and the mean itself is only an estimate.
         spread = 1.2816 * math.sqrt(variance * (left + left**2 / len(pace)))
         return left * mean, max(0.0, left * mean - spread), left * mean + spread
+
+
+class _Rewards:
+    """Those of one epsilon phase, kept in order: a phase of a long search is asked for more often than it is sorted."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._sorted: list[float] = []
+        self._bins = [0] * BINS
+
+    def load(self, numbers: Sequence[int], rewards: Sequence[float]) -> None:
+        """Take in the first ones."""
+        self._first = numbers[0] if numbers else None
+        self._sorted = sorted(rewards)
+        for reward in rewards:
+            self._bins[_bin(reward)] += 1
+
+    def add(self, number: int, reward: float) -> None:
+        """Take in the next one."""
+        if self._first is None:
+            self._first = number
+        insort(self._sorted, reward)
+        self._bins[_bin(reward)] += 1
+
+    def summary(self, epsilon: float, count: int) -> Phase:
+        """As clients see it, for a phase of `count` trials."""
+        rewards = self._sorted
+        if not rewards:
+            return Phase(epsilon=epsilon, count=count, done=0)
+        last = len(rewards) - 1
+        low, first, median, third, high = (rewards[round(last * share)] for share in (0, 0.25, 0.5, 0.75, 1))
+        return Phase(
+            epsilon=epsilon,
+            count=count,
+            done=len(rewards),
+            first_trial=self._first,
+            mean=math.fsum(rewards) / len(rewards),
+            quartiles=(low, first, median, third, high),
+            histogram=tuple(self._bins),
+        )
+
+
+def _bin(reward: float) -> int:
+    return min(int(reward * BINS), BINS - 1)
