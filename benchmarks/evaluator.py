@@ -162,7 +162,6 @@ def epoch_seconds(
         1,
         [Classifier(number, 1e-3) for number in range(classifiers)],
         lambda *_: marks.append(Clock.now()),
-        threads_on(parts[0].x.device),
     )
     return [after - before for before, after in pairwise(marks)]
 

@@ -121,7 +121,6 @@ def _deep_prior(
             config.training,
             seed,
             lambda epoch, train, validation: progress("train", epoch, epochs, train, validation),
-            threads,
         )
     return _evaluated(architecture, trained, micro_batch, score), splits
 

@@ -22,7 +22,6 @@ from nasd.data import Data, Streamed
 from nasd.evaluate.embed import to_input
 from nasd.evaluate.encoder import Encoder
 from nasd.evaluate.errors import EvaluationError
-from nasd.evaluate.probe import gathered_rows
 
 FLOAT = 4  # bytes
 
@@ -102,7 +101,7 @@ def resident_bytes(encoder: Encoder, data: Data, config: Config) -> int:
     weights = sum(tensor.nbytes for tensor in (*encoder.parameters(), *encoder.buffers()))
     classifier = 6 * data.num_classes * encoder.embedding_dim  # weights, gradient, two moments of Adam; factors
     row = encoder.dtype.itemsize * encoder.embedding_dim
-    gathered = 2 * row * gathered_rows(config.training.batch_size, row, 2)
+    gathered = row * config.training.batch_size
     # Logits, targets, a copy of either while they are counted; labels and hits, twice as long as floats.
     logits = (3 * data.num_classes + 6) * max(len(split) for split in data.splits.values())
     return weights + samples * row + gathered + FLOAT * (classifier + logits)

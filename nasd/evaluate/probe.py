@@ -1,16 +1,14 @@
 """The linear classifier on the embedding: the only thing that is trained (DP-NAS, arXiv 2104.06788, section 3).
 
-What is computed is plain: mini-batches of a fresh shuffle each epoch, cross-entropy, Adam. How: the gradient of softmax
-regression is (softmax - one-hot)^T x / n, so that a step is seven operations on buffers that never move, half as long
-as by autograd and torch.optim; and on a GPU an epoch is one CUDA graph, its result read while the next one runs.
+Mini-batches of a fresh shuffle each epoch, cross-entropy, Adam. How an epoch of that is computed is another matter, on
+a CPU (`probe_cpu`) and on a GPU (`probe_gpu`), where its result is read while the next one runs.
 """
 
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import cycle
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -18,11 +16,9 @@ from torch import Tensor
 from nasd.config import TrainingConfig
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.errors import EvaluationError
-from nasd.evaluate.graph import recorded
+from nasd.evaluate.probe_gpu import GpuSteps
 from nasd.evaluate.seeding import generator
-from nasd.evaluate.threads import in_order, one_thread_each
 
-BLOCK = 8 << 20  # bytes gathered at a time on a thread of its own
 REWARD_EPOCHS = 5  # the reward, and the early stop, look at the mean of so many validation accuracies
 
 OnEpoch = Callable[[int, float, float], None]
@@ -67,7 +63,6 @@ def train_classifier(
     config: TrainingConfig,
     seed: int,
     on_epoch: OnEpoch,
-    threads: int = 1,
 ) -> Trained:
     """Train a linear classifier without bias by cross-entropy and Adam, a fresh shuffle each epoch.
 
@@ -86,13 +81,11 @@ def train_classifier(
         seed,
         [Classifier(seed, config.learning_rate)],
         lambda epoch, of_train, of_validation: on_epoch(epoch, of_train[0], of_validation[0]),
-        threads,
     )
     return trained
 
 
 @torch.no_grad()
-@one_thread_each()
 def train_classifiers(
     train: EmbeddedSplit,
     validation: EmbeddedSplit,
@@ -102,7 +95,6 @@ def train_classifiers(
     seed: int,
     classifiers: Sequence[Classifier],
     on_epoch: OnEpochs,
-    threads: int = 1,
 ) -> list[Trained]:
     """Train several classifiers on the same mini-batches: each embedding is read once for all of them.
 
@@ -116,12 +108,11 @@ def train_classifiers(
         seed: Of the shuffles.
         classifiers: At least one.
         on_epoch: Told of every epoch, on a GPU while the next one runs.
-        threads: On the CPU, with 2 or more, the embeddings of the next steps are gathered on a thread of its own.
 
     Raises:
         EvaluationError: Validation logits are not finite.
     """
-    training = _Training(train, validation, num_classes, config, classifiers, threads)
+    training = _steps(train, validation, num_classes, config, classifiers)
     shuffles = generator(seed, "shuffles")
     ahead = 1 if train.x.is_cuda else 0  # epochs that are queued before a result is waited for
     pending: deque[Callable[[], list[int]]] = deque()
@@ -156,32 +147,16 @@ def train_classifiers(
     ]
 
 
-class _MiniBatch(NamedTuple):
-    """The buffers of one step; K classifiers of C classes."""
-
-    x: Tensor  # (n, values), gathered
-    logits: Tensor  # (n, K * C)
-    error: Tensor  # (K * C, n)
-    targets: Tensor  # (K * C, n), one-hot
-
-
-class _Block(NamedTuple):
-    """Mini-batches that are gathered together."""
-
-    rows: Tensor  # (m,) of the training split
-    x: Tensor  # (m, values), that they are gathered into
-    mini_batches: list[_MiniBatch]
-
-
-class _Training:
-    """Weights, Adam's state, and buffers that stay where they are, so that a CUDA graph can replay an epoch.
-
-    K classifiers of C classes each are one matrix of K * C rows. Where embeddings are bfloat16, so are both factors of
-    each product; the weights themselves and Adam's state are float32.
+class Steps(Protocol):
+    """The steps of classifiers that are trained together; K of them.
 
     Attributes:
+        weight: (K * C, values) float32, the classifiers below each other.
         result: (1 + 2 K) int64: whether the validation logits were finite, the hits in training, those in validation.
     """
+
+    weight: Tensor
+    result: Tensor
 
     def __init__(
         self,
@@ -189,110 +164,38 @@ class _Training:
         validation: EmbeddedSplit,
         num_classes: int,
         config: TrainingConfig,
-        classifiers: Sequence[Classifier],
-        threads: int = 1,
+        weight: Tensor,
+        rates: Sequence[float],
     ) -> None:
-        (samples, values), device, dtype = train.x.shape, train.x.device, train.x.dtype
-        self._train, self._validation = train, validation
-        self._num_classes, self._weight_decay = num_classes, config.weight_decay
-        weight = torch.cat([_initial_weight(num_classes, values, one.seed) for one in classifiers]).to(device)
-        self._weight, self._gradient = weight, torch.empty_like(weight)
-        self._factor, self._product = weight.to(dtype), self._gradient.to(dtype)  # the same two if that is float32
-        self._steps = torch.zeros((), device=device)
-        adam = (weight, self._gradient, torch.zeros_like(weight), torch.zeros_like(weight))
-        self._adam = [
-            ([tensor[rows] for tensor in adam], one.learning_rate)
-            for one, rows in zip(classifiers, _slices(len(weight), num_classes), strict=True)
-        ]
-        self._order = torch.empty(samples, dtype=torch.int64, device=device)
-        self._one_hots = torch.eye(num_classes, device=device).repeat(len(classifiers), 1)
-        self._targets = torch.empty((len(weight), samples), device=device)
-        self._logits = torch.empty((samples, len(weight)), device=device, dtype=dtype)
-        self._gatherers = 1 if threads > 1 and device.type == "cpu" else 0
-        self._blocks = self._cut(config.batch_size)
-        self.result = torch.zeros(1 + 2 * len(classifiers), dtype=torch.int64, device=device)
-        self._run: Callable[[], None] | None = None
-
-    def _cut(self, batch_size: int) -> list[_Block]:
-        """Cut an epoch into blocks of whole mini-batches, whose few buffers are used in turn and stay in the cache."""
-        samples, values = self._train.x.shape
-        together = gathered_rows(batch_size, values * self._train.x.element_size(), self._gatherers + 1)
-        buffers = self._train.x.new_empty((1 + self._gatherers, min(together, samples), values))
-        errors = {
-            n: torch.empty((len(self._weight), n), device=buffers.device) for n in (batch_size, samples % batch_size)
-        }
-        blocks = []
-        for rows, buffer in zip(_slices(samples, together), cycle(buffers), strict=False):
-            x, logits, targets = buffer[: rows.stop - rows.start], self._logits[rows], self._targets[:, rows]
-            parts = [
-                _MiniBatch(x[part], logits[part], errors[part.stop - part.start], targets[:, part])
-                for part in _slices(len(x), batch_size)
-            ]
-            blocks.append(_Block(self._order[rows], x, parts))
-        return blocks
+        """Begin with (K * C, values) `weight` and K learning rates."""
+        ...
 
     def epoch(self, order: Tensor) -> None:
         """Take a step for each mini-batch of the (N,) `order`, then validate. On a GPU this only queues the work."""
-        if self._order.is_cuda:
-            order = order.pin_memory()
-        self._order.copy_(order, non_blocking=True)
-        if self._run is None:  # the first epoch brings libraries to life, which a graph must not record
-            self._epoch()
-            self._run = recorded(self._epoch) if self._order.is_cuda else self._epoch
-        else:
-            self._run()
+        ...
 
     def hits(self, split: EmbeddedSplit) -> Tensor:
         """(1 + K) int64: whether the logits are finite, and each classifier's hits."""
-        logits = torch.mm(split.x, self._factor.t())
-        return torch.cat([logits.isfinite().all().long().view(1), self._count(logits, split.y)])
-
-    def _epoch(self) -> None:
-        labels = self._train.y[self._order]
-        torch.index_select(self._one_hots, 1, labels, out=self._targets)
-        for mini_batches in in_order(self._gather, self._blocks, self._gatherers, ahead=1 + self._gatherers):
-            for mini_batch in mini_batches:
-                self._step(*mini_batch)
-        validated = self.hits(self._validation)
-        torch.cat([validated[:1], self._count(self._logits, labels), validated[1:]], out=self.result)
-
-    @torch.no_grad()
-    def _gather(self, block: _Block) -> list[_MiniBatch]:
-        torch.index_select(self._train.x, 0, block.rows, out=block.x)
-        return block.mini_batches
-
-    def _step(self, x: Tensor, logits: Tensor, error: Tensor, targets: Tensor) -> None:
-        torch.mm(x, self._factor.t(), out=logits)
-        error.copy_(logits.t())  # a softmax down the columns takes a third of the time of one along short rows
-        share = error.view(-1, self._num_classes, len(x)).softmax(1).view_as(error)
-        factor = share.sub_(targets).to(x.dtype)
-        torch.addmm(self._product, factor, x, beta=0, alpha=1 / len(x), out=self._product)
-        if self._product is not self._gradient:
-            self._gradient.copy_(self._product)
-        self._steps.add_(1)
-        for (weight, gradient, mean, square), rate in self._adam:
-            torch._fused_adam_(
-                [weight], [gradient], [mean], [square], [], [self._steps],
-                lr=rate, beta1=0.9, beta2=0.999, weight_decay=self._weight_decay, eps=1e-8, amsgrad=False,
-                maximize=False,
-            )  # fmt: skip
-        if self._factor is not self._weight:
-            self._factor.copy_(self._weight)
-
-    def _count(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return (logits.view(len(logits), -1, self._num_classes).argmax(2) == labels.unsqueeze(1)).sum(0)
+        ...
 
 
-def gathered_rows(batch_size: int, row_bytes: int, buffers: int) -> int:
-    """Rows that are gathered at a time: a mini-batch, or, ahead and on another thread, what pays its hand-over."""
-    return batch_size if buffers == 1 else batch_size * max(1, BLOCK // (batch_size * row_bytes))
+def _steps(
+    train: EmbeddedSplit,
+    validation: EmbeddedSplit,
+    num_classes: int,
+    config: TrainingConfig,
+    classifiers: Sequence[Classifier],
+) -> Steps:
+    kind: type[Steps] = GpuSteps
+    if train.x.device.type == "cpu":
+        from nasd.evaluate.probe_cpu import CpuSteps  # noqa: PLC0415 - numba: half a second, and only for this
+
+        kind = CpuSteps
+    weight = torch.cat([initial_weight(num_classes, train.x.shape[1], one.seed) for one in classifiers])
+    return kind(train, validation, num_classes, config, weight, [one.learning_rate for one in classifiers])
 
 
-def _slices(length: int, size: int) -> list[slice]:
-    return [slice(start, min(start + size, length)) for start in range(0, length, size)]
-
-
-def _initial_weight(num_classes: int, values: int, seed: int) -> Tensor:
+def initial_weight(num_classes: int, values: int, seed: int) -> Tensor:
     """torch's default for a linear layer: uniform in +-1/sqrt(values)."""
     bound = values**-0.5
     return torch.empty((num_classes, values)).uniform_(-bound, bound, generator=generator(seed, "classifier"))

@@ -1,10 +1,11 @@
 import pytest
 import torch
 
-from nasd.evaluate import probe
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.errors import EvaluationError
-from nasd.evaluate.probe import Classifier, _initial_weight, _Training, recent_mean, train_classifier, train_classifiers
+from nasd.evaluate.probe import Classifier, initial_weight, recent_mean, train_classifier, train_classifiers
+from nasd.evaluate.probe_cpu import BLOCK, CpuSteps
+from nasd.evaluate.probe_gpu import GpuSteps
 from nasd.evaluate.seeding import generator
 
 
@@ -22,7 +23,7 @@ def splits():
 def by_autograd(train, validation, num_classes, config, seed):
     """The same training with torch's modules; yields the weight and both accuracies after each epoch."""
     linear = torch.nn.Linear(train.x.shape[1], num_classes, bias=False)
-    linear.weight.data.copy_(_initial_weight(num_classes, train.x.shape[1], seed))
+    linear.weight.data.copy_(initial_weight(num_classes, train.x.shape[1], seed))
     adam = torch.optim.Adam(linear.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     shuffles = generator(seed, "shuffles")
     for _ in range(config.epochs):
@@ -37,45 +38,73 @@ def by_autograd(train, validation, num_classes, config, seed):
         yield linear.weight.detach(), hits / len(train.y), valid
 
 
+KINDS = pytest.mark.parametrize("kind", [CpuSteps, GpuSteps])
+
+
+@KINDS
 @pytest.mark.parametrize("weight_decay", [0.0, 0.01])
-@pytest.mark.parametrize("batch_size", [64, 100, 1000])
-def test_every_step_is_that_of_autograd_and_torchs_adam(splits, configure, weight_decay, batch_size):
+@pytest.mark.parametrize("batch_size", [64, 97, 1000])  # the last mini-batch: of 44, of 9, the only one
+def test_every_step_is_that_of_autograd_and_torchs_adam(splits, configure, kind, weight_decay, batch_size):
     train, validation, _ = splits
     config = configure(training={"epochs": 4, "batch_size": batch_size, "weight_decay": weight_decay}).training
-    training = _Training(train, validation, 3, config, [Classifier(1, config.learning_rate)])
+    training = kind(train, validation, 3, config, initial_weight(3, 20, 1), [config.learning_rate])
     shuffles = generator(1, "shuffles")
     for weight, trained, validated in by_autograd(train, validation, 3, config, 1):
         with torch.no_grad():
             training.epoch(torch.randperm(300, generator=shuffles))
-        torch.testing.assert_close(training._weight, weight, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(training.weight, weight, rtol=1e-5, atol=1e-6)
         finite, hits, valid = training.result.tolist()
         assert finite
         assert (hits / 300, valid / 50) == pytest.approx((trained, validated))
 
 
-@pytest.mark.parametrize("batch_size", [64, 7])
-def test_gathering_ahead_changes_no_bit(splits, configure, monkeypatch, batch_size):
-    config = configure(training={"epochs": 4, "batch_size": batch_size}).training
-    monkeypatch.setattr(probe, "BLOCK", 20 * 4 * 64 * 2)
-    plain, ahead = (train_classifier(*splits, 3, config, 1, lambda *_: None, threads) for threads in (1, 2))
-    assert plain == ahead
-    assert probe.gathered_rows(7, 80, 2) == 7 * 18  # several blocks, the last one shorter
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("num_classes", [2, 5, 7, 10])
+@pytest.mark.parametrize("values", [1, 15, BLOCK, BLOCK + 17])
+def test_both_kinds_of_steps_are_the_same_whatever_the_shape(configure, values, num_classes, dtype):
+    """Tiles and blocks that are not full, one class or value too many."""
+    draw = torch.Generator().manual_seed(values)
+    x, y = torch.randn((90, values), generator=draw).to(dtype), torch.randint(num_classes, (90,), generator=draw)
+    train, validation = (EmbeddedSplit(x[part], y[part], y[part]) for part in (slice(0, 67), slice(67, 90)))
+    config = configure(training={"batch_size": 32}).training
+    weight = torch.cat([initial_weight(num_classes, values, seed) for seed in (1, 2)])
+    steps = [kind(train, validation, num_classes, config, weight, [1e-3, 1e-2]) for kind in (CpuSteps, GpuSteps)]
+    for _ in range(2):
+        order = torch.randperm(67, generator=draw)
+        for one in steps:
+            one.epoch(order)
+    ours, theirs = (one.weight - weight for one in steps)
+    assert (ours - theirs).norm() <= (1e-4 if dtype == torch.float32 else 0.15) * theirs.norm()
+    assert steps[0].result[0] == 1
+    assert (steps[0].result - steps[1].result).abs().max() <= (0 if dtype == torch.float32 else 4)
 
 
-def test_bfloat16_embeddings_train_float32_weights(splits, configure):
-    """Only the factors of products are rounded: after many small steps the weights are still close."""
+@KINDS
+def test_bfloat16_embeddings_train_float32_weights(splits, configure, kind):
+    """After many small steps the weights are still close to those of unrounded embeddings."""
     config = configure(training={"epochs": 30}).training
     half = [EmbeddedSplit(split.x.bfloat16(), split.y, split.index) for split in splits]
-    exact, rounded = (_Training(*some[:2], 3, config, [Classifier(1, 1e-4)]) for some in (splits, half))
+    exact, rounded = (kind(*some[:2], 3, config, initial_weight(3, 20, 1), [1e-4]) for some in (splits, half))
     shuffles = generator(1, "shuffles")
     with torch.no_grad():
         for _ in range(30):
             order = torch.randperm(300, generator=shuffles)
             exact.epoch(order)
             rounded.epoch(order)
-    assert rounded._weight.dtype == torch.float32
-    moved = (exact._weight - _initial_weight(3, 20, 1)).norm()
-    assert (exact._weight - rounded._weight).norm() < 0.1 * moved
+    assert rounded.weight.dtype == torch.float32
+    moved = (exact.weight - initial_weight(3, 20, 1)).norm()
+    assert (exact.weight - rounded.weight).norm() < 0.1 * moved
+
+
+@KINDS
+@pytest.mark.parametrize("bad", [float("inf"), float("nan")])
+def test_logits_that_are_not_finite_are_told(configure, kind, bad):
+    x, y = torch.ones(9, 3), torch.arange(9) % 2
+    config = configure().training
+    for last in (1.0, bad):
+        x[8, 1] = last
+        split = EmbeddedSplit(x, y, y)
+        assert kind(split, split, 2, config, initial_weight(2, 3, 1), [1e-3]).hits(split)[0] == (last == 1.0)
 
 
 def test_the_accuracies_are_those_of_plain_softmax_regression(splits, configure):
