@@ -12,7 +12,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-import nasd
 from nasd import data as datasets
 from nasd.config import Config
 from nasd.data import Data, Split, Streamed
@@ -20,6 +19,7 @@ from nasd.errors import NasdError
 from nasd.evaluate import Encoder
 from nasd.evaluate.errors import EvaluationError, is_out_of_memory
 from nasd.evaluate.memory import available_bytes, fit_micro_batch, pass_bytes
+from nasd.evaluate.provenance import provenance
 from nasd.evaluate.seeding import generator
 from nasd.evaluate.stream import StreamedPass, Take
 from nasd.space import Architecture
@@ -81,25 +81,11 @@ class DeepPrior:
     def attributes(self, data: Streamed, micro_batch: int) -> dict[str, Any]:
         """What is written beside an embedding or a model: enough to make it again; plain JSON values."""
         return {
-            "architecture": str(self.architecture),
-            "seed": self.seed,
+            **provenance(self.architecture, data, self.config, self.seed, self.device),
             "search_classes": None if (chosen := self.config.search.classes) is None else sorted(chosen),
-            "data": {
-                "name": data.name,
-                "run_seed": self.config.seed,  # fixes the validation split
-                "image_size": data.image_size,
-                "channels": data.channels,
-                "classes": list(data.classes),
-                "transforms": list(data.transforms),
-                "config": self.config.data.model_dump(mode="json"),
-            },
-            "encoder": self.config.encoder.model_dump(mode="json"),
             "batch_size": self.config.training.batch_size,
             "micro_batch": micro_batch,
             "embedding_dim": self.architecture.embedding_dim,
-            "device": self.device,
-            "torch": str(torch.__version__),
-            "nasd": nasd.__version__,
         }
 
 

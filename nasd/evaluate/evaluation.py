@@ -1,12 +1,12 @@
 """One evaluation: an architecture in, its metrics out."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 
 import msgspec
 import torch
 
-import nasd
 from nasd.config import Config
 from nasd.data import Data
 from nasd.evaluate.clock import Clock
@@ -16,6 +16,7 @@ from nasd.evaluate.encoder import Encoder
 from nasd.evaluate.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluate.memory import available_bytes, fit_micro_batch, pass_bytes, resident_bytes
 from nasd.evaluate.probe import Trained, train_classifier
+from nasd.evaluate.provenance import provenance
 from nasd.evaluate.ridge import ridge_accuracies
 from nasd.evaluate.seeding import generator
 from nasd.evaluate.threads import threads_on
@@ -155,10 +156,10 @@ def _build(
         encoder = Encoder(architecture, data.channels, config.encoder)
     resident = resident_bytes(encoder, data, config)
     available = available_bytes(device, data, memory_limit)
+    taken = cache(lambda samples: pass_bytes(encoder, data, samples))
     whole = min(config.training.batch_size, len(data.train))
-    a_pass = pass_bytes(encoder, data, whole)
-    passes = max(1, min(threads, (available - resident) // a_pass))
-    micro_batch = fit_micro_batch(lambda samples: resident + pass_bytes(encoder, data, samples), whole, available)
+    passes = max(1, min(threads, (available - resident) // taken(whole)))
+    micro_batch = fit_micro_batch(lambda samples: resident + taken(samples), whole, available)
     encoder.to_empty(device=device)
     encoder.initialise(generator(seed, "weights"))
     return encoder, micro_batch, passes
@@ -174,7 +175,10 @@ def _embed_halving(
         except (RuntimeError, MemoryError) as error:
             if (micro_batch == 1 and passes == 1) or not is_out_of_memory(error):
                 raise
-        micro_batch, passes = (micro_batch, 1) if passes > 1 else (micro_batch // 2, 1)
+        if passes > 1:
+            passes = 1
+        else:
+            micro_batch //= 2
         if data.train.images.is_cuda:
             torch.cuda.empty_cache()
 
@@ -189,18 +193,7 @@ def _attributes(
     architecture: Architecture, data: Data, config: Config, seed: int, outcome: Evaluated
 ) -> dict[str, Any]:
     return {
-        "architecture": str(architecture),
-        "seed": seed,
-        "data": {
-            "name": data.name,
-            "run_seed": config.seed,  # fixes the validation split
-            "image_size": data.image_size,
-            "channels": data.channels,
-            "classes": list(data.classes),
-            "transforms": list(data.transforms),
-            "config": config.data.model_dump(mode="json"),
-        },
-        "encoder": config.encoder.model_dump(mode="json"),
+        **provenance(architecture, data, config, seed, outcome.measured.device),
         "batch_size": config.training.batch_size,
         "micro_batch": outcome.micro_batch,
         "embedding_dim": outcome.embedding_dim,
@@ -208,7 +201,4 @@ def _attributes(
         "reward": outcome.reward,
         "validation_accuracy": outcome.validation_accuracies[-1],
         "test_accuracy": outcome.test_accuracy,
-        "device": outcome.measured.device,
-        "torch": str(torch.__version__),
-        "nasd": nasd.__version__,
     }

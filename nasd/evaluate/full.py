@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
-import nasd
 from nasd.config import Config, TrainingConfig
 from nasd.data import Crops, Data, Split, Streamed, StreamedSplit, fetched
 from nasd.evaluate.clock import Clock
@@ -31,6 +30,7 @@ from nasd.evaluate.memory import available_bytes, fit_micro_batch
 from nasd.evaluate.network import Network
 from nasd.evaluate.objective import confusion, hits, label_scores, mean_label_accuracy, summed_loss
 from nasd.evaluate.probe import recent_mean
+from nasd.evaluate.provenance import provenance
 from nasd.evaluate.seeding import generator
 from nasd.evaluate.step_memory import state_bytes, step_bytes
 from nasd.evaluate.weights import Files, NoFiles, checkpoint_bytes, network_bytes, read_checkpoint, restore
@@ -119,22 +119,8 @@ class _Training:
         self._least = 2 if config.encoder.batch_norm > 0 else 1  # one image may have no statistics
         self._described = {
             "kind": "network",
-            "architecture": str(architecture),
-            "seed": seed,
-            "data": {
-                "name": data.name,
-                "run_seed": config.seed,  # fixes the validation split
-                "image_size": data.image_size,
-                "channels": data.channels,
-                "classes": list(data.classes),
-                "transforms": list(data.transforms),
-                "config": config.data.model_dump(mode="json"),
-            },
-            "encoder": config.encoder.model_dump(mode="json"),
+            **provenance(architecture, data, config, seed, device),
             "training": config.training.model_dump(mode="json"),
-            "device": str(device),
-            "torch": str(torch.__version__),
-            "nasd": nasd.__version__,
         }
 
     def run(self, memory_limit: int | None) -> Evaluated:
