@@ -130,7 +130,8 @@ class EncoderConfig(_Section):
     )
     batch_norm: Annotated[float, Field(ge=0.0)] = 1e-4  # epsilon; 0 means no batch normalisation
     batch_norm_statistics: Literal["batch", "population"] = "batch"
-    precision: Literal["float32", "tf32", "bfloat16"] = "float32"  # tf32: on GPUs that have it, else float32
+    # tf32: on GPUs that have it, else float32. None: settled when a run is created, until then float32.
+    precision: Literal["float32", "tf32", "bfloat16"] | None = None
 
 
 class ScreenConfig(_Section):

@@ -20,6 +20,7 @@ from nasd import __version__, paths
 from nasd.cli.options import json_option
 from nasd.cli.output import print_json, size
 from nasd.errors import NasdError
+from nasd.processor import multiplies_bfloat16
 
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "afs", "ceph", "lustre", "beegfs"}
 
@@ -59,6 +60,10 @@ def _box() -> Iterator[Finding]:
     memory = psutil.virtual_memory()
     cores = len(os.sched_getaffinity(0))
     yield Finding("ok", "box", f"{cores} cores, {size(memory.total)} of memory, {size(memory.available)} available")
+    precision = "bfloat16" if multiplies_bfloat16() else "float32"
+    yield Finding(
+        "ok", "precision", f"deep priors on the CPU are computed in {precision} unless encoder.precision is set"
+    )
 
 
 def _devices() -> Iterator[Finding]:

@@ -213,7 +213,7 @@ class _Training:
         scheduler = _scheduler(optimiser, config)
         seen = torch.zeros(2, device=self._device, dtype=torch.float64)  # the loss and the hits
         network.train()
-        tf32 = self._config.encoder.precision != "float32"
+        tf32 = self._config.encoder.precision in ("tf32", "bfloat16")
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=tf32):  # of the backward pass too
             for number, parts in enumerate(plan):
                 if scheduler is not None:

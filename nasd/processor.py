@@ -1,0 +1,14 @@
+"""What the CPU can do."""
+
+from pathlib import Path
+
+BFLOAT16 = {"amx_bf16", "avx512_bf16", "bf16"}  # the last one on ARM
+
+
+def multiplies_bfloat16(description: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether it has instructions for products of bfloat16, twice as fast as those of float32 and more."""
+    try:
+        text = description.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return not BFLOAT16.isdisjoint(text.split())
