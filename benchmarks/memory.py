@@ -87,7 +87,7 @@ def measure(net: str, samples: int, device: str) -> dict[str, float]:
     data = shapes()
     row: dict[str, float] = {
         "heuristic": heuristic(architecture, samples),
-        "pass_predicted": pass_bytes(network.encoder, data, samples),
+        "pass_predicted": pass_bytes(network.encoder, data, samples, device),
         "step_predicted": step_bytes(network, data, samples),
     }
     network.to_empty(device=device)

@@ -70,7 +70,7 @@ class DeepPrior:
         shapes = _shapes(data)
         weights = sum(tensor.nbytes for tensor in (*encoder.parameters(), *encoder.buffers()))
         micro_batch = fit_micro_batch(
-            lambda samples: weights + pass_bytes(encoder, shapes, samples) + 3 * SHARD_BYTES,
+            lambda samples: weights + pass_bytes(encoder, shapes, samples, device) + 3 * SHARD_BYTES,
             self.micro_batch or min(self.config.training.batch_size, len(data.train)),
             available_bytes(device, shapes, self.config.executor.memory_limit),
         )

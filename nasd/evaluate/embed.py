@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from nasd.config import Config
 from nasd.data import Data, Images, Split
+from nasd.evaluate import activations
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.encoder import BatchNorm, Encoder
 from nasd.evaluate.errors import EvaluationError
@@ -247,7 +248,7 @@ class _Moments:
     def __call__(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         values = inputs[0]
         count = values.numel() // values.shape[1]
-        variance, mean = (moment.double() for moment in torch.var_mean(values.float(), dim=(0, 2, 3), correction=0))
+        mean, variance = (moment.double() for moment in activations.moments(values))
         if self.count == 0:
             self.count, self.mean, self.squares = count, mean, variance * count
         else:

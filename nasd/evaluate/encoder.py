@@ -1,5 +1,6 @@
 """The encoder: an architecture's convolutional part as a torch module (DESIGN section 6; arXiv 2104.06788)."""
 
+from collections import deque
 from collections.abc import Callable
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nasd.config import EncoderConfig
+from nasd.evaluate import activations
 from nasd.evaluate.errors import EvaluationError
 from nasd.space import Architecture, State
 
@@ -19,23 +21,62 @@ INITS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 }
 
 
+class Relu(nn.Module):
+    """ReLU, where there is no batch norm before it."""
+
+    def forward(self, input: Tensor, pool: nn.Module | None = None, *, keep: bool = False) -> Tensor:
+        """As that of `BatchNorm`."""
+        pooled = input if pool is None else pool(input)
+        return functional.relu(pooled) if keep and pool is None else functional.relu_(pooled)
+
+
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation that can be told the statistics of a mini-batch it sees only a part of."""
+    """Batch normalisation and ReLU; can be told the statistics of a mini-batch it sees only a part of."""
 
     def __init__(self, features: int, eps: float) -> None:
         super().__init__(features, eps=eps)
         self._given: tuple[Tensor, Tensor] | None = None
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Normalise (N, C, H, W): with the given statistics if any, else as torch does."""
+    def forward(self, input: Tensor, pool: nn.Module | None = None, *, keep: bool = False) -> Tensor:
+        """Normalise (N, C, H, W), with the given statistics if any, else as torch does; ReLU; pool.
+
+        Args:
+            input: Its memory may become the result's.
+            pool: Max pooling, if the weight is positive, which it is untrained. Then neither normalising nor ReLU
+                changes which of two values is the larger one, and pooling may come first: the same bits, and a quarter
+                of the values to normalise.
+            keep: Leave the input as it is.
+        """
+        if not activations.fits(input):
+            out = functional.relu_(self._normalised(input))
+            return out if pool is None else pool(out)
+        mean, variance = self._statistics(input)
+        out = pool(input) if pool is not None else input.clone() if keep else input
+        return activations.rectify_(out, mean, variance, self.weight, self.bias, self.eps)
+
+    def _normalised(self, input: Tensor) -> Tensor:
         if self._given is None:
             return super().forward(input)
         mean, variance = self._given
         return functional.batch_norm(input, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
 
+    def _statistics(self, input: Tensor) -> tuple[Tensor, Tensor]:
+        if self._given is not None:
+            return self._given
+        if not self.training and self.running_mean is not None and self.running_var is not None:
+            return self.running_mean, self.running_var
+        mean, variance = activations.moments(input)
+        self._average_in(mean, variance, input.numel() // len(mean))
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+        return mean, variance
+
     def give(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Use the (C,) mean and biased variance of `count` values a channel, and average them in as torch would."""
         self._given = (mean, variance)
+        self._average_in(mean, variance, count)
+
+    def _average_in(self, mean: Tensor, variance: Tensor, count: int) -> None:
         if self.running_mean is not None and self.running_var is not None and self.momentum is not None:
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum)
@@ -46,7 +87,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 def _norm(features: int, eps: float) -> nn.Module:
-    return BatchNorm(features, eps) if eps > 0 else nn.Identity()
+    return BatchNorm(features, eps) if eps > 0 else Relu()
 
 
 def _conv(inputs: int, outputs: int, size: int, stride: int = 1, padding: int = 0) -> nn.Conv2d:
@@ -60,8 +101,25 @@ class ConvBlock(nn.Sequential):
         super().__init__(
             _conv(inputs, state.filter_depth, state.filter_size, state.stride, state.padding),
             _norm(state.filter_depth, eps),
-            nn.ReLU(inplace=True),
         )
+
+    def forward(self, input: Tensor, pool: nn.Module | None = None) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H', W'), max pooled if `pool` is given."""
+        conv, norm = self
+        out: Tensor = norm(conv(input), pool)
+        return out
+
+
+class MaxPool(nn.MaxPool2d):
+    """Max pooling without padding."""
+
+    def __init__(self, size: int, stride: int) -> None:
+        super().__init__(size, stride)
+        self._window = (size, stride)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H', W')."""
+        return activations.max_pool(input, *self._window)
 
 
 class WideResidualBlock(nn.Module):
@@ -81,13 +139,12 @@ class WideResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H, W)."""
-        # Not in place where norm1 is nothing: x is still needed as the input of the skip connection.
-        active = functional.relu(self.norm1(x))
+        active = self.norm1(x, keep=True)
         skip = x if self.shortcut is None else self.shortcut(active)
         del x
         out: Tensor = self.conv1(active)
         del active
-        out = self.conv2(functional.relu_(self.norm2(out)))
+        out = self.conv2(self.norm2(out))
         out += skip
         return out
 
@@ -115,14 +172,18 @@ class Encoder(nn.Module):
         architecture: What to build. Its terminal state and classifier are not part of the encoder.
         channels: Of the input images.
         config: Initialisation, batch norm, precision.
+        trained: Batch norms are trained, too, and their weights may become negative.
 
     Raises:
         EvaluationError: It has a layer that is not supported yet (fully connected).
     """
 
-    def __init__(self, architecture: Architecture, channels: int, config: EncoderConfig) -> None:
+    def __init__(
+        self, architecture: Architecture, channels: int, config: EncoderConfig, *, trained: bool = False
+    ) -> None:
         super().__init__()
         self.config = config
+        self.trained = trained
         self.embedding_dim = architecture.embedding_dim
         layers: list[nn.Module] = []
         for state in architecture.layers:
@@ -134,12 +195,13 @@ class Encoder(nn.Module):
                     layers.append(WideResidualBlock(channels, state.filter_depth, config.batch_norm))
                     channels = state.filter_depth
                 case "max_pool":
-                    layers.append(nn.MaxPool2d(state.filter_size, stride=state.stride))
+                    layers.append(MaxPool(state.filter_size, state.stride))
                 case "spp":
                     layers.append(SpatialPyramid(state.filter_size))
                 case other:
                     raise EvaluationError(f"The deep-prior evaluation does not know layers of type {other} yet.")
         self.layers = nn.Sequential(*layers)
+        self._norms = [module for module in self.modules() if isinstance(module, BatchNorm)]
         self.dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
         for module in self.modules():
             if isinstance(module, nn.Conv2d):  # batch norms keep their statistics in float32
@@ -149,7 +211,14 @@ class Encoder(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, channels, H, W) float32 in [0, 1] -> (N, embedding_dim), channel by channel."""
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=self.config.precision == "tf32"):
-            features: Tensor = self.layers(images.to(self.dtype))
+            features, waiting = images.to(self.dtype), deque(self.layers)
+            pool_first = activations.fits(features) and not self.trained
+            while waiting:
+                layer = waiting.popleft()
+                if pool_first and isinstance(layer, ConvBlock) and waiting and isinstance(waiting[0], MaxPool):
+                    features = layer(features, waiting.popleft())
+                else:
+                    features = layer(features)
         return features.flatten(1).float()
 
     @torch.no_grad()
@@ -164,4 +233,4 @@ class Encoder(nn.Module):
 
     def norms(self) -> list[BatchNorm]:
         """All batch norms, in the order in which data reach them."""
-        return [module for module in self.modules() if isinstance(module, BatchNorm)]
+        return self._norms

@@ -156,7 +156,7 @@ def _build(
         encoder = Encoder(architecture, data.channels, config.encoder)
     resident = resident_bytes(encoder, data, config)
     available = available_bytes(device, data, memory_limit)
-    taken = cache(lambda samples: pass_bytes(encoder, data, samples))
+    taken = cache(lambda samples: pass_bytes(encoder, data, samples, device))
     whole = min(config.training.batch_size, len(data.train))
     passes = max(1, min(threads, (available - resident) // taken(whole)))
     micro_batch = fit_micro_batch(lambda samples: resident + taken(samples), whole, available)

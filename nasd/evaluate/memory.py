@@ -24,6 +24,7 @@ from nasd.evaluate.encoder import Encoder
 from nasd.evaluate.errors import EvaluationError
 
 FLOAT = 4  # bytes
+CONVOLUTIONS = (torch.ops.aten.convolution.default, torch.ops.aten.conv2d.default)  # the other one in inference mode
 
 
 class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -47,7 +48,7 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         for tensor in _tensors(result):
             self._add(tensor, tensor.untyped_storage().nbytes())
-        workspace = args[1].nbytes if func is torch.ops.aten.convolution.default else 0
+        workspace = args[1].nbytes if func in CONVOLUTIONS else 0
         self.peak = max(self.peak, self.live + workspace)
         return result
 
@@ -68,21 +69,23 @@ def _tensors(tree: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
-def pass_bytes(encoder: Encoder, data: Data, samples: int) -> int:
+def pass_bytes(encoder: Encoder, data: Data, samples: int, device: torch.device | str = "cpu") -> int:
     """Peak of one pass of `samples` images in train mode, in bytes, weights and images not counted.
 
     Args:
         encoder: On the meta device.
         data: For the shape of its images.
         samples: Images that pass at a time.
+        device: Where they will.
 
     Raises:
         EvaluationError: The architecture is not made for images of this size.
     """
+    in_loops = torch.device(device).type == "cpu" and encoder.dtype == torch.float32  # see `activations.fits`
     images = torch.empty((samples, *data.train.images.shape[1:]), dtype=torch.uint8, device="meta")
     encoder.train()
-    try:
-        with torch.no_grad(), PeakMemory() as memory:
+    try:  # in this order: inference mode, where it is off, turns gradients on
+        with torch.inference_mode(in_loops), torch.no_grad(), PeakMemory() as memory:
             embedding = encoder(to_input(images))
     except RuntimeError as error:  # a window larger than the image
         raise EvaluationError(f"The architecture does not fit images of {data.image_size} pixels: {error}") from error

@@ -47,7 +47,7 @@ class Network(nn.Module):
         encoder = (*architecture.encoder, end_state(architecture.encoder[-1]))
         if config.precision == "bfloat16":  # enough for weights that stay; small updates would be rounded away
             config = config.model_copy(update={"precision": "tf32"})
-        self.encoder = Encoder(Architecture(encoder, architecture.num_classes), channels, config)
+        self.encoder = Encoder(Architecture(encoder, architecture.num_classes), channels, config, trained=True)
         width = architecture.embedding_dim
         layers: list[nn.Module] = []
         for state in architecture.layers:

@@ -57,6 +57,8 @@ for text in sys.argv[1:]:
     predicted = pass_bytes(encoder, data, 200)
     encoder.to_empty(device="cpu")
     encoder.initialise(torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        encoder(to_input(data.train.images[:2]))  # brings in numba, and what it compiles
     before = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
     with torch.inference_mode():
@@ -75,8 +77,8 @@ def test_prediction_against_the_resident_set_of_a_process():
     for line in done.stdout.splitlines():
         predicted, measured = map(int, line.split())
         assert predicted > 20e6
-        # A first pass also brings in library code and generated kernels, some MB in all.
-        assert 0.9 * predicted < measured < 1.1 * predicted + 20e6
+        # What libraries generate for a new shape comes on top.
+        assert 0.9 * predicted < measured < 1.1 * predicted + 5e6
 
 
 def test_predicted_bytes_grow_with_the_samples(parse, few, configure):
@@ -85,6 +87,14 @@ def test_predicted_bytes_grow_with_the_samples(parse, few, configure):
     one, two, all_ = (pass_bytes(encoder, few, samples) for samples in (1, 2, 128))
     assert one < two < all_
     assert resident_bytes(encoder, few, configure()) > 4 * (300 + 150 + 297) * encoder.embedding_dim
+
+
+def test_on_a_cpu_values_are_pooled_and_then_normalised_in_place(parse, few, configure):
+    with torch.device("meta"):
+        encoder = Encoder(parse("[C(64,3,1,1,1), P(2,2,0,0), SM(10)]"), 1, configure().encoder)
+    images, convolved, moments = 100 * 8 * 8 * 4, 100 * 8 * 8 * 64 * 4, 2 * 64 * 4
+    assert pass_bytes(encoder, few, 100, "cpu") == images + convolved + moments + convolved // 4
+    assert pass_bytes(encoder, few, 100, "cuda") == images + 2 * convolved + moments
 
 
 def limit_for(samples, architecture, data, config):
