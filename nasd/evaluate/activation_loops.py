@@ -1,63 +1,104 @@
-"""Loops over activations that torch has no fast operation for, compiled by numba: importing this takes seconds.
+"""Loops over activations that torch has no fast operation for.
+
+Compiled by numba when they are first called: two seconds for each dtype, float32 or bfloat16. The latter numpy does not
+know: it is given as its bits, the upper half of those of a float32.
 
 Activations are in memory channel by channel, position after position, image after image (channels last). `lanes` are
 the values of one or several neighbouring positions: loops run over as many values as a processor does at a time.
 They hold no lock of Python's, call nothing, and add up in an order that only the shape decides.
 """
 
-import numba
+from typing import Any
+
 import numpy as np
+from numba import njit, types
+from numba.extending import overload
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+Values = NDArray[np.float32] | NDArray[np.uint16]
+
+compiled = njit(nogil=True)
 
 
-@numba.njit("UniTuple(float32[::1], 2)(float32[:, ::1], int64, int64)", nogil=True)
-def moments(x: Floats, channels: int, block: int) -> tuple[Floats, Floats]:
+def _widen(value: Any) -> Any:
+    """The float32 of a value."""
+    raise NotImplementedError  # only compiled code calls it
+
+
+@overload(_widen)
+def _widen_of(value):  # type: ignore[no-untyped-def]
+    if value == types.uint16:
+        return lambda value: np.uint32(np.uint32(value) << 16).view(np.float32)
+    return lambda value: value
+
+
+def _narrow(value: Any, like: Any) -> Any:
+    """A float32 as a value of the same kind as another one: of the two nearest bfloat16 the even one."""
+    raise NotImplementedError
+
+
+@overload(_narrow)
+def _narrow_of(value, like):  # type: ignore[no-untyped-def]
+    if like == types.uint16:
+        return lambda value, like: _rounded(value)
+    return lambda value, like: value
+
+
+@compiled
+def _rounded(value: Any) -> Any:
+    bits = np.float32(value).view(np.uint32)
+    rounded = np.uint32(bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))
+    return np.uint16((bits if value != value else rounded) >> np.uint32(16))  # noqa: PLR0124 - NaN
+
+
+@compiled
+def moments(x: Values, channels: int, block: int) -> tuple[Floats, Floats]:
     """Mean and biased variance (C,) of x (rows, lanes), `block` rows at a time.
 
-    Each block is read from memory once: its own mean and squared deviations are found while it is in the cache, and
-    merged with those of the blocks before it (Chan et al. 1979).
+    Of each block the deviations from the mean of those before it, and their squares, are added up, which loses little
+    in float32, and merged with those (Chan et al. 1979). The first block comes twice: a mean is needed to begin with.
     """
     rows, lanes = x.shape
     mean, squares = np.zeros(channels), np.zeros(channels)
-    block_mean, block_squares = np.empty(channels), np.empty(channels)
-    sums, centre = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
+    centre, sums, powers = np.empty(lanes, np.float32), np.empty(lanes, np.float32), np.empty(lanes, np.float32)
+    total, power = np.empty(channels), np.empty(channels)
     before = 0
-    for start in range(0, rows, block):
+    for number in range(-1, -(-rows // block)):
+        start = max(number, 0) * block
         stop = min(start + block, rows)
+        for first in range(0, lanes, channels):
+            for channel in range(channels):
+                centre[first + channel] = mean[channel]
+        sums[:] = 0
+        powers[:] = 0
+        for row in range(start, stop):
+            for lane in range(lanes):
+                deviation = _widen(x[row, lane]) - centre[lane]
+                sums[lane] += deviation
+                powers[lane] += deviation * deviation
+        total[:] = 0
+        power[:] = 0
+        for first in range(0, lanes, channels):
+            for channel in range(channels):
+                total[channel] += sums[first + channel]
+                power[channel] += powers[first + channel]
         count = (stop - start) * (lanes // channels)
-        sums[:] = 0
-        for row in range(start, stop):
-            for lane in range(lanes):
-                sums[lane] += x[row, lane]
-        block_mean[:] = 0
-        for first in range(0, lanes, channels):
-            for channel in range(channels):
-                block_mean[channel] += sums[first + channel]
-        block_mean /= count
-        for first in range(0, lanes, channels):
-            for channel in range(channels):
-                centre[first + channel] = block_mean[channel]
-        sums[:] = 0
-        for row in range(start, stop):
-            for lane in range(lanes):
-                deviation = x[row, lane] - centre[lane]
-                sums[lane] += deviation * deviation
-        block_squares[:] = 0
-        for first in range(0, lanes, channels):
-            for channel in range(channels):
-                block_squares[channel] += sums[first + channel]
         for channel in range(channels):
-            delta = block_mean[channel] - mean[channel]
+            off = total[channel] / count
+            delta = centre[channel] + off - mean[channel]
             mean[channel] += delta * count / (before + count)
-            squares[channel] += block_squares[channel] + delta * delta * before * count / (before + count)
-        before += count
+            squares[channel] += power[channel] - total[channel] * off
+            squares[channel] += delta * delta * before * count / (before + count)
+        if number < 0:
+            squares[:] = 0
+        else:
+            before += count
     return mean.astype(np.float32), (squares / before).astype(np.float32)
 
 
-@numba.njit("void(float32[:, ::1], float32[::1], float32[::1], float32[::1], float32[::1], float64)", nogil=True)
-def rectify(x: Floats, mean: Floats, variance: Floats, weight: Floats, bias: Floats, eps: float) -> None:
+@compiled
+def rectify(x: Values, mean: Floats, variance: Floats, weight: Floats, bias: Floats, eps: float) -> None:
     """Make x (rows, lanes) the ReLU of its batch norm with these (C,) values; NaN stays NaN."""
     rows, lanes = x.shape
     scale, shift = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
@@ -67,21 +108,22 @@ def rectify(x: Floats, mean: Floats, variance: Floats, weight: Floats, bias: Flo
         shift[lane] = bias[channel] - mean[channel] * scale[lane]
     for row in range(rows):
         for lane in range(lanes):
-            value = x[row, lane] * scale[lane] + shift[lane]
-            x[row, lane] = np.float32(0) if value < 0 else value
+            value = _widen(x[row, lane]) * scale[lane] + shift[lane]
+            x[row, lane] = _narrow(np.float32(0) if value < 0 else value, x[row, lane])
 
 
-@numba.njit("float32(float32, float32)", nogil=True, inline="always")
-def _larger(a: float, b: float) -> float:
-    return a if a > b or a != a else b  # noqa: PLR0124 - NaN is larger than everything
+@compiled
+def _larger(one: Any, other: Any) -> Any:
+    a, b = _widen(one), _widen(other)
+    return one if a > b or a != a else other  # noqa: PLR0124 - NaN is larger than everything
 
 
-@numba.njit("void(float32[:, :, ::1], int64, int64, float32[:, :, :, ::1])", nogil=True)
-def max_pool(x: Floats, size: int, stride: int, out: Floats) -> None:
+@compiled
+def max_pool(x: Values, size: int, stride: int, out: Values) -> None:
     """Maxima over windows of size x size, `stride` apart, of x (N, H, W * C); out is (N, H', W', C)."""
     images, height, width, channels = out.shape
     lanes = x.shape[2]
-    column = np.empty(lanes, np.float32)
+    column = np.empty(lanes, x.dtype)
     for image in range(images):
         for row in range(height):
             for lane in range(lanes):

@@ -2,22 +2,24 @@
 
 from types import ModuleType
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-LANES = 64  # values that a loop should run over at least
-BLOCK = 1 << 16  # values: 256 KB, which fit into a second-level cache and are few enough to be added up in float32
+LANES = 64  # that a loop should run over at least
+BLOCK = 1 << 14  # values of a block: of each lane few enough to be added up in float32
 
 
 def fits(x: Tensor) -> bool:
-    """Whether the loops take x: float32 on a CPU, channels last, and no gradient is wanted now or later.
+    """Whether the loops take x: on a CPU, channels last, float32 or bfloat16, and no gradient is wanted now or later.
 
     What is on the meta device stands for what will be on a CPU.
     """
     return (
         torch.is_inference_mode_enabled()
-        and x.dtype == torch.float32
+        and x.dtype in (torch.float32, torch.bfloat16)
         and (x.is_meta or (x.is_cpu and x.is_contiguous(memory_format=torch.channels_last)))
     )
 
@@ -28,17 +30,18 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
         variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)
         return mean, variance
     if x.is_meta:
-        return x.new_empty(x.shape[1]), x.new_empty(x.shape[1])
+        mean, variance = x.new_empty((2, x.shape[1]), dtype=torch.float32)
+        return mean, variance
     values = _lanes(x)
-    mean, variance = _loops().moments(values.numpy(), x.shape[1], max(1, BLOCK // values.shape[1]))
+    mean, variance = _loops().moments(_readable(values), x.shape[1], max(1, BLOCK // values.shape[1]))
     return torch.from_numpy(mean), torch.from_numpy(variance)
 
 
 def rectify_(x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """x (N, C, H, W), which `fits`, made the ReLU of its batch norm with these (C,) values."""
     if not x.is_meta:
-        values = (tensor.detach().numpy() for tensor in (_lanes(x), mean, variance, weight, bias))
-        _loops().rectify(*values, eps)
+        affine = weight.detach().numpy(), bias.detach().numpy()
+        _loops().rectify(_readable(_lanes(x)), mean.numpy(), variance.numpy(), *affine, eps)
     return x
 
 
@@ -50,7 +53,7 @@ def max_pool(x: Tensor, size: int, stride: int) -> Tensor:
     height, width = ((side - size) // stride + 1 for side in sides)
     out = x.new_empty((samples, height, width, channels))
     if not x.is_meta:
-        _loops().max_pool(x.permute(0, 2, 3, 1).flatten(2).numpy(), size, stride, out.numpy())
+        _loops().max_pool(_readable(x.permute(0, 2, 3, 1).flatten(2)), size, stride, _readable(out))
     return out.permute(0, 3, 1, 2)
 
 
@@ -63,7 +66,11 @@ def _lanes(x: Tensor) -> Tensor:
     return by_position.view(samples * height, width * channels)
 
 
+def _readable(x: Tensor) -> NDArray[np.float32] | NDArray[np.uint16]:
+    return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()
+
+
 def _loops() -> ModuleType:
-    from nasd.evaluate import activation_loops  # noqa: PLC0415 - numba and compiling take three seconds
+    from nasd.evaluate import activation_loops  # noqa: PLC0415 - numba: half a second
 
     return activation_loops

@@ -67,8 +67,6 @@ class BatchNorm(nn.BatchNorm2d):
             return self.running_mean, self.running_var
         mean, variance = activations.moments(input)
         self._average_in(mean, variance, input.numel() // len(mean))
-        if self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
         return mean, variance
 
     def give(self, mean: Tensor, variance: Tensor, count: int) -> None:

@@ -46,6 +46,8 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for tensor in _tensors(args):  # what was there before is not counted
             self._add(tensor, 0)
         result = func(*args, **(kwargs or {}))
+        if func in CONVOLUTIONS:  # torch's meta device takes the other layout than its real ones do
+            result = torch.empty_like(result, memory_format=torch.channels_last)
         for tensor in _tensors(result):
             self._add(tensor, tensor.untyped_storage().nbytes())
         workspace = args[1].nbytes if func in CONVOLUTIONS else 0
@@ -81,7 +83,7 @@ def pass_bytes(encoder: Encoder, data: Data, samples: int, device: torch.device 
     Raises:
         EvaluationError: The architecture is not made for images of this size.
     """
-    in_loops = torch.device(device).type == "cpu" and encoder.dtype == torch.float32  # see `activations.fits`
+    in_loops = torch.device(device).type == "cpu"  # see `activations.fits`
     images = torch.empty((samples, *data.train.images.shape[1:]), dtype=torch.uint8, device="meta")
     encoder.train()
     try:  # in this order: inference mode, where it is off, turns gradients on

@@ -27,11 +27,7 @@ class StepMemory(PeakMemory):  # type: ignore[no-untyped-call]
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         result = super().__torch_dispatch__(func, types, args, kwargs)
-        if func is torch.ops.aten.convolution.default:
-            # With one channel torch's meta device takes the other layout than its real ones do.
-            result = torch.empty_like(result, memory_format=torch.channels_last)
-            self._add(result, result.untyped_storage().nbytes())
-        elif func is torch.ops.aten.max_pool2d_with_indices_backward.default and not _channels_last(args[0]):
+        if func is torch.ops.aten.max_pool2d_with_indices_backward.default and not _channels_last(args[0]):
             self.peak = max(self.peak, self.live + result.nbytes + args[-1].nbytes)
         return result
 

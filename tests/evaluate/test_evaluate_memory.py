@@ -37,6 +37,7 @@ def test_fit_halves_until_it_fits():
 MEASURE = """
 import sys
 import torch
+from itertools import product
 from pathlib import Path
 from nasd.config import *
 from nasd.data import load
@@ -51,9 +52,9 @@ def status(key):
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
 
 data = load(DataConfig(image_size=28), 1)
-for text in sys.argv[1:]:
+for text, precision in product(sys.argv[1:], ("float32", "bfloat16")):
     with torch.device("meta"):
-        encoder = Encoder(SearchSpace(SpaceConfig()).parse(text), 1, EncoderConfig())
+        encoder = Encoder(SearchSpace(SpaceConfig()).parse(text), 1, EncoderConfig(precision=precision))
     predicted = pass_bytes(encoder, data, 200)
     encoder.to_empty(device="cpu")
     encoder.initialise(torch.Generator().manual_seed(0))
@@ -71,7 +72,8 @@ for text in sys.argv[1:]:
 def test_prediction_against_the_resident_set_of_a_process():
     activations = "[C(64,3,1,1,1), P(2,2,0,0), C(64,3,1,1,0), C(128,3,1,1,0), P(2,2,0,0), SM(10)]"
     weights = "[C(256,5,3,0,1), C(256,9,1,4,1), P(2,2,0,0), SM(10)]"  # 21 MB in one layer
-    command = [sys.executable, "-c", MEASURE, activations, weights]
+    embedding = "[C(64,3,1,1,1), P(2,2,0,0), C(128,3,1,1,1), SM(10)]"  # laid out anew, and widened
+    command = [sys.executable, "-c", MEASURE, activations, weights, embedding]
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed goes back to the system
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     for line in done.stdout.splitlines():
