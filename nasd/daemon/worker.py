@@ -66,13 +66,13 @@ def build(setup: Setup) -> Evaluator:
     """The real evaluator: imports torch, loads the data set onto the device."""
     tuning.prepare(setup.threads)
     import torch  # noqa: PLC0415 - two seconds that the heartbeat should not wait for
-    import torch._dynamo  # noqa: PLC0415 - three more, which the first batch norm on the meta device would take
 
     from nasd import config as configuration  # noqa: PLC0415
     from nasd import data as datasets  # noqa: PLC0415
     from nasd.daemon.weights import WeightFiles  # noqa: PLC0415
     from nasd.evaluate import Embedding, evaluate  # noqa: PLC0415
     from nasd.evaluate.full import train_fully  # noqa: PLC0415
+    from nasd.evaluate.warm_up import warm_up  # noqa: PLC0415
     from nasd.space import SearchSpace  # noqa: PLC0415
     from store import StoreError, embeddings  # noqa: PLC0415
 
@@ -88,6 +88,7 @@ def build(setup: Setup) -> Evaluator:
     read = datasets.stream if config.data.multi_label else datasets.load
     data: datasets.Data | datasets.Streamed = read(config.data, config.seed, config.search.classes).to(device)
     staging = Path(setup.staging)
+    warm_up(config, device)
 
     def run(order: Evaluate, report: Callable[[Step], None]) -> tuple[Outcome, str | None]:
         staged: list[str] = []

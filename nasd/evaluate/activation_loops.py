@@ -1,7 +1,4 @@
-"""Loops over activations that torch has no fast operation for.
-
-Compiled by numba when they are first called: two seconds for each dtype, float32 or bfloat16. The latter numpy does not
-know: it is given as its bits, the upper half of those of a float32.
+"""Loops over activations that torch has no fast operation for; compiling them takes two seconds.
 
 Activations are in memory channel by channel, position after position, image after image (channels last). `lanes` are
 the values of one or several neighbouring positions: loops run over as many values as a processor does at a time.
@@ -11,45 +8,8 @@ They hold no lock of Python's, call nothing, and add up in an order that only th
 from typing import Any
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Values = NDArray[np.float32] | NDArray[np.uint16]
-
-compiled = njit(nogil=True)
-
-
-def _widen(value: Any) -> Any:
-    """The float32 of a value."""
-    raise NotImplementedError  # only compiled code calls it
-
-
-@overload(_widen)
-def _widen_of(value):  # type: ignore[no-untyped-def]
-    if value == types.uint16:
-        return lambda value: np.uint32(np.uint32(value) << 16).view(np.float32)
-    return lambda value: value
-
-
-def _narrow(value: Any, like: Any) -> Any:
-    """A float32 as a value of the same kind as another one: of the two nearest bfloat16 the even one."""
-    raise NotImplementedError
-
-
-@overload(_narrow)
-def _narrow_of(value, like):  # type: ignore[no-untyped-def]
-    if like == types.uint16:
-        return lambda value, like: _rounded(value)
-    return lambda value, like: value
-
-
-@compiled
-def _rounded(value: Any) -> Any:
-    bits = np.float32(value).view(np.uint32)
-    rounded = np.uint32(bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1)))
-    return np.uint16((bits if value != value else rounded) >> np.uint32(16))  # noqa: PLR0124 - NaN
+from nasd.evaluate.compiled import Floats, Values, compiled, narrow, widen
 
 
 @compiled
@@ -74,7 +34,7 @@ def moments(x: Values, channels: int, block: int) -> tuple[Floats, Floats]:
         powers[:] = 0
         for row in range(start, stop):
             for lane in range(lanes):
-                deviation = _widen(x[row, lane]) - centre[lane]
+                deviation = widen(x[row, lane]) - centre[lane]
                 sums[lane] += deviation
                 powers[lane] += deviation * deviation
         total[:] = 0
@@ -108,13 +68,13 @@ def rectify(x: Values, mean: Floats, variance: Floats, weight: Floats, bias: Flo
         shift[lane] = bias[channel] - mean[channel] * scale[lane]
     for row in range(rows):
         for lane in range(lanes):
-            value = _widen(x[row, lane]) * scale[lane] + shift[lane]
-            x[row, lane] = _narrow(np.float32(0) if value < 0 else value, x[row, lane])
+            value = widen(x[row, lane]) * scale[lane] + shift[lane]
+            x[row, lane] = narrow(np.float32(0) if value < 0 else value, x[row, lane])
 
 
 @compiled
 def _larger(one: Any, other: Any) -> Any:
-    a, b = _widen(one), _widen(other)
+    a, b = widen(one), widen(other)
     return one if a > b or a != a else other  # noqa: PLR0124 - NaN is larger than everything
 
 

@@ -1,12 +1,15 @@
 """Batch norm's statistics, batch norm with ReLU, and max pooling on a CPU, several times as fast as torch's."""
 
+from collections.abc import Callable
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from nasd.evaluate.compiled import Values
 
 LANES = 64  # that a loop should run over at least
 BLOCK = 1 << 14  # values of a block: of each lane few enough to be added up in float32
@@ -32,16 +35,17 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     if x.is_meta:
         mean, variance = x.new_empty((2, x.shape[1]), dtype=torch.float32)
         return mean, variance
-    values = _lanes(x)
-    mean, variance = _loops().moments(_readable(values), x.shape[1], max(1, BLOCK // values.shape[1]))
+    loops, values_of = _compiled()
+    values = values_of(_lanes(x))
+    mean, variance = loops.moments(values, x.shape[1], max(1, BLOCK // values.shape[1]))
     return torch.from_numpy(mean), torch.from_numpy(variance)
 
 
 def rectify_(x: Tensor, mean: Tensor, variance: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     """x (N, C, H, W), which `fits`, made the ReLU of its batch norm with these (C,) values."""
     if not x.is_meta:
-        affine = weight.detach().numpy(), bias.detach().numpy()
-        _loops().rectify(_readable(_lanes(x)), mean.numpy(), variance.numpy(), *affine, eps)
+        loops, values_of = _compiled()
+        loops.rectify(*map(values_of, (_lanes(x), mean, variance, weight, bias)), eps)
     return x
 
 
@@ -53,7 +57,8 @@ def max_pool(x: Tensor, size: int, stride: int) -> Tensor:
     height, width = ((side - size) // stride + 1 for side in sides)
     out = x.new_empty((samples, height, width, channels))
     if not x.is_meta:
-        _loops().max_pool(_readable(x.permute(0, 2, 3, 1).flatten(2)), size, stride, _readable(out))
+        loops, values_of = _compiled()
+        loops.max_pool(values_of(x.permute(0, 2, 3, 1).flatten(2)), size, stride, values_of(out))
     return out.permute(0, 3, 1, 2)
 
 
@@ -66,11 +71,8 @@ def _lanes(x: Tensor) -> Tensor:
     return by_position.view(samples * height, width * channels)
 
 
-def _readable(x: Tensor) -> NDArray[np.float32] | NDArray[np.uint16]:
-    return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()
-
-
-def _loops() -> ModuleType:
+def _compiled() -> tuple[ModuleType, "Callable[[Tensor], Values]"]:
     from nasd.evaluate import activation_loops  # noqa: PLC0415 - numba: half a second
+    from nasd.evaluate.compiled import values_of  # noqa: PLC0415
 
-    return activation_loops
+    return activation_loops, values_of

@@ -4,33 +4,25 @@ torch would gather it first and then multiply it twice, by matrices of ten rows,
 below: a third of the speed (docs/performance.md). Here a tile of samples and classes runs along the values, its sums in
 registers. All of it on one thread: every bit is independent of what else the machine does.
 
-The loops are numba's, compiled when they are first called: three seconds for each dtype of embeddings.
+Compiling these loops takes three seconds, when a process first needs them.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
-from numba import njit, types
-from numba.extending import overload
 from numpy.typing import NDArray
 from torch import Tensor
 
 from nasd.config import TrainingConfig
+from nasd.evaluate.compiled import Floats, Values, compiled_sums, values_of, widen
 from nasd.evaluate.embedding import EmbeddedSplit
 
 ROWS, CLASSES = 4, 5  # of a tile: 20 sums, and what is added to them, fill the 32 registers of AVX-512
 BLOCK = 4096  # values of a tile at a time: its part of the weights stays in the second-level cache
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
-Values = NDArray[np.float32] | NDArray[np.uint16]
-"""Embeddings: float32, or bfloat16, which numpy does not know, as its bits."""
-
-# Additions may be reordered and fused with products, without which there are no vectors; infinities and NaN count.
-compiled = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 
 
 class CpuSteps:
@@ -62,7 +54,7 @@ class CpuSteps:
     def epoch(self, order: Tensor) -> None:
         """Take a step for each mini-batch of the (N,) `order`, then validate."""
         hits = _train(
-            _readable(self._train.x),
+            values_of(self._train.x),
             self._train.y.numpy(),
             order.numpy(),
             self._batch_size,
@@ -80,28 +72,11 @@ class CpuSteps:
     def hits(self, split: EmbeddedSplit) -> Tensor:
         """(1 + K) int64: whether the logits are finite, and each classifier's hits."""
         found = torch.zeros(1 + len(self._rates), dtype=torch.int64)
-        _validate(_readable(split.x), split.y.numpy(), self._num_classes, self._weight, found.numpy())
+        _validate(values_of(split.x), split.y.numpy(), self._num_classes, self._weight, found.numpy())
         return found
 
 
-def _readable(x: Tensor) -> Values:
-    values: Values = (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x).numpy()
-    return values
-
-
-def _widen(value: Any) -> Any:
-    """The float32 that a value of an embedding is, or whose upper half it is."""
-    raise NotImplementedError  # only compiled code calls it
-
-
-@overload(_widen)
-def _widen_of(value):  # type: ignore[no-untyped-def]
-    if value == types.uint16:
-        return lambda value: np.uint32(np.uint32(value) << 16).view(np.float32)
-    return lambda value: value
-
-
-@compiled
+@compiled_sums
 def _train(
     x: Values,
     y: Rows,
@@ -136,7 +111,7 @@ def _train(
     return hits
 
 
-@compiled
+@compiled_sums
 def _validate(x: Values, y: Rows, num_classes: int, weight: Floats, found: Rows) -> None:
     """Whether all logits are finite, and each classifier's hits, to the (1 + K) `found`."""
     found[:] = 0
@@ -155,7 +130,7 @@ def _validate(x: Values, y: Rows, num_classes: int, weight: Floats, found: Rows)
                 found[1 + k] += _largest(one) == y[start + i]
 
 
-@compiled
+@compiled_sums
 def _largest(logits: Floats) -> int:
     largest = 0
     for c in range(1, len(logits)):
@@ -164,7 +139,7 @@ def _largest(logits: Floats) -> int:
     return largest
 
 
-@compiled
+@compiled_sums
 def _to_error(logits: Floats, largest: float, label: int, samples: int) -> None:
     """Make logits the gradient of the mean cross-entropy by them: (softmax - one-hot) / n."""
     total = np.float32(0)
@@ -175,7 +150,7 @@ def _to_error(logits: Floats, largest: float, label: int, samples: int) -> None:
         logits[c] = (logits[c] / total - np.float32(c == label)) / np.float32(samples)
 
 
-@compiled
+@compiled_sums
 def _adam(
     weight: Floats, gradient: Floats, mean: Floats, square: Floats, rate: float, weight_decay: float, step: int
 ) -> None:
@@ -189,7 +164,7 @@ def _adam(
         weight[v] -= length * mean[v] / (math.sqrt(square[v]) * correction + np.float32(1e-8))
 
 
-@compiled
+@compiled_sums
 def _multiply(x: Values, rows: Rows, weight: Floats, logits: Floats) -> None:
     """logits[i] = weight @ x[rows[i]]; those that fill up the last tile are the last row's again."""
     values, last = x.shape[1], len(rows) - 1
@@ -202,13 +177,13 @@ def _multiply(x: Values, rows: Rows, weight: Floats, logits: Floats) -> None:
                 _multiply_tile(a[part], b[part], c[part], d[part], weight[j:], part, logits[i:, j:])
 
 
-@compiled
+@compiled_sums
 def _multiply_tile(a: Values, b: Values, c: Values, d: Values, weight: Floats, part: slice, logits: Floats) -> None:
     w0, w1, w2, w3, w4 = weight[0, part], weight[1, part], weight[2, part], weight[3, part], weight[4, part]
     a0 = a1 = a2 = a3 = a4 = b0 = b1 = b2 = b3 = b4 = np.float32(0)
     c0 = c1 = c2 = c3 = c4 = d0 = d1 = d2 = d3 = d4 = np.float32(0)
     for v in range(len(a)):
-        p, q, r, s = _widen(a[v]), _widen(b[v]), _widen(c[v]), _widen(d[v])
+        p, q, r, s = widen(a[v]), widen(b[v]), widen(c[v]), widen(d[v])
         a0, b0, c0, d0 = a0 + p * w0[v], b0 + q * w0[v], c0 + r * w0[v], d0 + s * w0[v]
         a1, b1, c1, d1 = a1 + p * w1[v], b1 + q * w1[v], c1 + r * w1[v], d1 + s * w1[v]
         a2, b2, c2, d2 = a2 + p * w2[v], b2 + q * w2[v], c2 + r * w2[v], d2 + s * w2[v]
@@ -220,7 +195,7 @@ def _multiply_tile(a: Values, b: Values, c: Values, d: Values, weight: Floats, p
             logits[i, j] += sums[i][j]
 
 
-@compiled
+@compiled_sums
 def _add_up(x: Values, rows: Rows, error: Floats, gradient: Floats) -> None:
     """gradient = the sum over i of the outer products of error[i] and x[rows[i]]."""
     values, last = x.shape[1], len(rows) - 1
@@ -233,7 +208,7 @@ def _add_up(x: Values, rows: Rows, error: Floats, gradient: Floats) -> None:
                 _add_up_tile(a[part], b[part], c[part], d[part], error[i:, j:], gradient[j:], part)
 
 
-@compiled
+@compiled_sums
 def _add_up_tile(a: Values, b: Values, c: Values, d: Values, error: Floats, gradient: Floats, part: slice) -> None:
     g0, g1, g2 = gradient[0, part], gradient[1, part], gradient[2, part]
     g3, g4 = gradient[3, part], gradient[4, part]
@@ -242,7 +217,7 @@ def _add_up_tile(a: Values, b: Values, c: Values, d: Values, error: Floats, grad
     c0, c1, c2, c3, c4 = error[2, 0], error[2, 1], error[2, 2], error[2, 3], error[2, 4]
     d0, d1, d2, d3, d4 = error[3, 0], error[3, 1], error[3, 2], error[3, 3], error[3, 4]
     for v in range(len(a)):
-        p, q, r, s = _widen(a[v]), _widen(b[v]), _widen(c[v]), _widen(d[v])
+        p, q, r, s = widen(a[v]), widen(b[v]), widen(c[v]), widen(d[v])
         g0[v] += p * a0 + q * b0 + r * c0 + s * d0
         g1[v] += p * a1 + q * b1 + r * c1 + s * d1
         g2[v] += p * a2 + q * b2 + r * c2 + s * d2
