@@ -1,6 +1,7 @@
 """Batch norm's statistics, batch norm with ReLU, and max pooling on a CPU, several times as fast as torch's."""
 
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,7 @@ def _lanes(x: Tensor) -> Tensor:
     return by_position.view(samples * height, width * channels)
 
 
+@cache
 def _compiled() -> tuple[ModuleType, "Callable[[Tensor], Values]"]:
     from nasd.evaluate import activation_loops  # noqa: PLC0415 - numba: half a second
     from nasd.evaluate.compiled import values_of  # noqa: PLC0415

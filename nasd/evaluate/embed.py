@@ -106,8 +106,8 @@ def replica(encoder: Encoder) -> Encoder:
 
 def average_in(encoder: Encoder, statistics: Statistics, share: float) -> None:
     """Move the running averages towards those of a mini-batch, by a share in (0, 1]."""
-    for running, value in zip(_running(encoder), statistics, strict=True):
-        running.lerp_(value, share)
+    if averages := _running(encoder):
+        torch._foreach_lerp_(averages, statistics, share)
     for norm in encoder.norms():
         if norm.num_batches_tracked is not None:
             norm.num_batches_tracked.add_(1)
@@ -212,12 +212,17 @@ def embed_mini_batch(encoder: Encoder, images: Images, rows: Tensor, micro_batch
         _give_statistics(encoder, images, chunks)
     if len(chunks) == 1 or out is not None:
         for chunk in chunks:
-            embedding = encoder(to_input(images[chunk]))
+            embedding = encoder(to_input(_chosen(images, chunk)))
             if out is not None:
                 out[chunk] = embedding.to(out.dtype)
     for norm in encoder.norms():
         norm.forget()
     return _running(encoder)
+
+
+def _chosen(images: Images, rows: Tensor) -> Tensor:
+    """images[rows], which for a tensor takes torch ten times as long as this."""
+    return images.index_select(0, rows) if isinstance(images, Tensor) else images[rows]
 
 
 def _give_statistics(encoder: Encoder, images: Images, chunks: tuple[Tensor, ...]) -> None:
@@ -228,7 +233,7 @@ def _give_statistics(encoder: Encoder, images: Images, chunks: tuple[Tensor, ...
         try:
             for chunk in chunks:
                 with suppress(_ReachedError):
-                    encoder(to_input(images[chunk]))
+                    encoder(to_input(_chosen(images, chunk)))
         finally:
             hook.remove()
         moments.give(norm)
