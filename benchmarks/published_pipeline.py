@@ -19,6 +19,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from nasd import tuning
 
@@ -31,12 +32,14 @@ from torch.utils.data import DataLoader  # noqa: E402
 from torchvision.datasets import DatasetFolder  # noqa: E402
 
 from benchmarks.architectures import ARCHITECTURES, load_data, parse  # noqa: E402
-from nasd.config import Config, TrainingConfig  # noqa: E402
+from nasd.config import Config, EncoderConfig, TrainingConfig  # noqa: E402
 from nasd.data import Data, Split  # noqa: E402
 from nasd.evaluate import evaluate  # noqa: E402
+from nasd.evaluate.warm_up import warm_up  # noqa: E402
 from nasd.outcome import Evaluated  # noqa: E402
 from nasd.space import Architecture, State  # noqa: E402
 
+Precision = Literal["float32", "bfloat16"]
 EPOCHS = 70
 BATCH = 128
 
@@ -161,9 +164,11 @@ def published(architecture: Architecture, data: Data, epochs: int, seed: int, de
     return timed
 
 
-def ours(architecture: Architecture, data: Data, epochs: int, seed: int, device: str) -> Timed:
+def ours(
+    architecture: Architecture, data: Data, epochs: int, seed: int, device: str, precision: Precision = "float32"
+) -> Timed:
     """Evaluate an architecture our way."""
-    config = Config(training=TrainingConfig(epochs=epochs))
+    config = Config(encoder=EncoderConfig(precision=precision), training=TrainingConfig(epochs=epochs))
     outcome = evaluate(architecture, data, config, seed, device)
     if not isinstance(outcome, Evaluated):
         raise SystemExit(outcome.reason)
@@ -181,15 +186,18 @@ def in_a_folder(architecture: Architecture, data: Data, epochs: int, seed: int, 
 
 
 def compare_times(names: list[str], data: Data, epochs: int, device: str) -> None:
+    precisions: list[Precision] = ["float32", "bfloat16"]
+    for precision in precisions:
+        warm_up(Config(encoder=EncoderConfig(precision=precision)), torch.device(device))
     print("| architecture | way | embed and write | an epoch | 70 epochs, extrapolated | ratio |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in names:
         architecture = parse(name, data)
-        evaluate(architecture, data, Config(training=TrainingConfig(epochs=1)), 0, device)  # brings libraries to life
+        ours(architecture, data, 1, 0, device)  # brings libraries to life
         theirs = in_a_folder(architecture, data, epochs, 1, device)
-        mine = ours(architecture, data, max(epochs, 5), 1, device)
-        for way, timed in (("published", theirs), ("nasd", mine)):
-            ratio = f"**{theirs.total / mine.total:.1f}**" if timed is mine else ""
+        mine = {f"nasd, {one}": ours(architecture, data, max(epochs, 5), 1, device, one) for one in precisions}
+        for way, timed in {"published": theirs, **mine}.items():
+            ratio = f"**{theirs.total / timed.total:.1f}**" if way in mine else ""
             print(
                 f"| {name} | {way} | {timed.embed:.1f} s | {statistics.median(timed.epochs):.3f} s "
                 f"| {timed.total:.0f} s | {ratio} |",
