@@ -25,7 +25,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(READY) ## run a whole search on the embedded digits, about two minutes
+demo: $(READY) ## run a whole search on the embedded digits, less than a minute
 	NASD_HOME="$(CURDIR)/runs" $(BIN)/nasd run configs/digits.yaml
 	@echo; echo "Look at it again:  NASD_HOME=runs $(BIN)/nasd trials --top 10 digits    Start over: rm -r runs/digits"
 

@@ -38,6 +38,7 @@ from nasd.evaluate.encoder import Encoder  # noqa: E402
 from nasd.evaluate.evaluation import _build  # noqa: E402
 from nasd.evaluate.probe import Classifier, train_classifiers  # noqa: E402
 from nasd.evaluate.threads import one_thread_each, threads_on  # noqa: E402
+from nasd.evaluate.warm_up import warm_up  # noqa: E402
 from nasd.space import Architecture  # noqa: E402
 from store import embeddings  # noqa: E402
 
@@ -255,6 +256,7 @@ def main() -> None:
     samples = 12_000 if arguments.short else arguments.samples
     data = load_data(arguments.data, samples).to(arguments.device)
     config = Config(encoder=EncoderConfig(precision=arguments.precision))
+    warm_up(config, torch.device(arguments.device))
     exact = torch.float32
     dtype = torch.bfloat16 if arguments.precision == "bfloat16" else exact
     ceilings = measure_ceilings(arguments.device, exact)
