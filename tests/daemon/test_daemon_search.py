@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 
+import psutil
 import pytest
 from nasd_harness import Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
 
@@ -118,8 +119,12 @@ async def test_async_order_is_recorded_and_replayed(home):
     tell(directory, trials={1: "stop"}, epochs=5)
     async with living(directory) as live:  # the first proposal is late, the others overtake it
         await soon(lambda: live.trials >= 3, "trials that overtake the first")
-        stopped = next(worker.pid for worker in live.status.workers if worker.trial == 1)
-        os.kill(stopped, signal.SIGCONT)
+
+        def stopped():  # the others may be done before the process that the first one waits for is ready
+            pids = [worker.pid for worker in live.status.workers if worker.trial == 1]
+            return next((pid for pid in pids if psutil.Process(pid).status() == psutil.STATUS_STOPPED), None)
+
+        os.kill(await soon(stopped, "the worker that stops"), signal.SIGCONT)
         await live.state("finished")
     with Run.open(directory) as run:
         order = {trial.number: trial.order for trial in run.trials()}
