@@ -116,19 +116,21 @@ def test_only_the_best_of_a_quick_look_are_evaluated_fully_also_after_kills(home
 
 async def test_async_order_is_recorded_and_replayed(home):
     directory = make(home, 10, search={"order": "async", "lookahead": 3}, executor={"workers_per_device": 2})
-    tell(directory, trials={1: "stop"}, epochs=5)
-    async with living(directory) as live:  # the first proposal is late, the others overtake it
-        await soon(lambda: live.trials >= 3, "trials that overtake the first")
+    tell(directory, trials={1: "stop", 6: "stop"}, epochs=5)  # the sixth holds the end back until the first is in
+    async with living(directory) as live:
 
-        def stopped():  # the others may be done before the process that the first one waits for is ready
-            pids = [worker.pid for worker in live.status.workers if worker.trial == 1]
+        def stopped(trial):
+            pids = [worker.pid for worker in live.status.workers if worker.trial == trial]
             return next((pid for pid in pids if psutil.Process(pid).status() == psutil.STATUS_STOPPED), None)
 
-        os.kill(await soon(stopped, "the worker that stops"), signal.SIGCONT)
+        await soon(lambda: live.trials >= 4, "trials that overtake the first")
+        os.kill(await soon(lambda: stopped(1), "the worker that stops"), signal.SIGCONT)
+        await soon(lambda: live.trials >= 5, "the first trial")
+        os.kill(await soon(lambda: stopped(6), "the other worker that stops"), signal.SIGCONT)
         await live.state("finished")
     with Run.open(directory) as run:
         order = {trial.number: trial.order for trial in run.trials()}
-    assert order[1] > 3
+    assert order[1] == 5
     assert sorted(order.values()) == list(range(1, len(order) + 1))
     sound(directory)
 
