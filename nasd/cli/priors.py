@@ -70,7 +70,7 @@ def find_prior(
     import torch  # noqa: PLC0415 - seconds, after the options were looked at
 
     from nasd import config as configuration  # noqa: PLC0415
-    from nasd.daemon.supervisor import assign  # noqa: PLC0415
+    from nasd.devices import assign  # noqa: PLC0415
     from nasd.embed import DeepPrior  # noqa: PLC0415
     from nasd.seeding import trial_seed  # noqa: PLC0415
     from nasd.space import GrammarError, SearchSpace  # noqa: PLC0415

@@ -6,7 +6,7 @@ from typing import Any
 from nasd import __version__
 from nasd import config as configuration
 from nasd.config import Config
-from nasd.daemon.supervisor import assign
+from nasd.devices import assign
 from nasd.errors import ConfigError
 from nasd.processor import multiplies_bfloat16
 from nasd.space import SearchSpace

@@ -24,7 +24,9 @@ from nasd.daemon.machine import Gauge
 from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
-from nasd.daemon.supervisor import WORKER_COMMAND, Supervisor, Worker, assign, find_device
+from nasd.daemon.supervisor import Supervisor
+from nasd.daemon.worker_process import WORKER_COMMAND, Worker
+from nasd.devices import assign, find_device
 from nasd.errors import ConfigError, NasdError
 from nasd.exchange import export
 from nasd.overview import run_row

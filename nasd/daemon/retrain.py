@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from nasd.daemon.messages import Finished
-from nasd.daemon.supervisor import Task
 from nasd.daemon.weights import WeightFiles, job_stem
+from nasd.daemon.worker_process import Task
 from nasd.outcome import Evaluated
 from nasd.seeding import derive
 from store import Job, files

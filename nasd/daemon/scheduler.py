@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from nasd.daemon import committing
 from nasd.daemon.messages import Finished
-from nasd.daemon.supervisor import Supervisor, Task
+from nasd.daemon.supervisor import Supervisor
 from nasd.daemon.weights import WeightFiles, trial_stem
+from nasd.daemon.worker_process import Task
 from nasd.outcome import Evaluated, Failed, decode_outcome, encode_outcome, to_metrics
 from nasd.search import Screen
 from nasd.search.base import Proposal, Strategy, Update

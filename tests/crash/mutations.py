@@ -89,7 +89,7 @@ MUTATIONS = {
     ),
     "stopped-orphans": Mutation(
         "so do those that were stopped at their start",
-        "nasd/daemon/supervisor.py", {"process_group=0": "start_new_session=True"}, f"{PROCESS} -k stopped_before",
+        "nasd/daemon/worker_process.py", {"process_group=0": "start_new_session=True"}, f"{PROCESS} -k stopped_before",
     ),
     "leftovers": Mutation(
         "embeddings that no row refers to are never swept",

@@ -21,9 +21,9 @@ def _shifted() -> float:
 
 
 if __name__ == "__main__":
-    from nasd.daemon import supervisor
+    from nasd.daemon import worker_process
 
     time.time = _shifted
-    supervisor.SILENCE = 2.0  # seconds until a stopped worker is taken for lost
+    worker_process.SILENCE = 2.0  # seconds until a stopped worker is taken for lost
     entry._serve = stub_daemon._serve
     sys.exit(entry.main(sys.argv[1:2]))

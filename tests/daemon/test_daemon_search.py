@@ -11,7 +11,7 @@ from nasd_harness import Process, as_the_stub_says, living, make, rows, soon, so
 
 from nasd import protocol
 from nasd.client import RemoteError
-from nasd.daemon import scheduler, supervisor
+from nasd.daemon import scheduler, supervisor, worker_process
 from nasd.seeding import trial_seed
 from store import Run, verify
 
@@ -287,7 +287,7 @@ class TestBadTrials:
             assert await asyncio.wait_for(live.task, 60) == 1
 
     async def test_a_worker_that_closes_its_pipe(self, home, monkeypatch):
-        monkeypatch.setattr(supervisor, "KILL_TIME", 0.2)
+        monkeypatch.setattr(worker_process, "KILL_TIME", 0.2)
         directory = make(home, 3, executor={"trial_attempts": 1})
         tell(directory, trials={1: "close"})
         async with living(directory) as live:
@@ -295,7 +295,7 @@ class TestBadTrials:
         assert "closed its standard output" in rows(directory)[0]["reason"]
 
     async def test_a_stopped_worker_is_replaced(self, home, monkeypatch):
-        monkeypatch.setattr(supervisor, "SILENCE", 3.0)
+        monkeypatch.setattr(worker_process, "SILENCE", 3.0)
         directory = make(home, 3, executor={"trial_attempts": 1})
         tell(directory, every="stop", once=True)
         async with living(directory) as live:
@@ -309,7 +309,7 @@ class TestWorkersThatDoNotStart:
         [("fail", "the data set is on strike"), ("exit", "exit code 9"), ("hang", "was not ready after")],
     )
     async def test_it_is_a_problem_until_they_do(self, home, monkeypatch, behaviour, said):
-        monkeypatch.setattr(supervisor, "SETUP_TIME", 1.0)
+        monkeypatch.setattr(worker_process, "SETUP_TIME", 1.0)
         monkeypatch.setattr(supervisor, "STARTING_AGAIN", (0.05, 0.1))
         directory = make(home, 3)
         tell(directory, setup=behaviour)
@@ -318,7 +318,7 @@ class TestWorkersThatDoNotStart:
             assert live.status.problems[0].startswith("worker 0 does not start: ")
             assert said in live.status.problems[0]
             assert live.status.state == "running"
-            monkeypatch.setattr(supervisor, "SETUP_TIME", 60.0)
+            monkeypatch.setattr(worker_process, "SETUP_TIME", 60.0)
             tell(directory)
             status = await live.state("finished")
             assert status.problems == ()
