@@ -73,8 +73,9 @@ async def test_memory_stays_flat(folder: Path, events: int) -> None:
                 objects.append(len(gc.get_objects()))
         finally:
             tracemalloc.stop()
-        # Two rounds of all screens: the second must not need more than the first.
-        assert used[5] - used[2] < 300_000, used
+        # Two rounds of all screens: the second must not need more than the first, but for what the caches of rich and
+        # Textual, which are bounded, had not yet seen: 100 to 350 KB, more on a busy machine. Events would be 4 MB.
+        assert used[5] - used[2] < 700_000, used
         assert objects[5] - objects[2] < 1_000, objects
         assert len(app._panes[0]._plot._points) <= 1501  # type: ignore[attr-defined]
         await press(pilot, "6")
