@@ -8,7 +8,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from nasd.config import TrainingConfig
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.probe_gpu import GpuSteps
+from nasd.evaluate.probe_steps import Start, Steps
 from nasd.evaluate.seeding import generator
 
 REWARD_EPOCHS = 5  # the reward, and the early stop, look at the mean of so many validation accuracies
@@ -112,7 +113,9 @@ def train_classifiers(
     Raises:
         EvaluationError: Validation logits are not finite.
     """
-    training = _steps(train, validation, num_classes, config, classifiers)
+    weight = torch.cat([initial_weight(num_classes, train.x.shape[1], one.seed) for one in classifiers])
+    rates = [one.learning_rate for one in classifiers]
+    training = _steps_on(train.x.device)(Start(train, validation, num_classes, config, weight, rates))
     shuffles = generator(seed, "shuffles")
     ahead = 1 if train.x.is_cuda else 0  # epochs that are queued before a result is waited for
     pending: deque[Callable[[], list[int]]] = deque()
@@ -147,52 +150,12 @@ def train_classifiers(
     ]
 
 
-class Steps(Protocol):
-    """The steps of classifiers that are trained together; K of them.
+def _steps_on(device: torch.device) -> type[Steps]:
+    if device.type != "cpu":
+        return GpuSteps
+    from nasd.evaluate.probe_cpu import CpuSteps  # noqa: PLC0415 - numba: half a second, and only for this
 
-    Attributes:
-        weight: (K * C, values) float32, the classifiers below each other.
-        result: (1 + 2 K) int64: whether the validation logits were finite, the hits in training, those in validation.
-    """
-
-    weight: Tensor
-    result: Tensor
-
-    def __init__(
-        self,
-        train: EmbeddedSplit,
-        validation: EmbeddedSplit,
-        num_classes: int,
-        config: TrainingConfig,
-        weight: Tensor,
-        rates: Sequence[float],
-    ) -> None:
-        """Begin with (K * C, values) `weight` and K learning rates."""
-        ...
-
-    def epoch(self, order: Tensor) -> None:
-        """Take a step for each mini-batch of the (N,) `order`, then validate. On a GPU this only queues the work."""
-        ...
-
-    def hits(self, split: EmbeddedSplit) -> Tensor:
-        """(1 + K) int64: whether the logits are finite, and each classifier's hits."""
-        ...
-
-
-def _steps(
-    train: EmbeddedSplit,
-    validation: EmbeddedSplit,
-    num_classes: int,
-    config: TrainingConfig,
-    classifiers: Sequence[Classifier],
-) -> Steps:
-    kind: type[Steps] = GpuSteps
-    if train.x.device.type == "cpu":
-        from nasd.evaluate.probe_cpu import CpuSteps  # noqa: PLC0415 - numba: half a second, and only for this
-
-        kind = CpuSteps
-    weight = torch.cat([initial_weight(num_classes, train.x.shape[1], one.seed) for one in classifiers])
-    return kind(train, validation, num_classes, config, weight, [one.learning_rate for one in classifiers])
+    return CpuSteps
 
 
 def initial_weight(num_classes: int, values: int, seed: int) -> Tensor:

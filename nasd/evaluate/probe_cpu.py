@@ -8,16 +8,15 @@ Compiling these loops takes three seconds, when a process first needs them.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nasd.config import TrainingConfig
 from nasd.evaluate.compiled import Floats, Values, compiled_sums, values_of, widen
 from nasd.evaluate.embedding import EmbeddedSplit
+from nasd.evaluate.probe_steps import Start
 
 ROWS, CLASSES = 4, 5  # of a tile: 20 sums, and what is added to them, fill the 32 registers of AVX-512
 BLOCK = 4096  # values of a tile at a time: its part of the weights stays in the second-level cache
@@ -26,22 +25,10 @@ Rows = NDArray[np.int64]
 
 
 class CpuSteps:
-    """Weights of K classifiers of C classes each, as one matrix of K * C rows, and Adam's state; all float32.
+    """Weights, filled up to whole tiles, and Adam's state (see `Steps`)."""
 
-    Attributes:
-        weight: (K * C, values).
-        result: (1 + 2 K) int64: whether the validation logits were finite, the hits in training, those in validation.
-    """
-
-    def __init__(
-        self,
-        train: EmbeddedSplit,
-        validation: EmbeddedSplit,
-        num_classes: int,
-        config: TrainingConfig,
-        weight: Tensor,
-        rates: Sequence[float],
-    ) -> None:
+    def __init__(self, start: Start) -> None:
+        train, validation, num_classes, config, weight, rates = start
         self._train, self._validation, self._num_classes = train, validation, num_classes
         self._batch_size, self._weight_decay = min(config.batch_size, len(train.y)), config.weight_decay
         padded = -(-len(weight) // CLASSES) * CLASSES  # whole tiles; the weights of classes that are none stay 0
@@ -52,7 +39,7 @@ class CpuSteps:
         self.result = torch.zeros(1 + 2 * len(rates), dtype=torch.int64)
 
     def epoch(self, order: Tensor) -> None:
-        """Take a step for each mini-batch of the (N,) `order`, then validate."""
+        """Take a step for each mini-batch of the (N,) `order`, then validate; done when this returns."""
         hits = _train(
             values_of(self._train.x),
             self._train.y.numpy(),

@@ -4,15 +4,15 @@ The gradient of softmax regression is (softmax - one-hot)^T x / n, so that a ste
 never move, half as long as by autograd and torch.optim.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from nasd.config import TrainingConfig
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.graph import recorded
+from nasd.evaluate.probe_steps import Start
 
 
 class _MiniBatch(NamedTuple):
@@ -26,28 +26,17 @@ class _MiniBatch(NamedTuple):
 
 
 class GpuSteps:
-    """Weights of K classifiers of C classes each, as one matrix of K * C rows, Adam's state, and all buffers.
+    """Weights, Adam's state, and all buffers (see `Steps`).
 
-    Where embeddings are bfloat16, so are both factors of each product; weights and Adam's state are float32.
-
-    Attributes:
-        weight: (K * C, values).
-        result: (1 + 2 K) int64: whether the validation logits were finite, the hits in training, those in validation.
+    Where embeddings are bfloat16, so are both factors of each product.
     """
 
-    def __init__(
-        self,
-        train: EmbeddedSplit,
-        validation: EmbeddedSplit,
-        num_classes: int,
-        config: TrainingConfig,
-        weight: Tensor,
-        rates: Sequence[float],
-    ) -> None:
+    def __init__(self, start: Start) -> None:
+        train, validation, num_classes, config, initial, rates = start
         (samples, values), device, dtype = train.x.shape, train.x.device, train.x.dtype
         self._train, self._validation = train, validation
         self._num_classes, self._weight_decay = num_classes, config.weight_decay
-        self.weight = weight = weight.to(device, copy=True)
+        self.weight = weight = initial.to(device, copy=True)
         self._gradient = torch.empty_like(weight)
         self._factor, self._product = weight.to(dtype), self._gradient.to(dtype)  # the same two if that is float32
         self._steps = torch.zeros((), device=device)

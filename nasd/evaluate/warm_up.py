@@ -6,6 +6,7 @@ import torch._dynamo  # a second or three; an operation on the meta device would
 from nasd.config import Config
 from nasd.evaluate import activations
 from nasd.evaluate.embedding import EmbeddedSplit
+from nasd.evaluate.probe_steps import Start
 
 
 @torch.inference_mode()
@@ -21,4 +22,4 @@ def warm_up(config: Config, device: torch.device) -> None:
     activations.rectify_(activations.max_pool(x, 2, 2), mean, variance, mean, mean, 1.0)
     labels = torch.zeros(1, dtype=torch.int64)
     split = EmbeddedSplit(x.flatten(1), labels, labels)
-    CpuSteps(split, split, 1, config.training, torch.zeros((1, 4)), [0.0]).epoch(labels)
+    CpuSteps(Start(split, split, 1, config.training, torch.zeros((1, 4)), [0.0])).epoch(labels)

@@ -6,6 +6,7 @@ from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.probe import Classifier, initial_weight, recent_mean, train_classifier, train_classifiers
 from nasd.evaluate.probe_cpu import BLOCK, CpuSteps
 from nasd.evaluate.probe_gpu import GpuSteps
+from nasd.evaluate.probe_steps import Start
 from nasd.evaluate.seeding import generator
 
 
@@ -47,7 +48,7 @@ KINDS = pytest.mark.parametrize("kind", [CpuSteps, GpuSteps])
 def test_every_step_is_that_of_autograd_and_torchs_adam(splits, configure, kind, weight_decay, batch_size):
     train, validation, _ = splits
     config = configure(training={"epochs": 4, "batch_size": batch_size, "weight_decay": weight_decay}).training
-    training = kind(train, validation, 3, config, initial_weight(3, 20, 1), [config.learning_rate])
+    training = kind(Start(train, validation, 3, config, initial_weight(3, 20, 1), [config.learning_rate]))
     shuffles = generator(1, "shuffles")
     for weight, trained, validated in by_autograd(train, validation, 3, config, 1):
         with torch.no_grad():
@@ -68,7 +69,8 @@ def test_both_kinds_of_steps_are_the_same_whatever_the_shape(configure, values, 
     train, validation = (EmbeddedSplit(x[part], y[part], y[part]) for part in (slice(0, 67), slice(67, 90)))
     config = configure(training={"batch_size": 32}).training
     weight = torch.cat([initial_weight(num_classes, values, seed) for seed in (1, 2)])
-    steps = [kind(train, validation, num_classes, config, weight, [1e-3, 1e-2]) for kind in (CpuSteps, GpuSteps)]
+    start = Start(train, validation, num_classes, config, weight, [1e-3, 1e-2])
+    steps = [kind(start) for kind in (CpuSteps, GpuSteps)]
     for _ in range(2):
         order = torch.randperm(67, generator=draw)
         for one in steps:
@@ -84,7 +86,7 @@ def test_bfloat16_embeddings_train_float32_weights(splits, configure, kind):
     """After many small steps the weights are still close to those of unrounded embeddings."""
     config = configure(training={"epochs": 30}).training
     half = [EmbeddedSplit(split.x.bfloat16(), split.y, split.index) for split in splits]
-    exact, rounded = (kind(*some[:2], 3, config, initial_weight(3, 20, 1), [1e-4]) for some in (splits, half))
+    exact, rounded = (kind(Start(*some[:2], 3, config, initial_weight(3, 20, 1), [1e-4])) for some in (splits, half))
     shuffles = generator(1, "shuffles")
     with torch.no_grad():
         for _ in range(30):
@@ -104,7 +106,7 @@ def test_logits_that_are_not_finite_are_told(configure, kind, bad):
     for last in (1.0, bad):
         x[8, 1] = last
         split = EmbeddedSplit(x, y, y)
-        assert kind(split, split, 2, config, initial_weight(2, 3, 1), [1e-3]).hits(split)[0] == (last == 1.0)
+        assert kind(Start(split, split, 2, config, initial_weight(2, 3, 1), [1e-3])).hits(split)[0] == (last == 1.0)
 
 
 def test_the_accuracies_are_those_of_plain_softmax_regression(splits, configure):
