@@ -241,7 +241,7 @@ def commit(name: str, splits: dict[str, EmbeddedSplit], ceilings: Ceilings) -> N
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of FashionMNIST; without it, digits")
+    parser.add_argument("--data", type=Path, help="folder of FashionMNIST; else ../shared/data, else digits")
     parser.add_argument("--only", nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES))
     parser.add_argument("--precision", choices=("float32", "tf32", "bfloat16"), default="tf32")
     parser.add_argument("--samples", type=int, help="take only so many training images")

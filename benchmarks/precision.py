@@ -24,7 +24,7 @@ from nasd.outcome import Evaluated  # noqa: E402
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of FashionMNIST; without it, digits")
+    parser.add_argument("--data", type=Path, help="folder of FashionMNIST; else ../shared/data, else digits")
     parser.add_argument("--precision", choices=("tf32", "bfloat16"), default="bfloat16")
     parser.add_argument("--only", nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES))
     parser.add_argument("--seeds", type=int, default=5)

@@ -225,7 +225,7 @@ def compare_accuracies(names: list[str], data: Data, epochs: int, seeds: int, de
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of FashionMNIST; without it, digits")
+    parser.add_argument("--data", type=Path, help="folder of FashionMNIST; else ../shared/data, else digits")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--samples", type=int, help="take only so many training images")
     parser.add_argument("--only", nargs="+", choices=ARCHITECTURES, default=["A"])

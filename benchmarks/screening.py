@@ -45,7 +45,7 @@ def draw(space: SearchSpace, count: int, seed: int) -> list[Architecture]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of FashionMNIST; without it, digits")
+    parser.add_argument("--data", type=Path, help="folder of FashionMNIST; else ../shared/data, else digits")
     parser.add_argument("--architectures", type=int, default=60)
     parser.add_argument("--samples", type=int, default=6000, help="training images")
     parser.add_argument("--fit", type=int, default=6000, help="of these, so many for the ridge regression")
