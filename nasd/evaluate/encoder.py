@@ -10,14 +10,21 @@ from torch.nn import functional
 from nasd.config import EncoderConfig
 from nasd.evaluate import activations
 from nasd.evaluate.errors import EvaluationError
+from nasd.evaluate.threads import one_thread_each
 from nasd.space import Architecture, State
+
+
+@one_thread_each()  # the bits of a factorisation depend on how many share it
+def _orthogonal(weight: Tensor, g: torch.Generator) -> Tensor:
+    return nn.init.orthogonal_(weight, generator=g)
+
 
 INITS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
     "kaiming-normal": lambda weight, g: nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=g),
     "kaiming-uniform": lambda weight, g: nn.init.kaiming_uniform_(weight, nonlinearity="relu", generator=g),
     "xavier-normal": lambda weight, g: nn.init.xavier_normal_(weight, generator=g),
     "xavier-uniform": lambda weight, g: nn.init.xavier_uniform_(weight, generator=g),
-    "orthogonal": lambda weight, g: nn.init.orthogonal_(weight, generator=g),
+    "orthogonal": _orthogonal,
 }
 
 

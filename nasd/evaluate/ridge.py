@@ -11,19 +11,22 @@ from torch.nn import functional
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.seeding import generator
+from nasd.evaluate.threads import one_thread_each
 
 PENALTY = 1e-2  # of the mean variance of a value; between 1e-3 and 1e-1 the ranking hardly changes
 CHUNK = 1024  # rows whose products are added up at a time
 
 
 @torch.inference_mode()
+@one_thread_each()
 def ridge_accuracies(
     train: EmbeddedSplit, validation: EmbeddedSplit, num_classes: int, samples: int, seed: int
 ) -> tuple[float, float]:
     """Fit a linear classifier by ridge regression (Hoerl and Kennard 1970).
 
     Of the two equal forms of the solution the one with the smaller matrix is taken: values by values, or samples by
-    samples. Products are added up in float32 chunk by chunk, the factorisation is in float64.
+    samples. Products are added up in float32 chunk by chunk, the factorisation is in float64. On one thread: the bits
+    of both depend on how many share them.
 
     Args:
         train: (N, D).

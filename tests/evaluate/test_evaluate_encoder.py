@@ -50,6 +50,19 @@ def test_no_biases(parse):
                if isinstance(m, torch.nn.Conv2d))  # fmt: skip
 
 
+@pytest.mark.parametrize("init", sorted(INITS))
+def test_any_number_of_threads_draws_the_same_bits(parse, init):
+    """Of matrices large enough to be factorised by several."""
+    architecture, before, drawn = parse("[C(96,3,1,1,1), C(96,3,1,1,1), SM(10)]"), torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            drawn.append(build(architecture, init=init).layers[1][0].weight)
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(drawn[0], other) for other in drawn[1:])
+
+
 def test_conv_block_is_conv_norm_relu(parse):
     encoder = build(parse("[C(6,3,1,1,1), P(2,2,0,0), SM(10)]")).train()
     x = torch.rand(5, 1, 8, 8)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from nasd.evaluate import ridge
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.ridge import PENALTY, ridge_accuracies
@@ -60,6 +61,22 @@ def test_samples_are_drawn_by_the_seed(made):
     one, same, other = (ridge_accuracies(train, validation, 3, 40, seed) for seed in (1, 1, 2))
     assert one == same != other
     assert ridge_accuracies(train, validation, 3, 600, 1) == ridge_accuracies(train, validation, 3, 10_000, 2)
+
+
+@pytest.mark.parametrize(("samples", "values"), [(2000, 300), (1000, 1500)])
+def test_any_number_of_threads_finds_the_same_bits(made, samples, values, monkeypatch):
+    solved, plain = [], ridge._solve
+    monkeypatch.setattr(ridge, "_solve", lambda *given: solved.append(plain(*given)) or solved[-1])
+    train, validation = made(samples, values)
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            ridge_accuracies(train, validation, 3, samples, 1)
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(solved[0], other) for other in solved[1:])
 
 
 def test_an_embedding_that_says_nothing(made):
