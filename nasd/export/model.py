@@ -66,7 +66,8 @@ def load(path: Path) -> Encoder:
         data = described["data"]
         architecture = parse(described["architecture"], data["image_size"], len(data["classes"]))
         with torch.device("meta"):
-            encoder = Encoder(architecture, data["channels"], EncoderConfig.model_validate(described["encoder"]))
+            config = EncoderConfig.model_validate(described["encoder"])
+            encoder = Encoder(architecture, data["channels"], config, trained=True)  # whoever loads it may do so
         encoder.to_empty(device="cpu")
         encoder.load_state_dict(tensors)
     except (OSError, SafetensorError) as error:

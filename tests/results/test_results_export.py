@@ -246,6 +246,19 @@ def test_a_model_embeds_as_the_search_did(tmp_path, statistics):
         assert json.loads(file.metadata()["nasd"])["encoder"]["batch_norm_statistics"] == statistics
 
 
+def test_a_loaded_model_may_be_trained(tmp_path):
+    """Its batch norms may turn values round, and are then what torch makes of them."""
+    export_model(prior(), tmp_path / "m.safetensors")
+    model, images = load(tmp_path / "m.safetensors"), torch.rand(5, 1, 8, 8)
+    for norm in model.norms():
+        norm.weight.data.neg_()
+        norm.bias.data.fill_(0.5)
+    with torch.no_grad():
+        expected = model(images)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(images), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.slow  # torch.export takes half a minute on a busy machine
 def test_a_program_runs_without_nasd(tmp_path):
     from nasd import data as datasets
