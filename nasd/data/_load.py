@@ -73,8 +73,8 @@ def load(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None) 
 
     Raises:
         DataMissingError: Files are missing and cannot be downloaded, or are damaged.
-        ConfigError: Fewer than two training images would be left, or there is no such class, or images have several
-            labels each.
+        ConfigError: Fewer than two training images would be left, or no validation or test image, or there is no such
+            class, or images have several labels each.
     """
     if config.name in LABELLED:
         raise ConfigError(f"{config.name} has several labels per image: it is streamed, not loaded")
@@ -189,6 +189,9 @@ def _usable(
         train = train.take(torch.arange(min(config.train_samples, len(train))))
     if len(train) < 2:
         raise ConfigError(f"{config.name} leaves {len(train)} training image(s): a search needs at least 2")
+    for name, split in {"validation": validation, "test": test}.items():
+        if not len(split):
+            raise ConfigError(f"{config.name} leaves no {name} image: a search needs at least 1")
     return train, validation, test
 
 

@@ -97,6 +97,13 @@ def test_validation_fraction():
     assert len(load(DataConfig(validation_fraction=0.0001), 1).validation) == 1
 
 
+def test_a_validation_split_without_an_image_of_the_chosen_classes_is_refused():
+    (label,) = load(config := DataConfig(validation_fraction=0.0001), 1).validation.labels.tolist()
+    assert len(load(config, 1, (label,)).validation) == 1
+    with pytest.raises(ConfigError, match="no validation image"):
+        load(config, 1, ((label + 1) % 10,))
+
+
 def test_image_size_resizes_and_is_described():
     config = DataConfig(image_size=12)
     data = load(config, 1)
