@@ -33,7 +33,7 @@ from benchmarks.architectures import ARCHITECTURES, load_data, parse  # noqa: E4
 from nasd.config import Config, EncoderConfig  # noqa: E402
 from nasd.data import Data, Split  # noqa: E402
 from nasd.evaluate.embed import in_eval_mode, in_train_mode, to_input  # noqa: E402
-from nasd.evaluate.embedding import EmbeddedSplit  # noqa: E402
+from nasd.evaluate.embedding import EmbeddedSplit, OnHost  # noqa: E402
 from nasd.evaluate.encoder import Encoder  # noqa: E402
 from nasd.evaluate.evaluation import _build  # noqa: E402
 from nasd.evaluate.probe import Classifier, train_classifiers  # noqa: E402
@@ -228,7 +228,7 @@ def measure(
 def commit(name: str, splits: dict[str, EmbeddedSplit], ceilings: Ceilings) -> None:
     """Write the embedding as a kept trial's is: sorted, compressed, checksummed, synced."""
     arrays = {
-        key: embeddings.Split(*(part.cpu().numpy() for part in (split.x.float(), split.y, split.index)))
+        key: embeddings.Unwritten(OnHost(split.x), split.y.cpu().numpy(), split.index.cpu().numpy())
         for key, split in splits.items()
     }
     with tempfile.TemporaryDirectory() as folder:

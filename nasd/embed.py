@@ -95,7 +95,7 @@ def embed(prior: DeepPrior, target: Path, *, dtype: Dtype = "float32", on_step: 
     Args:
         prior: What to embed with, and what.
         target: The embedding's folder; it must not exist. What an earlier, equal call left beside it is gone on with.
-        dtype: Of the values. Computed is in float32.
+        dtype: Of the values. Computed is in `encoder.precision`.
         on_step: Told how far it is.
 
     Raises:

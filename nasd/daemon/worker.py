@@ -70,7 +70,7 @@ def build(setup: Setup) -> Evaluator:
     from nasd import config as configuration  # noqa: PLC0415
     from nasd import data as datasets  # noqa: PLC0415
     from nasd.daemon.weights import WeightFiles  # noqa: PLC0415
-    from nasd.evaluate import Embedding, evaluate  # noqa: PLC0415
+    from nasd.evaluate import Embedding, OnHost, evaluate  # noqa: PLC0415
     from nasd.evaluate.full import train_fully  # noqa: PLC0415
     from nasd.evaluate.warm_up import warm_up  # noqa: PLC0415
     from nasd.space import SearchSpace  # noqa: PLC0415
@@ -97,7 +97,7 @@ def build(setup: Setup) -> Evaluator:
             if order.keep_above is None or embedding.attributes["reward"] <= order.keep_above:
                 return
             splits = {
-                name: embeddings.Split(*(part.cpu().numpy() for part in (split.x.float(), split.y, split.index)))
+                name: embeddings.Unwritten(OnHost(split.x), split.y.cpu().numpy(), split.index.cpu().numpy())
                 for name, split in embedding.splits.items()
             }
             try:

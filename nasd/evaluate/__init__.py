@@ -3,10 +3,10 @@
 outcome = evaluate(architecture, data, config, trial_seed(config.seed, number), "cpu")
 """
 
-from nasd.evaluate.embedding import EmbeddedSplit, Embedding
+from nasd.evaluate.embedding import EmbeddedSplit, Embedding, OnHost
 from nasd.evaluate.encoder import Encoder
 from nasd.evaluate.errors import EvaluationError
 from nasd.evaluate.evaluation import Progress, evaluate
 from nasd.seeding import trial_seed
 
-__all__ = ["EmbeddedSplit", "Embedding", "Encoder", "EvaluationError", "Progress", "evaluate", "trial_seed"]
+__all__ = ["EmbeddedSplit", "Embedding", "Encoder", "EvaluationError", "OnHost", "Progress", "evaluate", "trial_seed"]

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -19,6 +22,35 @@ class EmbeddedSplit:
     x: Tensor
     y: Tensor
     index: Tensor
+
+
+@dataclass(frozen=True)
+class OnHost:
+    """Embeddings as an array of float32, copied from their device and widened only when rows are asked for.
+
+    Of the best architectures, whose embeddings are kept, all at once would take twice what bfloat16 takes besides.
+    """
+
+    x: Tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, D)."""
+        return tuple(self.x.shape)
+
+    @property
+    def dtype(self) -> np.dtype[np.float32]:
+        """float32."""
+        return np.dtype(np.float32)
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.x)
+
+    def __getitem__(self, rows: NDArray[np.intp], /) -> NDArray[np.float32]:
+        """The rows of these numbers."""
+        values: NDArray[np.float32] = self.x[torch.from_numpy(rows).to(self.x.device)].cpu().float().numpy()
+        return values
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ memory; random rows straight from the files are slow.
 from store.embeddings.dataset import EmbeddingDataset, Shuffled
 from store.embeddings.draft import Draft
 from store.embeddings.folder import Embeddings
-from store.embeddings.layout import CHUNK_ROWS, DTYPES, SHARD_BYTES, SPLITS, Split
+from store.embeddings.layout import CHUNK_ROWS, DTYPES, SHARD_BYTES, SPLITS, Split, Unwritten
 from store.embeddings.reading import Embedding
 from store.embeddings.writing import stage
 
@@ -23,5 +23,6 @@ __all__ = [
     "Embeddings",
     "Shuffled",
     "Split",
+    "Unwritten",
     "stage",
 ]

@@ -1,9 +1,10 @@
 """What an embedding is made of: its splits, their arrays, and how these are cut."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 SPLITS = ("train", "val", "test")
@@ -20,6 +21,37 @@ class Split:
     x: "NDArray[Any]"  # rows by values
     y: "NDArray[Any]"  # a class a row, or for multi-label data a row of zeros and ones
     index: "NDArray[Any]"  # the row's place in its data set
+
+
+class Rows(Protocol):
+    """What writing asks of an array: its rows may come from elsewhere, a shard at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of an array."""
+        ...
+
+    @property
+    def dtype(self) -> "np.dtype[Any]":
+        """As of an array."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        ...
+
+    def __getitem__(self, rows: "NDArray[np.intp]", /) -> "NDArray[Any]":
+        """The rows of these numbers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """One split that is about to be written; as a `Split`, whose values need not be in memory."""
+
+    x: Rows
+    y: "NDArray[Any]"
+    index: "NDArray[Any]"
 
 
 def shard_rows(rows: int, row_bytes: int) -> int:

@@ -1,4 +1,4 @@
-"""Writing an embedding that is in memory."""
+"""Writing an embedding whose values are there."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from store import files
 from store.embeddings.description import seal
-from store.embeddings.layout import CHUNK_ROWS, DTYPES, PARTS, SPLITS, Split, shard_rows
+from store.embeddings.layout import CHUNK_ROWS, DTYPES, PARTS, SPLITS, Rows, Split, Unwritten, shard_rows
 from store.errors import disk_errors
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def stage(directory: Path, splits: Mapping[str, Split], attributes: Mapping[str, Any]) -> Path:
+def stage(directory: Path, splits: Mapping[str, Split | Unwritten], attributes: Mapping[str, Any]) -> Path:
     """Write an embedding under a temporary name, synced; `Embeddings.adopt` gives it its name.
 
     Needs no run and no lock, so that a worker process can write what the daemon then adopts.
@@ -53,13 +53,13 @@ def stage(directory: Path, splits: Mapping[str, Split], attributes: Mapping[str,
     return temporary
 
 
-def _check_splits(splits: Mapping[str, Split]) -> None:
+def _check_splits(splits: Mapping[str, Split | Unwritten]) -> None:
     for name, split in splits.items():
         if name not in SPLITS:
             raise ValueError(f"there is no split {name!r}; choose from {', '.join(SPLITS)}")
         for part, dimensions in (("x", (2,)), ("y", (1, 2)), ("index", (1,))):
             array = getattr(split, part)
-            if array.ndim not in dimensions or array.dtype.name not in DTYPES:
+            if len(array.shape) not in dimensions or array.dtype.name not in DTYPES:
                 raise ValueError(f"{name}/{part} has shape {array.shape} and dtype {array.dtype}")
         if not len(split.x) == len(split.y) == len(split.index):
             raise ValueError(f"{name} has {len(split.x)} rows in x, {len(split.y)} in y, {len(split.index)} in index")
@@ -73,7 +73,7 @@ def by_class(labels: "NDArray[Any]") -> "NDArray[np.intp]":
     return np.argsort(labels, kind="stable") if labels.ndim == 1 else np.lexsort(labels.T[::-1])
 
 
-def _write(group: Any, name: str, values: "NDArray[Any]", order: "NDArray[np.intp]") -> None:
+def _write(group: Any, name: str, values: "NDArray[Any] | Rows", order: "NDArray[np.intp]") -> None:
     array = create(group, name, values.shape, values.dtype)
     rows = array.shards[0]
     for start in range(0, len(values), rows):
