@@ -17,7 +17,7 @@ from nasd.evaluate.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluate.memory import available_bytes, fit_micro_batch, pass_bytes, resident_bytes
 from nasd.evaluate.probe import Trained, train_classifier
 from nasd.evaluate.provenance import provenance
-from nasd.evaluate.ridge import ridge_accuracies
+from nasd.evaluate.ridge import ridge_accuracies, ridge_bytes
 from nasd.evaluate.seeding import generator
 from nasd.evaluate.threads import threads_on
 from nasd.outcome import Evaluated, Outcome
@@ -159,7 +159,11 @@ def _build(
     taken = cache(lambda samples: pass_bytes(encoder, data, samples, device))
     whole = min(config.training.batch_size, len(data.train))
     passes = max(1, min(threads, (available - resident) // taken(whole)))
-    micro_batch = fit_micro_batch(lambda samples: resident + taken(samples), whole, available)
+    looking = 0
+    if (screen := config.training.screen) is not None:
+        rows = len(data.train), len(data.validation)
+        looking = ridge_bytes(*rows, encoder.embedding_dim, encoder.dtype.itemsize, screen.samples)
+    micro_batch = fit_micro_batch(lambda samples: resident + max(taken(samples), looking), whole, available)
     encoder.to_empty(device=device)
     encoder.initialise(generator(seed, "weights"))
     return encoder, micro_batch, passes

@@ -14,6 +14,7 @@ from nasd.evaluate.seeding import generator
 from nasd.evaluate.threads import one_thread_each
 
 PENALTY = 1e-2  # of the mean variance of a value; between 1e-3 and 1e-1 the ranking hardly changes
+FLOAT = 4  # bytes
 CHUNK = 1024  # rows whose products are added up at a time
 
 
@@ -63,11 +64,34 @@ def ridge_accuracies(
     return fitted, validated
 
 
+def ridge_bytes(rows: int, validation_rows: int, values: int, itemsize: int, samples: int) -> int:
+    """What `ridge_accuracies` takes at most besides the embeddings.
+
+    Args:
+        rows: N.
+        validation_rows: M.
+        values: D.
+        itemsize: Bytes of a value.
+        samples: As there.
+    """
+    n, part = min(samples, rows), min(samples, rows, CHUNK)
+    widened, side = itemsize < FLOAT, min(n, values)  # of the matrix
+    x = FLOAT * n * values if widened or n < rows else 0
+    gathered = itemsize * n * values if widened and n < rows else 0
+    if n < values:
+        products = FLOAT * (n * values + part * max(values + n, 3 * n))
+    else:
+        products = FLOAT * (part * values + max(part * values, values**2))
+    times = 3 * FLOAT * part * values  # of the chunk, and in float64; beside the matrix if that is of values
+    solving = 2 * FLOAT * side**2 + max(products, 2 * FLOAT * side**2, times if n >= values else 0)
+    return x + max(gathered, solving, times, FLOAT * validation_rows * values if widened else 0)
+
+
 def _solve(products: Tensor, right: Tensor) -> Tensor:
     """(products + penalty)^-1 right, of a symmetric matrix."""
     products.diagonal().add_(PENALTY * products.diagonal().mean() + torch.finfo(torch.float64).tiny)
     factor, failed = torch.linalg.cholesky_ex(products)
-    if bool(failed) or not bool(factor.isfinite().all()):
+    if bool(failed) or not bool(factor.diagonal().isfinite().all()):  # what is not finite in a row reaches its end
         raise EvaluationError("The embedding cannot be screened: its values are too large for a ridge regression.")
     return torch.cholesky_solve(right, factor)
 

@@ -127,6 +127,14 @@ def test_too_small_a_limit_is_a_failed_trial_that_says_both_numbers(parse, few, 
     assert evaluate(architecture, few, config, 1, "cpu", memory_limit=1).reason.endswith(" bytes, 0 are available.")
 
 
+def test_a_quick_look_is_part_of_the_prediction(parse, few, configure):
+    architecture = parse(TEXT)
+    plain, screened = configure(), configure(training={"screen": {}})
+    limit = limit_for(2, architecture, few, plain)
+    assert evaluate(architecture, few, plain, 1, "cpu", memory_limit=limit).micro_batch == 2
+    assert "does not fit in memory" in evaluate(architecture, few, screened, 1, "cpu", memory_limit=limit).reason
+
+
 @pytest.mark.parametrize(
     "error",
     [

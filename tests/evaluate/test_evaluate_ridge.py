@@ -4,7 +4,8 @@ import torch
 from nasd.evaluate import ridge
 from nasd.evaluate.embedding import EmbeddedSplit
 from nasd.evaluate.errors import EvaluationError
-from nasd.evaluate.ridge import PENALTY, ridge_accuracies
+from nasd.evaluate.memory import PeakMemory
+from nasd.evaluate.ridge import PENALTY, ridge_accuracies, ridge_bytes
 
 
 def split(x, y):
@@ -77,6 +78,19 @@ def test_any_number_of_threads_finds_the_same_bits(made, samples, values, monkey
     finally:
         torch.set_num_threads(before)
     assert all(torch.equal(solved[0], other) for other in solved[1:])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("samples", "values", "looked_at"),
+    [(1500, 2000, 2000), (1500, 2000, 1200), (600, 4000, 600), (3000, 700, 3000), (3000, 700, 1100), (990, 980, 990)],
+)
+def test_its_memory_is_known_before(made, samples, values, looked_at, dtype):
+    train, validation = (split(one.x.to(dtype), one.y) for one in made(samples, values))
+    with torch.inference_mode(), PeakMemory() as memory:
+        ridge_accuracies(train, validation, 3, looked_at, 1)
+    predicted = ridge_bytes(samples, len(validation.y), values, dtype.itemsize, looked_at)
+    assert predicted == pytest.approx(memory.peak, rel=0.03)
 
 
 def test_an_embedding_that_says_nothing(made):
