@@ -34,29 +34,29 @@ def test_input_is_scaled():
 
 
 def test_batch_statistics_are_each_mini_batchs_own_and_the_averages_serve_the_rest(run, configure, few):
-    encoder, train, validation, test = run(configure())
+    encoder, train, validation, test = run(configure(training={"batch_size": 16}))
     averages = {name: value.clone() for name, value in encoder.state_dict().items()}
-    with torch.inference_mode():
+    with torch.no_grad():  # not in inference mode: by torch's own batch norm
         encoder.train()
         for norm in encoder.norms():
             norm.reset_running_stats()
-        for number, rows in enumerate(mini_batches(len(few.train), 128, 1), 1):
+        for number, rows in enumerate(mini_batches(len(few.train), 16, 1), 1):
             for norm in encoder.norms():
-                norm.momentum = 1 / number  # 0.1 from the tenth on
-            torch.testing.assert_close(train.x[rows], encoder(to_input(few.train.images[rows])))
+                norm.momentum = max(0.1, 1 / number)
+            torch.testing.assert_close(train.x[rows], encoder(to_input(few.train.images[rows])), rtol=1e-3, atol=1e-3)
         for name, value in encoder.state_dict().items():  # torch's own averaging
             if not name.endswith("num_batches_tracked"):
-                torch.testing.assert_close(value, averages[name])
+                torch.testing.assert_close(value, averages[name], rtol=1e-4, atol=1e-5)
         encoder.eval()
-        torch.testing.assert_close(validation.x, encoder(to_input(few.validation.images)))
-        torch.testing.assert_close(test.x[200:], encoder(to_input(few.test.images[200:])))
+        for split, images in ((validation, few.validation.images), (test, few.test.images)):
+            torch.testing.assert_close(split.x, encoder(to_input(images)), rtol=1e-3, atol=1e-3)
         assert not torch.allclose(train.x[:20], encoder(to_input(few.train.images[:20])), atol=1e-3)
     assert torch.equal(train.y, few.train.labels)
     assert torch.equal(test.index, few.test.index)
 
 
 def test_population_statistics_are_the_same_for_every_split(run, configure, few):
-    encoder, train, validation, _ = run(configure(encoder={"batch_norm_statistics": "population"}))
+    encoder, train, validation, _ = run(configure(encoder={"batch_norm_statistics": "population"}, training={"batch_size": 16}))
     assert not encoder.training
     with torch.inference_mode():
         for start in (0, 100):  # whatever the mini-batch, the same embedding
@@ -64,7 +64,7 @@ def test_population_statistics_are_the_same_for_every_split(run, configure, few)
             torch.testing.assert_close(train.x[rows], encoder(to_input(few.train.images[rows])), rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(validation.x[:9], encoder(to_input(few.validation.images[:9])), rtol=1e-4, atol=1e-5)
         means = [
-            encoder.layers[0][0](to_input(few.train.images[rows])).mean((0, 2, 3)) for rows in mini_batches(300, 128, 1)
+            encoder.layers[0][0](to_input(few.train.images[rows])).mean((0, 2, 3)) for rows in mini_batches(300, 16, 1)
         ]
     torch.testing.assert_close(encoder.norms()[0].running_mean, torch.stack(means).mean(0))
 

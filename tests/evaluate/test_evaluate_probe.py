@@ -82,6 +82,26 @@ def test_both_kinds_of_steps_are_the_same_whatever_the_shape(configure, values, 
 
 
 @KINDS
+def test_logits_far_beyond_what_exp_takes(splits, configure, kind):
+    train, validation, _ = splits
+    config = configure().training
+    weight = 1000 * initial_weight(3, 20, 1)
+    training, linear = kind(Start(train, validation, 3, config, weight, [1e-3])), torch.nn.Linear(20, 3, bias=False)
+    linear.weight.data.copy_(weight)
+    adam, order = torch.optim.Adam(linear.parameters(), 1e-3), torch.arange(300)
+    for rows in order.split(config.batch_size):
+        adam.zero_grad()
+        logits = linear(train.x[rows])
+        assert logits.max() > 200
+        torch.nn.functional.cross_entropy(logits, train.y[rows]).backward()
+        adam.step()
+    with torch.no_grad():
+        training.epoch(order)
+    torch.testing.assert_close(training.weight, linear.weight.detach(), rtol=1e-5, atol=1e-4)
+    assert training.result[0] == 1
+
+
+@KINDS
 def test_bfloat16_embeddings_train_float32_weights(splits, configure, kind):
     """After many small steps the weights are still close to those of unrounded embeddings."""
     config = configure(training={"epochs": 30}).training
