@@ -56,7 +56,8 @@ def test_batch_statistics_are_each_mini_batchs_own_and_the_averages_serve_the_re
 
 
 def test_population_statistics_are_the_same_for_every_split(run, configure, few):
-    encoder, train, validation, _ = run(configure(encoder={"batch_norm_statistics": "population"}, training={"batch_size": 16}))
+    config = configure(encoder={"batch_norm_statistics": "population"}, training={"batch_size": 16})
+    encoder, train, validation, _ = run(config)
     assert not encoder.training
     with torch.inference_mode():
         for start in (0, 100):  # whatever the mini-batch, the same embedding
