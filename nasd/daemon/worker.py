@@ -168,7 +168,8 @@ def _take_standard_output() -> Callable[[Report], None]:
 
 
 def _read(orders: "queue.SimpleQueue[messages.Order]") -> None:
-    for line in sys.stdin.buffer:
+    # Not sys.stdin: the interpreter closes that when it ends, and aborts where another thread reads from it.
+    for line in os.fdopen(os.dup(0), "rb"):
         try:
             orders.put(messages.decode_order(line))
         except msgspec.DecodeError as error:

@@ -1,5 +1,7 @@
-"""The evaluator of a worker, in this process."""
+"""A worker without its daemon."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +12,8 @@ import torch
 from nasd import config as configuration
 from nasd import evaluate, tuning
 from nasd.config import Config
-from nasd.daemon import worker
-from nasd.daemon.messages import Evaluate, Setup
+from nasd.daemon import messages, worker
+from nasd.daemon.messages import Evaluate, Setup, SetupFailed
 from nasd.evaluate import EmbeddedSplit, Embedding, warm_up
 from nasd.evaluate.memory import PeakMemory
 from nasd.outcome import Failed
@@ -44,3 +46,27 @@ def test_keeping_an_embedding_takes_little_memory_besides(tmp_path, monkeypatch,
     assert np.array_equal(kept.x, x.float().numpy()[order])
     assert np.array_equal(kept.index, order)
     assert taken[0] < 4 * 64 * 200 * 4
+
+
+@pytest.mark.parametrize("error", ["ImportError('no numba')", "NasdError('no data')"])
+def test_one_that_cannot_be_set_up_says_why_as_its_last_words(error):
+    """Its daemon still holds its standard input."""
+    code = f"""
+from nasd.daemon.worker import serve
+from nasd.errors import NasdError
+
+def build(setup):
+    raise {error}
+
+serve(build)
+"""
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        process.stdin.write(messages.encode(Setup("", "cpu", 1, "", None)) + b"\n")
+        process.stdin.flush()
+        said, words = process.stdout.read(), process.stderr.read()
+        assert process.wait(60) == (1 if "Import" in error else 0)
+    if "Import" in error:
+        assert words.splitlines()[-1] == b"ImportError: no numba"
+    else:
+        assert (messages.decode_report(said.splitlines()[-1]), words) == (SetupFailed("no data"), b"")
