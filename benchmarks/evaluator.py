@@ -235,7 +235,7 @@ def commit(name: str, splits: dict[str, EmbeddedSplit], ceilings: Ceilings) -> N
         began = time.perf_counter()
         embeddings.stage(Path(folder), arrays, {})
         taken = time.perf_counter() - began
-    size = sum(split.x.nbytes for split in splits.values())
+    size = sum(4 * split.x.numel() for split in splits.values())  # written as float32
     print(Stage("commit (a kept embedding)", taken, 0, size).row(name, ceilings), flush=True)
 
 
