@@ -307,6 +307,7 @@ class Daemon:
     def _worker_changed(self, worker: Worker) -> None:
         status = worker.status
         self._publish(lambda seq: WorkerChanged(seq=seq, time=time.time(), worker=status))
+        self._show()
 
     def _job_changed(self, job: JobRow) -> None:
         self._publish(lambda seq: JobChanged(seq=seq, time=time.time(), job=job, queued=self._jobs.queued))

@@ -45,13 +45,13 @@ class Scheduler:
     lookahead: int
     keep_embeddings: int
     on_trial: Callable[[Trial, float], None]  # the committed row, seconds since the last one
-    on_change: Callable[[], None]  # what `activity` says changed
+    on_change: Callable[[], None]  # what `activity` says may have changed
     trouble: Callable[[str | None], None]  # what keeps the search from going on
     on_failures: Callable[[str], None]  # too many in a row: pause, and tell a person
     full: bool = False  # trials are full trainings
     screen: Screen | None = None  # None: every trial is evaluated fully
     paused: bool = False
-    activity: str = "starting"
+    _phase: Literal["starting", "searching", "finished"] = "starting"
     _flights: list[Flight] = field(default_factory=list)
     _observed: int = 0
     _failures: int = 0
@@ -87,12 +87,24 @@ class Scheduler:
         self._wake.set()
 
     @property
+    def activity(self) -> str:
+        """What the search is doing, in words."""
+        if self._phase != "searching":
+            return "starting" if self._phase == "starting" else "the search is finished"
+        numbers = [str(flight.proposal.number) for flight in self._flights if flight.task and flight.task.running]
+        if numbers:
+            what = f"evaluating trial{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
+            return f"{what}, then pausing" if self.paused else what
+        return "paused" if self.paused else "waiting for a worker"
+
+    @property
     def busy(self) -> bool:
         """Whether an evaluation is under way."""
         return any(flight.evaluation is not None and not flight.evaluation.done() for flight in self._flights)
 
     async def search(self) -> None:
         """Run to the end of the schedule. Cancel to stop: what is not committed will be done again."""
+        self._phase = "searching"
         try:
             if not self._flights and not self.strategy.finished:
                 opened = self._propose(self.lookahead)
@@ -105,7 +117,8 @@ class Scheduler:
         finally:
             await self._drop()
         self.run.embeddings.sweep()  # of proposals that were ahead of the end
-        self._say("the search is finished")
+        self._phase = "finished"
+        self.on_change()
 
     def _propose(self, count: int) -> tuple[OpenProposal, ...]:
         proposals = [self.strategy.propose() for _ in range(count)]
@@ -148,7 +161,7 @@ class Scheduler:
                     self._flights.remove(flight)
                     return flight
             evaluations = [flight.evaluation for flight in waiting if flight.evaluation is not None]
-            self._say(self._describe())
+            self.on_change()
             self._wake.clear()
             woken = asyncio.create_task(self._wake.wait())
             waited: list[asyncio.Future[Any]] = [woken, *evaluations]
@@ -246,18 +259,6 @@ class Scheduler:
         for evaluation in evaluations:
             evaluation.cancel()
         await asyncio.gather(*evaluations, return_exceptions=True)
-
-    def _describe(self) -> str:
-        numbers = [str(f.proposal.number) for f in self._flights if f.evaluation and not f.evaluation.done()]
-        if numbers:
-            what = f"evaluating trial {', '.join(numbers)}"
-            return f"{what}, then pausing" if self.paused else what
-        return "paused" if self.paused else "waiting for a worker"
-
-    def _say(self, activity: str) -> None:
-        if activity != self.activity:
-            self.activity = activity
-            self.on_change()
 
 
 def make_trial(

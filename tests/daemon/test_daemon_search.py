@@ -135,6 +135,21 @@ async def test_async_order_is_recorded_and_replayed(home):
     sound(directory)
 
 
+async def test_the_activity_names_what_workers_are_at_and_not_what_waits(home):
+    directory = make(home, 30, search={"lookahead": 6}, executor={"workers_per_device": 2})
+    (directory / "gate").touch()
+    async with living(directory) as live:
+        await soon(lambda: live.status.activity == "evaluating trials 1, 2", "two trials")
+        client = await live.connect()
+        await client.call("pause")
+        assert live.status.activity == "evaluating trials 1, 2, then pausing"
+        (directory / "gate").unlink()
+        assert (await live.state("paused")).activity == "paused"
+        await client.call("resume")
+        assert (await live.state("finished")).activity == "the search is finished"
+        await client.close()
+
+
 class TestPause:
     async def test_pause_and_resume(self, home):
         directory = make(home, 30)
