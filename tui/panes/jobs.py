@@ -43,7 +43,6 @@ class Jobs(Pane):
 
     def __init__(self, link: Link, id: str) -> None:
         super().__init__(link, id)
-        self._fresh = False
         self._detail = _JobDetail()
         self._table: PagedTable[protocol.JobRow] = PagedTable(
             COLUMNS, self._cells, lambda job: job.id, self._fetch,
@@ -58,11 +57,7 @@ class Jobs(Pane):
     def enter(self) -> None:
         """Catch up."""
         self._table.focus()
-        if self._fresh:
-            self._table.renew()
-        else:
-            self._fresh = True
-            self._table.restart()
+        self._table.renew()
 
     def hear(self, change: Change) -> None:
         """Jobs change by themselves."""

@@ -40,7 +40,6 @@ class QTable(Pane):
         self._path: tuple[str, ...] = ()
         self._page: protocol.QPage | None = None
         self._cursors: list[int] = []
-        self._fresh = False
         self._head = _Where()
         self._table: PagedTable[protocol.Action] = PagedTable(
             COLUMNS, self._cells, lambda action: action.text, self._fetch,
@@ -55,11 +54,7 @@ class QTable(Pane):
     def enter(self) -> None:
         """Catch up."""
         self._table.focus()
-        if self._fresh:
-            self._table.renew()
-        else:
-            self._fresh = True
-            self._table.restart()
+        self._table.renew()
 
     def hear(self, change: Change) -> None:
         """Every trial changes Q-values."""
@@ -68,7 +63,7 @@ class QTable(Pane):
 
     def walk(self, path: tuple[str, ...]) -> None:
         """Go to a state."""
-        self._path, self._cursors, self._fresh = path, [], True
+        self._path, self._cursors = path, []
         self._table.restart()
 
     def action_back(self) -> None:

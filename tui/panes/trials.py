@@ -22,6 +22,8 @@ from tui.widgets.table import Cell, Column, PagedTable
 TYPING = 0.15
 """Seconds without a key before what was typed is looked for."""
 
+NONE_YET = "No trial has finished yet.\nThe first one appears here by itself; 1 shows it training."
+
 SORTS: tuple[protocol.TrialSort, ...] = get_args(protocol.TrialSort)
 STATUSES: tuple[protocol.TrialStatus, ...] = get_args(protocol.TrialStatus)
 
@@ -55,9 +57,8 @@ class Trials(Pane):
         super().__init__(link, id)
         self._status: protocol.TrialStatus | None = None
         self._typing: Timer | None = None
-        self._fresh = False
         self._table: PagedTable[protocol.TrialRow] = PagedTable(
-            COLUMNS, self._cells, lambda row: row.number, self._fetch, "", id="trials-table"
+            COLUMNS, self._cells, lambda row: row.number, self._fetch, NONE_YET, id="trials-table"
         )
         self._table.sort = "number"
 
@@ -72,12 +73,7 @@ class Trials(Pane):
     def enter(self) -> None:
         """Catch up."""
         self._table.focus()
-        if not self._fresh:
-            self._fresh = True
-            self._say_empty()
-            self._table.restart()
-        else:
-            self._table.renew()
+        self._table.renew()
 
     def hear(self, change: Change) -> None:
         """A trial more, or another run."""
@@ -159,16 +155,9 @@ class Trials(Pane):
         self._table.restart()
 
     def _ask(self) -> None:
-        self._say_empty()
-        self._table.restart()
-
-    def _say_empty(self) -> None:
         filtered = self.query_one(Input).value or self._status
-        self._table.empty = (
-            "No trial matches.\nEsc shows all again."
-            if filtered
-            else "No trial has finished yet.\nThe first one appears here by itself; 1 shows it training."
-        )
+        self._table.empty = "No trial matches.\nEsc shows all again." if filtered else NONE_YET
+        self._table.restart()
 
     async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[protocol.TrialRow]]:
         page: protocol.TrialPage = await self.link.call(
