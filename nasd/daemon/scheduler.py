@@ -95,7 +95,9 @@ class Scheduler:
         if numbers:
             what = f"evaluating trial{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
             return f"{what}, then pausing" if self.paused else what
-        return "paused" if self.paused else "waiting for a worker"
+        if self.paused:
+            return "paused"
+        return "waiting for a worker" if self.busy else "saving a trial"
 
     @property
     def busy(self) -> bool:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import socket
 import stat
@@ -254,6 +255,50 @@ class TestFullDisk:
             sound(directory)
         finally:
             subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount")
+def test_a_disk_that_goes_read_only_on_an_error(home):
+    """As ext4 does when the disk fails under it; checked and mounted again the run goes on."""
+    if shutil.which("mkfs.ext4") is None or shutil.which("e2fsck") is None:
+        pytest.skip("e2fsprogs is not installed")
+    image, place, options = home / "disk", home / "mounted", "loop,errors=remount-ro"
+    place.mkdir()
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(image)], check=True)
+    mounted = subprocess.run(["mount", "-o", options, str(image), str(place)], capture_output=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        fail = next(
+            Path(f"/sys/fs/ext4/{Path(part.device).name}/trigger_fs_error")
+            for part in psutil.disk_partitions()
+            if part.mountpoint == str(place)
+        )
+        directory = make(place, 30)
+        tell(directory, seconds=0.05)
+        with Process(directory, {"committing.RETRY": 0.1}) as daemon:
+            daemon.ready()
+            until(lambda: daemon.status().progress.trials >= 3, "some trials")
+            fail.write_text("a test")
+            until(lambda: daemon.status().problems, "a problem")
+            status = daemon.status()
+            assert (status.state, status.activity) == ("running", "saving a trial")
+            assert "check the disk" in status.problems[0]
+            sound(directory)
+            assert daemon.end()[0] == 0
+        subprocess.run(["umount", str(place)], check=True)
+        assert subprocess.run(["e2fsck", "-p", str(image)], capture_output=True, check=False).returncode in (0, 1)
+        subprocess.run(["mount", "-o", options, str(image), str(place)], check=True)
+        tell(directory)  # what the test wrote there was not synced, unlike what the daemon did
+        with Process(directory) as daemon:
+            daemon.ready().state("finished")
+            daemon.end()
+        sound(directory)
+        as_the_stub_says(directory)
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
