@@ -51,7 +51,7 @@ class Scheduler:
     full: bool = False  # trials are full trainings
     screen: Screen | None = None  # None: every trial is evaluated fully
     paused: bool = False
-    _phase: Literal["starting", "searching", "finished"] = "starting"
+    _not_searching: str | None = "starting"  # what `activity` says then
     _flights: list[Flight] = field(default_factory=list)
     _observed: int = 0
     _failures: int = 0
@@ -89,8 +89,8 @@ class Scheduler:
     @property
     def activity(self) -> str:
         """What the search is doing, in words."""
-        if self._phase != "searching":
-            return "starting" if self._phase == "starting" else "the search is finished"
+        if self._not_searching:
+            return self._not_searching
         numbers = [str(flight.proposal.number) for flight in self._flights if flight.task and flight.task.running]
         if numbers:
             what = f"evaluating trial{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
@@ -106,7 +106,7 @@ class Scheduler:
 
     async def search(self) -> None:
         """Run to the end of the schedule. Cancel to stop: what is not committed will be done again."""
-        self._phase = "searching"
+        self._not_searching = None
         try:
             if not self._flights and not self.strategy.finished:
                 opened = self._propose(self.lookahead)
@@ -118,8 +118,9 @@ class Scheduler:
                 await self._observe(flight, finished)
         finally:
             await self._drop()
+            self._not_searching = "stopped"
         self.run.embeddings.sweep()  # of proposals that were ahead of the end
-        self._phase = "finished"
+        self._not_searching = "the search is finished"
         self.on_change()
 
     def _propose(self, count: int) -> tuple[OpenProposal, ...]:
