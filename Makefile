@@ -61,20 +61,20 @@ $(AVALANCHE)/.ready: examples/avalanche.lock requirements.lock | $(READY)
 	@touch $@
 
 torture: $(READY) ## a search killed, stopped and starved at random instants, an hour (KILLS=1000 MINUTES=60 SEED=1)
-	$(BIN)/python tests/crash/torture.py --kills $(or $(KILLS),1000) --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
+	$(BIN)/python -m tests.crash.torture --kills $(or $(KILLS),1000) --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
 fuzz: $(READY) ## a million frames at the socket of a daemon that works (FRAMES=1000000)
-	$(BIN)/python tests/daemon/fuzz.py --frames $(or $(FRAMES),1000000)
+	$(BIN)/python -m tests.daemon.fuzz --frames $(or $(FRAMES),1000000)
 
 fuzz-guided: $(READY) .atheris/.ready ## what reads strangers' files and frames, searched by coverage (MINUTES=5 for each reader)
-	PYTHONPATH=.atheris $(BIN)/python tests/fuzzing/guided.py --minutes $(or $(MINUTES),5)
+	PYTHONPATH=.atheris $(BIN)/python -m tests.fuzzing.guided --minutes $(or $(MINUTES),5)
 
 .atheris/.ready: tests/fuzzing/atheris.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target .atheris -r tests/fuzzing/atheris.lock
 	@touch $@
 
 soak: $(READY) ## a hundred thousand trials with clients that come and go (TRIALS=100000)
-	$(BIN)/python tests/crash/soak.py --trials $(or $(TRIALS),100000)
+	$(BIN)/python -m tests.crash.soak --trials $(or $(TRIALS),100000)
 
 bench: $(READY) ## the benchmarks in their short forms, a few minutes
 	$(BIN)/python -m benchmarks.store

@@ -12,9 +12,10 @@ import torch
 
 from nasd.config import Config, DataConfig, TrainingConfig
 from nasd.data import load
-from nasd.evaluate import evaluate, trial_seed
+from nasd.evaluators.deep_prior.evaluation import evaluate
 from nasd.outcome import Evaluated
-from nasd.space import SearchSpace
+from nasd.seeding import trial_seed
+from nasd.spaces.layers import SearchSpace
 
 EPOCHS = 5
 ARCHITECTURES = {

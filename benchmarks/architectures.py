@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nasd.config import DataConfig, SpaceConfig
 from nasd.data import Data, load
-from nasd.space import Architecture, SearchSpace
+from nasd.spaces.layers import Architecture, SearchSpace
 
 FASHION_MNIST = Path(__file__).parents[2] / "shared" / "data"
 

@@ -22,14 +22,14 @@ from pathlib import Path
 
 from nasd.client import Client, Target
 from nasd.config import Config
-from nasd.daemon import create
-from nasd.daemon.messages import Evaluate, Setup
 from nasd.daemon.scheduler import make_trial
-from nasd.daemon.worker import Evaluator, serve
 from nasd.errors import NotRunningError
+from nasd.executors.processes.messages import Evaluate, Setup
+from nasd.executors.processes.worker import Evaluator, serve
 from nasd.outcome import Evaluated
-from nasd.search.qlearning import QLearning
-from nasd.space import SearchSpace
+from nasd.runs import create
+from nasd.spaces.layers import SearchSpace
+from nasd.strategies.qlearning.strategy import QLearning
 from store import Delta, OpenProposal, QUpdate, Run
 
 EDGE = 500  # trials measured at each end

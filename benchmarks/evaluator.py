@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from nasd import tuning
+from nasd.box import tuning
 
 tuning.prepare()  # before torch
 
@@ -32,14 +32,14 @@ from torch import Tensor, nn  # noqa: E402
 from benchmarks.architectures import ARCHITECTURES, load_data, parse  # noqa: E402
 from nasd.config import Config, EncoderConfig  # noqa: E402
 from nasd.data import Data, Split  # noqa: E402
-from nasd.evaluate.embed import in_eval_mode, in_train_mode, to_input  # noqa: E402
-from nasd.evaluate.embedding import EmbeddedSplit, OnHost  # noqa: E402
-from nasd.evaluate.encoder import Encoder  # noqa: E402
-from nasd.evaluate.evaluation import _build  # noqa: E402
-from nasd.evaluate.probe import Classifier, train_classifiers  # noqa: E402
-from nasd.evaluate.threads import one_thread_each, threads_on  # noqa: E402
-from nasd.evaluate.warm_up import warm_up  # noqa: E402
-from nasd.space import Architecture  # noqa: E402
+from nasd.evaluators.deep_prior.embed import in_eval_mode, in_train_mode, to_input  # noqa: E402
+from nasd.evaluators.deep_prior.embedding import EmbeddedSplit, OnHost  # noqa: E402
+from nasd.evaluators.deep_prior.evaluation import _build  # noqa: E402
+from nasd.evaluators.deep_prior.probe import Classifier, train_classifiers  # noqa: E402
+from nasd.evaluators.deep_prior.warm_up import warm_up  # noqa: E402
+from nasd.evaluators.networks.encoder import Encoder  # noqa: E402
+from nasd.evaluators.threads import one_thread_each, threads_on  # noqa: E402
+from nasd.spaces.layers import Architecture  # noqa: E402
 from store import embeddings  # noqa: E402
 
 BATCH = 128

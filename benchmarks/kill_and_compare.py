@@ -33,11 +33,11 @@ import psutil
 
 from nasd import config as configuration
 from nasd.client import Client, Target
-from nasd.daemon import create
 from nasd.errors import NasdError
-from nasd.exchange import export
 from nasd.protocol import Status, WorkerStatus
-from nasd.verify import replay
+from nasd.runs import create
+from nasd.runs.exchange import export
+from nasd.runs.verify import replay
 from store import Run, verify
 
 COMMAND = (sys.executable, "-m", "nasd.cli")

@@ -22,11 +22,11 @@ from torch.nn import functional
 
 from nasd.config import EncoderConfig, SpaceConfig
 from nasd.data import Data, Split
-from nasd.evaluate.embed import to_input
-from nasd.evaluate.memory import pass_bytes
-from nasd.evaluate.network import Network
-from nasd.evaluate.step_memory import step_bytes
-from nasd.space import Architecture, SearchSpace, conv_weights, describe
+from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.memory import pass_bytes
+from nasd.evaluators.networks.network import Network
+from nasd.evaluators.training.step_memory import step_bytes
+from nasd.spaces.layers import Architecture, SearchSpace, conv_weights, describe
 
 GB, SIDE, CHANNELS = 10**9, 28, 1
 

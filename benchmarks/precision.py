@@ -10,7 +10,7 @@ import argparse
 import statistics
 from pathlib import Path
 
-from nasd import tuning
+from nasd.box import tuning
 
 tuning.prepare()  # before torch
 
@@ -18,7 +18,7 @@ import torch  # noqa: E402
 
 from benchmarks.architectures import ARCHITECTURES, load_data, parse  # noqa: E402
 from nasd.config import Config, EncoderConfig, TrainingConfig  # noqa: E402
-from nasd.evaluate import evaluate  # noqa: E402
+from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
 from nasd.outcome import Evaluated  # noqa: E402
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from nasd import tuning
+from nasd.box import tuning
 
 tuning.prepare()  # before torch
 
@@ -34,10 +34,10 @@ from torchvision.datasets import DatasetFolder  # noqa: E402
 from benchmarks.architectures import ARCHITECTURES, load_data, parse  # noqa: E402
 from nasd.config import Config, EncoderConfig, TrainingConfig  # noqa: E402
 from nasd.data import Data, Split  # noqa: E402
-from nasd.evaluate import evaluate  # noqa: E402
-from nasd.evaluate.warm_up import warm_up  # noqa: E402
+from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
+from nasd.evaluators.deep_prior.warm_up import warm_up  # noqa: E402
 from nasd.outcome import Evaluated  # noqa: E402
-from nasd.space import Architecture, State  # noqa: E402
+from nasd.spaces.layers import Architecture, State  # noqa: E402
 
 Precision = Literal["float32", "bfloat16"]
 EPOCHS = 70

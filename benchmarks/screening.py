@@ -12,7 +12,7 @@ import statistics
 import time
 from pathlib import Path
 
-from nasd import tuning
+from nasd.box import tuning
 
 tuning.prepare()  # before torch
 
@@ -21,9 +21,11 @@ import torch  # noqa: E402
 
 from benchmarks.architectures import load_data  # noqa: E402
 from nasd.config import Config, SpaceConfig, TrainingConfig  # noqa: E402
-from nasd.evaluate import Embedding, evaluate, ridge  # noqa: E402
+from nasd.evaluators.deep_prior import ridge  # noqa: E402
+from nasd.evaluators.deep_prior.embedding import Embedding  # noqa: E402
+from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
 from nasd.outcome import Evaluated  # noqa: E402
-from nasd.space import Architecture, SearchSpace  # noqa: E402
+from nasd.spaces.layers import Architecture, SearchSpace  # noqa: E402
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
 

@@ -21,9 +21,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tui")]
 
-from fake_daemon import FakeDaemon, World  # noqa: E402
+from tests.helpers.fake_daemon import FakeDaemon, World  # noqa: E402
 
 # A warm interpreter has imported the app and waits for a byte; a cold one starts from nothing.
 WARM = "import sys, tui.app; sys.stdout.write('READY'); sys.stdout.flush(); sys.stdin.read(1)\n"

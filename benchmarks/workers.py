@@ -40,7 +40,8 @@ def pinned(workers: int) -> Iterator[None]:
     def watch() -> None:
         while not over.wait(0.2):
             with contextlib.suppress(psutil.Error, OSError):  # one that ends meanwhile
-                found = [p for p in psutil.Process().children(recursive=True) if "nasd.daemon.worker" in p.cmdline()]
+                running = psutil.Process().children(recursive=True)
+                found = [p for p in running if "nasd.executors.processes.worker" in p.cmdline()]
                 for core, worker in zip(cores, sorted(found, key=lambda process: process.pid), strict=False):
                     if worker.cpu_affinity() != [core]:
                         for thread in worker.threads():

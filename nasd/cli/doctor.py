@@ -17,10 +17,10 @@ import click
 import psutil
 
 from nasd import __version__, paths
+from nasd.box.processor import multiplies_bfloat16
 from nasd.cli.options import json_option
 from nasd.cli.output import print_json, size
 from nasd.errors import NasdError
-from nasd.processor import multiplies_bfloat16
 
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "afs", "ceph", "lustre", "beegfs"}
 

@@ -29,7 +29,7 @@ def export_command() -> None:
 )
 def export_csv_command(run: str | None, folder: Path, percent: bool) -> None:
     """Replay buffer and Q-values as CSV files with the published columns."""
-    from nasd.exchange import export  # noqa: PLC0415
+    from nasd.runs.exchange import export  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     directory = paths.find_run(run)
@@ -120,8 +120,8 @@ def import_csv_command(
     overrides: tuple[str, ...],
 ) -> None:
     """Go on with a search of the published code: its replay buffer and Q-values become a run of CONFIG."""
-    from nasd.daemon import create  # noqa: PLC0415
-    from nasd.exchange import create_from_csv  # noqa: PLC0415
+    from nasd.runs import create  # noqa: PLC0415
+    from nasd.runs.exchange import create_from_csv  # noqa: PLC0415
 
     named = (configuration.name_override(name),) if name else ()
     settled = create.settle(configuration.load(config, (*overrides, *named)))

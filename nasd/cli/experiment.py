@@ -12,9 +12,9 @@ from nasd.client import Client, Target
 from nasd.experiments import Measured, figures, measure, write_csv
 from nasd.experiments.h2 import spread
 from nasd.experiments.h3 import gain
+from nasd.experiments.selection import GROUPS, Choice
 from nasd.pictures import style
 from nasd.protocol import QueueJobParams
-from nasd.selection import GROUPS, Choice
 from store.errors import disk_errors
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from nasd.cli.options import NUMBER, PRIORITY, json_option, run_argument
 from nasd.cli.output import percent, print_json, print_table, printable
 from nasd.client import Client, Target
 from nasd.errors import NasdError
-from nasd.selection import Choice, candidates, select
+from nasd.experiments.selection import Choice, candidates, select
 
 if TYPE_CHECKING:
     from store.csv import ReplayRow

@@ -101,7 +101,7 @@ def _find_or_create(what: str | None, name: str | None, overrides: tuple[str, ..
             raise click.UsageError("--set and --name need a config; a run's own config is frozen when it is made")
         return paths.find_run(what)
     from nasd import config as configuration  # noqa: PLC0415 - pydantic
-    from nasd.daemon import create  # noqa: PLC0415
+    from nasd.runs import create  # noqa: PLC0415
 
     named = (configuration.name_override(name),) if name else ()
     config = configuration.load(Path(what), (*overrides, *named))

@@ -146,7 +146,7 @@ def architecture_command(run: str | None, trial: int | None, net: str | None, by
     from nasd.cli.priors import find_trial  # noqa: PLC0415
     from nasd.pictures import style  # noqa: PLC0415
     from nasd.pictures.architecture import dot, draw_architecture  # noqa: PLC0415
-    from nasd.space import GrammarError, SearchSpace  # noqa: PLC0415
+    from nasd.spaces.layers import GrammarError, SearchSpace  # noqa: PLC0415
 
     if trial is not None and net is not None:
         raise click.UsageError("give one of --trial and --net")
@@ -198,7 +198,7 @@ def _by_graphviz(text: str, form: str, *, required: bool) -> bytes | None:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="RUN.html unless given.")
 def report_command(run: str | None, output: Path | None) -> None:
     """One HTML page about a run: figures, leaderboard, configuration, provenance. It opens from a file."""
-    from nasd import report  # noqa: PLC0415
+    from nasd.runs import report  # noqa: PLC0415
 
     with _opened(run) as opened:
         output = output or Path(f"{opened.path.name}.html")

@@ -10,7 +10,7 @@ from nasd.errors import NasdError
 
 if TYPE_CHECKING:
     from nasd.config import Config
-    from nasd.embed import DeepPrior
+    from nasd.export.embed import DeepPrior
     from store import Run, Trial
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -70,10 +70,10 @@ def find_prior(
     import torch  # noqa: PLC0415 - seconds, after the options were looked at
 
     from nasd import config as configuration  # noqa: PLC0415
-    from nasd.devices import assign  # noqa: PLC0415
-    from nasd.embed import DeepPrior  # noqa: PLC0415
+    from nasd.box.devices import assign  # noqa: PLC0415
+    from nasd.export.embed import DeepPrior  # noqa: PLC0415
     from nasd.seeding import trial_seed  # noqa: PLC0415
-    from nasd.space import GrammarError, SearchSpace  # noqa: PLC0415
+    from nasd.spaces.layers import GrammarError, SearchSpace  # noqa: PLC0415
 
     config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
     chosen = find_trial(run, trial) if net is None else None

@@ -18,7 +18,7 @@ from nasd.outcome import Labels, labels_in
 @json_option
 def ps_command(as_json: bool) -> None:
     """List the runs on this box."""
-    from nasd.overview import run_row  # noqa: PLC0415 - sqlite3, only where it is needed
+    from nasd.runs.overview import run_row  # noqa: PLC0415 - sqlite3, only where it is needed
 
     rows = [run_row(path) for path in paths.runs()]
     if as_json:
@@ -89,7 +89,7 @@ def _print_status(status: protocol.Status) -> None:
 
 
 def _print_stopped(directory: Path, *, as_json: bool) -> None:
-    from nasd.overview import run_row  # noqa: PLC0415
+    from nasd.runs.overview import run_row  # noqa: PLC0415
 
     row = run_row(directory)
     if as_json:
@@ -158,7 +158,7 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     if not number.isdecimal():
         raise click.UsageError(f"TRIAL is a number, not {number!r}")
     from nasd import config  # noqa: PLC0415
-    from nasd.space import SearchSpace, describe  # noqa: PLC0415
+    from nasd.spaces.layers import SearchSpace, describe  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     with Run.open(paths.find_run(run)) as opened:

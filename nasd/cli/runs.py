@@ -18,7 +18,7 @@ def verify_command(run: str | None, as_json: bool) -> None:
 
     Works while the search runs. Exit code 1 if anything is wrong.
     """
-    from nasd.verify import examine  # noqa: PLC0415
+    from nasd.runs.verify import examine  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     directory = paths.find_run(run)

@@ -15,21 +15,21 @@ import msgspec
 
 from nasd import __version__, paths, protocol
 from nasd import config as configuration
-from nasd.daemon import committing, views, weights
+from nasd.box.devices import assign, find_device
+from nasd.box.load import Gauge
+from nasd.daemon import committing, views
 from nasd.daemon import log as logs
 from nasd.daemon.backups import Backups
 from nasd.daemon.history import History
 from nasd.daemon.jobs import JobQueue
-from nasd.daemon.machine import Gauge
 from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
-from nasd.daemon.supervisor import Supervisor
-from nasd.daemon.worker_process import WORKER_COMMAND, Worker
-from nasd.devices import assign, find_device
 from nasd.errors import ConfigError, NasdError
-from nasd.exchange import export
-from nasd.overview import run_row
+from nasd.evaluators.deep_prior.screening import Screen
+from nasd.evaluators.training import weight_files as weights
+from nasd.executors.processes.executor import Supervisor
+from nasd.executors.processes.worker_process import WORKER_COMMAND, Worker
 from nasd.protocol import (
     Event,
     Hello,
@@ -45,9 +45,10 @@ from nasd.protocol import (
     TrialFinished,
     WorkerChanged,
 )
-from nasd.search import Screen
-from nasd.search.qlearning import QLearning
-from nasd.space import SearchSpace
+from nasd.runs.exchange import export
+from nasd.runs.overview import run_row
+from nasd.spaces.layers import SearchSpace
+from nasd.strategies.qlearning.strategy import QLearning
 from store import Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from nasd.protocol import Phase, Progress, RewardPoint, Rewards, TrialStatus
-from nasd.search.schedule import schedule_position
+from nasd.strategies.qlearning.schedule import schedule_position
 
 WINDOW = 20  # of the rolling reward, as in the published figure
 BINS = 20

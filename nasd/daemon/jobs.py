@@ -10,10 +10,10 @@ from dataclasses import replace
 import msgspec
 
 from nasd.daemon import committing
-from nasd.daemon.messages import Step
 from nasd.daemon.retrain import Repeat, Retrain, Retraining, embeddings_folder, summed_up, without_curves
-from nasd.daemon.supervisor import Supervisor
 from nasd.errors import NasdError
+from nasd.executors.processes.executor import Supervisor
+from nasd.executors.processes.messages import Step
 from nasd.outcome import Evaluated
 from nasd.protocol import (
     MAX_EPOCHS,

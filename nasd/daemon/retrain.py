@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from nasd.daemon.messages import Finished
-from nasd.daemon.weights import WeightFiles, job_stem
-from nasd.daemon.worker_process import Task
+from nasd.evaluators.training.weight_files import WeightFiles, job_stem
+from nasd.executors.processes.messages import Finished
+from nasd.executors.processes.worker_process import Task
 from nasd.outcome import Evaluated
 from nasd.seeding import derive
 from store import Job, files

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nasd.daemon import committing
-from nasd.daemon.messages import Finished
-from nasd.daemon.supervisor import Supervisor
-from nasd.daemon.weights import WeightFiles, trial_stem
-from nasd.daemon.worker_process import Task
+from nasd.evaluators.deep_prior.screening import Screen
+from nasd.evaluators.training.weight_files import WeightFiles, trial_stem
+from nasd.executors.processes.executor import Supervisor
+from nasd.executors.processes.messages import Finished
+from nasd.executors.processes.worker_process import Task
 from nasd.outcome import Evaluated, Failed, decode_outcome, encode_outcome, to_metrics
-from nasd.search import Screen
-from nasd.search.base import Proposal, Strategy, Update
 from nasd.seeding import trial_seed
+from nasd.strategies.base import Proposal, Strategy, Update
 from store import Delta, OpenProposal, QUpdate, Run, StoreError, Trial, TrialStatus
 
 log = logging.getLogger("nasd.search")

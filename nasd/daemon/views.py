@@ -20,8 +20,8 @@ from nasd.protocol import (
     TrialRow,
     TrialsParams,
 )
-from nasd.search.qlearning import QLearning
-from nasd.space import Architecture, GrammarError, SearchSpace, State, describe
+from nasd.spaces.layers import Architecture, GrammarError, SearchSpace, State, describe
+from nasd.strategies.qlearning.strategy import QLearning
 from store import Run, Trial
 
 BEST = 5

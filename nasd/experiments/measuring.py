@@ -13,8 +13,8 @@ from msgspec import structs
 from nasd import protocol
 from nasd.client import Client
 from nasd.errors import NasdError
+from nasd.experiments.selection import Choice, candidates, select
 from nasd.protocol import JobPage, JobRow, JobsParams, QueueJobParams
-from nasd.selection import Choice, candidates, select
 
 if TYPE_CHECKING:
     from store import Job, Run

@@ -15,12 +15,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors import torch as safetensors
 
 from nasd.config import EncoderConfig
-from nasd.embed import DeepPrior, OnStep, fit_statistics
 from nasd.errors import NasdError
-from nasd.evaluate import Encoder
+from nasd.evaluators.networks.encoder import Encoder
+from nasd.export.embed import DeepPrior, OnStep, fit_statistics
 from nasd.export.place import unfinished
-from nasd.space import GrammarError
-from nasd.space.parse import parse
+from nasd.spaces.layers import GrammarError
+from nasd.spaces.layers.parse import parse
 
 SUFFIXES = (".safetensors", ".pt2")
 
@@ -29,7 +29,7 @@ def export_model(prior: DeepPrior, target: Path, on_step: OnStep | None = None) 
     """Write the encoder of a deep prior; the suffix of `target` says how.
 
     Raises:
-        NasdError: Another suffix, the target exists, or as for `nasd.embed.embed`.
+        NasdError: Another suffix, the target exists, or as for `nasd.export.embed.embed`.
         DiskFullError: No space.
         DiskError: The disk refused.
     """

@@ -7,8 +7,8 @@ from html import escape
 
 from nasd.pictures.drawing import Box, Curve, Drawing, Label
 from nasd.pictures.style import FAINT, GREY, INK
-from nasd.space import Architecture, describe
-from nasd.space.describe import LayerInfo
+from nasd.spaces.layers import Architecture, describe
+from nasd.spaces.layers.describe import LayerInfo
 
 # Fills light enough for the ink beside them, told apart by lightness too; each with its border.
 _FILLS = {

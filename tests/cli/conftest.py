@@ -1,12 +1,9 @@
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "daemon"))
-
-from nasd_harness import Process, make, short_folder
+from tests.helpers.nasd_harness import Process, make, short_folder
 
 
 @pytest.fixture

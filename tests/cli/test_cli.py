@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from nasd_harness import Process, configure, make, until
 
 from nasd import config as configuration
 from nasd.cli import _COMMANDS
 from store import Run, is_owned
+from tests.helpers.nasd_harness import Process, configure, make, until
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NET = "[C(16,3,1,1,1), SM(10)]"

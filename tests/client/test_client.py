@@ -8,13 +8,13 @@ import socket
 import threading
 
 import pytest
-from nasd_harness import make
 
 from nasd import protocol
 from nasd.client import Client, RemoteError, Target, VersionError
 from nasd.client.aio import Connection
 from nasd.client.session import Session
 from nasd.errors import NasdError, NotRunningError
+from tests.helpers.nasd_harness import make
 
 
 class TestHere:

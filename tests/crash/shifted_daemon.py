@@ -4,11 +4,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "daemon"))
-
-import stub_daemon
-
 from nasd.daemon import __main__ as entry
+from tests.helpers import stub_daemon
 
 _real = time.time
 
@@ -21,7 +18,7 @@ def _shifted() -> float:
 
 
 if __name__ == "__main__":
-    from nasd.daemon import worker_process
+    from nasd.executors.processes import worker_process
 
     time.time = _shifted
     worker_process.SILENCE = 2.0  # seconds until a stopped worker is taken for lost

@@ -17,14 +17,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "daemon")]
+import psutil
 
-import psutil  # noqa: E402 - the paths first
-from nasd_harness import SPACE, Process, make, short_folder, sound, until  # noqa: E402
-
-from nasd import protocol  # noqa: E402
-from nasd.client import Client, Target  # noqa: E402
-from nasd.errors import NasdError  # noqa: E402
+from nasd import protocol
+from nasd.client import Client, Target
+from nasd.errors import NasdError
+from tests.helpers.nasd_harness import SPACE, Process, make, short_folder, sound, until
 
 DAEMON = Path(__file__).with_name("soak_daemon.py")
 WIDE = {**SPACE, "max_conv": 8, "conv_features": [16, 32, 64, 128, 256]}  # few architectures are drawn twice

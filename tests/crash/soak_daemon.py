@@ -4,12 +4,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "daemon"))
-
-import stub_daemon
-
 from nasd.daemon import __main__ as entry
 from store import Run
+from tests.helpers import stub_daemon
 
 if __name__ == "__main__":
     commit, times = Run.commit, (Path(sys.argv[1]) / "commits").open("a", buffering=1)

@@ -1,7 +1,8 @@
 """`make soak` in short."""
 
 import pytest
-from soak import short_folder, soak
+
+from tests.crash.soak import short_folder, soak
 
 
 @pytest.mark.timeout(300)

@@ -1,7 +1,8 @@
 """`make torture` in short: every kind of event once."""
 
 import pytest
-from torture import EVENTS, Torture, short_folder
+
+from tests.crash.torture import EVENTS, Torture, short_folder
 
 
 @pytest.mark.timeout(300)

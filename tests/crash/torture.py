@@ -22,13 +22,11 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / "daemon")]
+import psutil
 
-import psutil  # noqa: E402 - the paths first
-from nasd_harness import LIMIT, Process, make, short_folder, sound, tell, until  # noqa: E402
-
-from nasd.verify import replay  # noqa: E402
-from store import Run, files, is_owned, verify  # noqa: E402
+from nasd.runs.verify import replay
+from store import Run, files, is_owned, verify
+from tests.helpers.nasd_harness import LIMIT, Process, make, short_folder, sound, tell, until
 
 DAEMON = Path(__file__).with_name("shifted_daemon.py")
 TRIALS = 120

@@ -1,5 +1,6 @@
 import pytest
-from nasd_harness import short_folder
+
+from tests.helpers.nasd_harness import short_folder
 
 
 @pytest.fixture

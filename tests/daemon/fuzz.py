@@ -22,13 +22,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+import psutil
 
-import psutil  # noqa: E402 - the paths first
-from nasd_harness import Process, make, short_folder, sound, tell  # noqa: E402
-
-from nasd import protocol  # noqa: E402
-from store import Run  # noqa: E402
+from nasd import protocol
+from store import Run
+from tests.helpers.nasd_harness import Process, make, short_folder, sound, tell
 
 HELLO = b'{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":%d}}\n' % protocol.PROTOCOL
 METHODS = ("status", "trials", "trial", "q", "rewards", "jobs", "log", "runs", "config", "subscribe", "queue_job")
@@ -234,7 +232,8 @@ def pairs(daemon, process, count, command, seconds=None, minutes=float("inf")):
             return
         quiet_end = time.monotonic() + QUIET
         yield look(daemon, process, False, lambda end=quiet_end: time.monotonic() < end)
-        with subprocess.Popen([sys.executable, __file__, *command(number), str(daemon.directory)]) as disturber:
+        me = [sys.executable, "-m", "tests.daemon.fuzz"]
+        with subprocess.Popen([*me, *command(number), str(daemon.directory)]) as disturber:
             end = threading.Timer(seconds, disturber.kill) if seconds else None
             if end is not None:
                 end.start()
@@ -337,7 +336,7 @@ def main():
 
 def wide():
     """A space in which few architectures are drawn twice."""
-    from nasd_harness import SPACE
+    from tests.helpers.nasd_harness import SPACE
 
     return {**SPACE, "max_conv": 8, "conv_features": [16, 32, 64, 128, 256]}
 

@@ -8,18 +8,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from nasd_harness import Process, rows, sound, until
 
 from nasd import config as configuration
 from nasd import protocol
 from nasd.cli import cli
 from nasd.config import Config
-from nasd.daemon import create
+from nasd.runs import create
 from store import Run
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from codebrim_images import LABELS, generate
+from tests.helpers.codebrim_images import LABELS, generate
+from tests.helpers.nasd_harness import Process, rows, sound, until
 
 PATIENCE = 180.0  # seconds; a worker's imports alone take many on a busy machine
 PRESET = Path(__file__).parents[2] / "configs" / "codebrim.yaml"
@@ -89,7 +86,7 @@ def test_killed_it_is_the_same_search_bit_for_bit(home, images):
     with daemon(killed) as process:
         process.ready()
         training(killed)
-        worker = next(child for child in process.workers() if "nasd.daemon.worker" in child.cmdline())
+        worker = next(child for child in process.workers() if "nasd.executors.processes.worker" in child.cmdline())
         worker.send_signal(signal.SIGKILL)
         until(lambda: len(rows(killed)) >= 2, "the second trial", PATIENCE)
         training(killed)

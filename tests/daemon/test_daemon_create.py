@@ -2,9 +2,9 @@
 
 import pytest
 
+from nasd.box.processor import multiplies_bfloat16
 from nasd.config import Config
-from nasd.daemon import create
-from nasd.processor import multiplies_bfloat16
+from nasd.runs import create
 
 SPACE = {"min_conv": 1, "max_conv": 1, "conv_sizes": [3], "conv_features": [8], "large_conv_strides": []}
 

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 from click.testing import CliRunner
-from nasd_harness import Process, living, make, soon, sound, tell, until
 
 from nasd import protocol
 from nasd.cli import cli
 from nasd.client import RemoteError
 from store import Run
+from tests.helpers.nasd_harness import Process, living, make, soon, sound, tell, until
 
 NET = "[C(16,3,1,1,1), SM(10)]"
 

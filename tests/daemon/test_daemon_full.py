@@ -4,15 +4,16 @@ import asyncio
 import sys
 
 import pytest
-from nasd_harness import Process, living, make, soon, until
 
 import nasd
 from nasd import protocol
 from nasd.client import RemoteError
 from nasd.config import Config
-from nasd.daemon import create, weights
-from nasd.daemon.weights import WeightFiles
+from nasd.evaluators.training import weight_files as weights
+from nasd.evaluators.training.weight_files import WeightFiles
+from nasd.runs import create
 from store import Run
+from tests.helpers.nasd_harness import Process, living, make, soon, until
 
 NET = "[C(8,3,1,1,1), P(2,2,0,0), FC(16), SM(10)]"
 

@@ -3,8 +3,9 @@
 import threading
 
 import psutil
-from fuzz import Storm, ask_politely
-from nasd_harness import Process, as_the_stub_says, make, sound, until
+
+from tests.daemon.fuzz import Storm, ask_politely
+from tests.helpers.nasd_harness import Process, as_the_stub_says, make, sound, until
 
 
 def test_a_storm_of_frames(home):

@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from nasd_harness import living, make, rows, soon, sound, tell
 
 from nasd import protocol
 from nasd.client import RemoteError
 from nasd.daemon import committing
 from nasd.seeding import derive
 from store import DiskFullError, Run
+from tests.helpers.nasd_harness import living, make, rows, soon, sound, tell
 
 NET = "[C(16,3,1,1,1), SM(10)]"
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from nasd_harness import HERE, Process, as_the_stub_says, make, rows, sound, tell, until
 
 from nasd import protocol
 from nasd.client import RemoteError
 from store import Run
+from tests.helpers.nasd_harness import Process, as_the_stub_says, make, rows, sound, tell, until
 
 
 def held(home, trials=5, **sections):
@@ -144,10 +144,9 @@ def test_no_worker_outlives_a_killed_daemon(home, stopped):
 
 def test_nor_does_one_that_was_stopped_before_it_could_ask_for_it(home):
     directory = held(home)
-    code = f"""
+    code = """
 import sys
-sys.path.insert(0, {str(HERE)!r})
-import stub_daemon
+from tests.helpers import stub_daemon
 stub_daemon.WORKER = ("sh", "-c", "kill -STOP $$; sleep 600")
 stub_daemon.entry._serve = stub_daemon._serve
 sys.exit(stub_daemon.entry.main(sys.argv[1:]))
@@ -381,7 +380,6 @@ def test_usage(home):
 
 
 def test_the_stub_is_light():
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import stub_worker; print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code, str(HERE)], capture_output=True, text=True, check=True)
+    code = "import sys; from tests.helpers import stub_worker; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-    assert Path(HERE).name == "daemon"

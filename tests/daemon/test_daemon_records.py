@@ -2,9 +2,8 @@
 
 import json
 
-from nasd_harness import living, make
-
 from store import Run
+from tests.helpers.nasd_harness import living, make
 
 
 async def test_events_and_tensorboard_of_a_search_that_is_stopped_and_goes_on(home):

@@ -7,13 +7,15 @@ import signal
 
 import psutil
 import pytest
-from nasd_harness import Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
 
 from nasd import protocol
 from nasd.client import RemoteError
-from nasd.daemon import scheduler, supervisor, worker_process
+from nasd.daemon import scheduler
+from nasd.executors.processes import executor as supervisor
+from nasd.executors.processes import worker_process
 from nasd.seeding import trial_seed
 from store import Run, verify
+from tests.helpers.nasd_harness import Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
 
 
 async def search(home, trials=8, name="stub", **sections):

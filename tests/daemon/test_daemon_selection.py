@@ -5,15 +5,15 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from nasd_harness import living, make, rows, soon, sound, tell
 
 from nasd import protocol
 from nasd.cli import cli
 from nasd.errors import NasdError
+from nasd.experiments.selection import Choice, select
 from nasd.protocol import Selected
-from nasd.selection import Choice, select
 from store import Run, csv
 from store.embeddings import Embedding
+from tests.helpers.nasd_harness import living, make, rows, soon, sound, tell
 
 NET = "[C(16,3,1,1,1), SM(10)]"
 

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nasd_harness import Process, living, make, short_folder, soon
 
 from nasd import protocol
 from nasd.client import Client, RemoteError, Target
 from nasd.daemon import server as server_module
 from nasd.errors import NotRunningError
 from nasd.protocol import ErrorCode
+from tests.helpers.nasd_harness import Process, living, make, short_folder, soon
 
 NET = "[C(16,3,1,1,1), SM(10)]"
 HELLO = {"jsonrpc": "2.0", "id": 1, "method": "hello", "params": {"protocol": protocol.PROTOCOL}}

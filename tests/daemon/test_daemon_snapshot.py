@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from nasd_harness import living, make, rows, short_folder, soon, sound, tell
 from test_daemon_torn import updates_of
 
 from nasd import config as configuration
 from nasd.cli import cli
 from store import Run, snapshot
+from tests.helpers.nasd_harness import living, make, rows, short_folder, soon, sound, tell
 
 
 def restore(tar, home, name="again"):

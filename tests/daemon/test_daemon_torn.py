@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from nasd_harness import STUB, living, make, rows, short_folder, sound, tell
 
 from nasd.daemon.daemon import Daemon
 from nasd.errors import NasdError
-from nasd.verify import examine
+from nasd.runs.verify import examine
 from store import Run, StoreError
 from store.embeddings import Embedding
+from tests.helpers.nasd_harness import STUB, living, make, rows, short_folder, sound, tell
 
 PAGE = 4096
 KEPT = ("run.db", "run.db-wal", "config.yaml", "embeddings")

@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from nasd import config as configuration
-from nasd import evaluate, tuning
+from nasd import evaluators as evaluate
+from nasd.box import tuning
 from nasd.config import Config
-from nasd.daemon import messages, worker
-from nasd.daemon.messages import Evaluate, Setup, SetupFailed
-from nasd.evaluate import EmbeddedSplit, Embedding, warm_up
-from nasd.evaluate.memory import PeakMemory
+from nasd.evaluators.deep_prior import warm_up
+from nasd.evaluators.deep_prior.embedding import EmbeddedSplit, Embedding
+from nasd.evaluators.memory import PeakMemory
+from nasd.executors.processes import messages, worker
+from nasd.executors.processes.messages import Evaluate, Setup, SetupFailed
 from nasd.outcome import Failed
 from store import embeddings
 from store.embeddings import layout
@@ -52,7 +54,7 @@ def test_keeping_an_embedding_takes_little_memory_besides(tmp_path, monkeypatch,
 def test_one_that_cannot_be_set_up_says_why_as_its_last_words(error):
     """Its daemon still holds its standard input."""
     code = f"""
-from nasd.daemon.worker import serve
+from nasd.executors.processes.worker import serve
 from nasd.errors import NasdError
 
 def build(setup):

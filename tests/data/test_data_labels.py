@@ -1,8 +1,6 @@
 """Data sets with several labels per image: CODEBRIM's layout, and CSV files."""
 
 import csv
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,10 +12,7 @@ from PIL import Image
 from nasd.config import Config, DataConfig
 from nasd.data import describe, fetched, load, prepare, stream
 from nasd.errors import ConfigError, DataMissingError
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from codebrim_images import LABELS, generate
+from tests.helpers.codebrim_images import LABELS, generate
 
 DOCTYPE = """<?xml version="1.0"?>
 <!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;&lol;&lol;&lol;&lol;">]>

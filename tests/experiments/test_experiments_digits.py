@@ -5,17 +5,17 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from nasd_harness import Process, make, rows
 
 from nasd.cli import cli
 from nasd.client import Client, Target
 from nasd.config import Config
-from nasd.daemon import create
 from nasd.errors import NasdError
 from nasd.experiments import figures, measure
+from nasd.experiments.selection import GROUPS, Choice
 from nasd.protocol import QueueJobParams
-from nasd.selection import GROUPS, Choice
+from nasd.runs import create
 from store import Run, StoreError
+from tests.helpers.nasd_harness import Process, make, rows
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DIGITS = {

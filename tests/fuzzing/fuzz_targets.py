@@ -14,11 +14,11 @@ import msgspec
 
 from nasd import config as configuration
 from nasd import protocol
-from nasd.daemon import messages
 from nasd.daemon.server import Peer, Server
 from nasd.errors import ConfigError
-from nasd.space import GrammarError
-from nasd.space.parse import parse
+from nasd.executors.processes import messages
+from nasd.spaces.layers import GrammarError
+from nasd.spaces.layers.parse import parse
 from store import CsvError, csv
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -13,11 +13,17 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 
 TARGETS = ("grammar", "config", "replay_csv", "q_csv", "frames", "session")
 LONGEST = {"config": 400}  # bytes: YAML takes its time
-INSTRUMENTED = ["fuzz_targets", "nasd.space", "nasd.config", "nasd.daemon.server", "store.csv", "yaml"]
+INSTRUMENTED = [
+    "tests.fuzzing.fuzz_targets",
+    "nasd.spaces.layers",
+    "nasd.config",
+    "nasd.daemon.server",
+    "store.csv",
+    "yaml",
+]
 WORDS = {
     "grammar": ("C(", "P(", "FC(", "SM(10)]", "[C(16,3,1,1,1), ", ",1)", ",2,2,0,0)", "C(16,3,0,2)", "SM(1)"),
     "config": (
@@ -40,7 +46,7 @@ def fuzz(target: str, options: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=INSTRUMENTED):
-        import fuzz_targets
+        from tests.fuzzing import fuzz_targets
     atheris.Setup([sys.argv[0], *options], getattr(fuzz_targets, target))
     atheris.Fuzz()
 
@@ -53,7 +59,7 @@ def search(target: str, minutes: float) -> int:
         words, grown = Path(folder, "words"), Path(folder, "grown")
         words.write_text("".join(f"{dictionary_entry(word)}\n" for word in WORDS[target]))
         grown.mkdir()
-        me = [sys.executable, __file__, target, "--"]
+        me = [sys.executable, "-m", "tests.fuzzing.guided", target, "--"]
         limits = [
             f"-max_len={LONGEST.get(target, 4096)}",
             "-timeout=20",

@@ -1,7 +1,8 @@
 """What the guided fuzzer begins with, and all that it found, tried again."""
 
 import pytest
-from fuzz_targets import CORPUS, TARGETS
+
+from tests.fuzzing.fuzz_targets import CORPUS, TARGETS
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -1,8 +1,8 @@
 import pytest
-import searches
 import torch
 
 from nasd import data as datasets
+from tests.helpers import searches
 
 
 @pytest.fixture(autouse=True, scope="session")

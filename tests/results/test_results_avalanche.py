@@ -1,15 +1,11 @@
 """Avalanche reads embeddings bit-equal. Run by `make example-avalanche`, in the environment that has Avalanche."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from torchvision.datasets import DatasetFolder
 
 pytest.importorskip("avalanche", reason="Avalanche has an environment of its own: make example-avalanche")
-sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 
 import avalanche_class_incremental as example
 from avalanche.benchmarks import class_incremental_benchmark

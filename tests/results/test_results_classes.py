@@ -1,17 +1,17 @@
 """A search over some classes of a data set, and an embedding of all of them."""
 
 import pytest
-import searches
 import torch
 
 from nasd import data as datasets
 from nasd.config import Config, DataConfig
-from nasd.daemon import create
-from nasd.embed import DeepPrior, embed
 from nasd.errors import ConfigError
-from nasd.evaluate import Encoder
-from nasd.space import SearchSpace
+from nasd.evaluators.networks.encoder import Encoder
+from nasd.export.embed import DeepPrior, embed
+from nasd.runs import create
+from nasd.spaces.layers import SearchSpace
 from store.embeddings import Embedding
+from tests.helpers import searches
 
 
 def test_only_these_classes_and_no_image_changes_sides():

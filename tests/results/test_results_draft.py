@@ -60,8 +60,7 @@ def test_a_draft_equals_what_is_written_at_once(tmp_path):
 
 KILLED = """
 import os, signal, sys
-sys.path.insert(0, {tests!r})
-import test_results_draft as t
+from tests.results import test_results_draft as t
 from pathlib import Path
 t.layout.SHARD_BYTES = 64 * t.VALUES * 2
 left = {writes}
@@ -80,12 +79,11 @@ with t.Draft(Path({target!r}), t.REQUEST, t.LABELS, t.VALUES, "float16") as made
 
 
 def test_killed_at_any_moment_it_leaves_what_can_be_gone_on_with(tmp_path):
-    from pathlib import Path
 
     target = tmp_path / "e.zarr"
-    here, kills = str(Path(__file__).parent), 0
+    kills = 0
     for writes in (3, 20, 25, 12, 30, 60, 8, 1000):
-        script = KILLED.format(tests=here, writes=writes, target=str(target))
+        script = KILLED.format(writes=writes, target=str(target))
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
         if done.returncode == 0:
             break

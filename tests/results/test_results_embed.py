@@ -3,11 +3,9 @@
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import searches
 import torch
 from click.testing import CliRunner
 from PIL import Image
@@ -15,12 +13,14 @@ from PIL import Image
 from nasd import data as datasets
 from nasd.cli.embed import embed_command
 from nasd.config import DataConfig
-from nasd.embed import DeepPrior, embed
 from nasd.errors import DataMissingError, NasdError
-from nasd.evaluate import EvaluationError, evaluate
-from nasd.space import SearchSpace
+from nasd.evaluators.deep_prior.evaluation import evaluate
+from nasd.evaluators.errors import EvaluationError
+from nasd.export.embed import DeepPrior, embed
+from nasd.spaces.layers import SearchSpace
 from store import EmbeddingError, Run
 from store.embeddings import Embedding, draft
+from tests.helpers import searches
 
 NET = "[C(16,3,1,1,1), P(2,2,0,0), C(32,3,1,1,0), SM(10)]"
 
@@ -64,7 +64,7 @@ def same(target, embedding, dtype=np.float32):
 def test_the_embedding_of_the_search_bit_for_bit(tmp_path, monkeypatch, sections, options):
     given = prior(**sections, **options)
     if options:
-        from nasd.evaluate import evaluation
+        from nasd.evaluators.deep_prior import evaluation
 
         monkeypatch.setattr(evaluation, "fit_micro_batch", lambda *_: options["micro_batch"])
     embed(given, tmp_path / "e.zarr")
@@ -110,10 +110,9 @@ def test_an_interrupted_pass_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_killed_in_the_middle_it_goes_on(tmp_path):
     script = f"""
 import os, signal, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
 import torch; torch.set_num_threads(1)
 from pathlib import Path
-import test_results_embed as t
+from tests.results import test_results_embed as t
 t.draft.SHARD_BYTES = 1
 t.embed(t.prior(), Path({str(tmp_path / "e.zarr")!r}),
         on_step=lambda done, steps: os.kill(os.getpid(), signal.SIGKILL) if done == 5 else None)
@@ -127,7 +126,7 @@ t.embed(t.prior(), Path({str(tmp_path / "e.zarr")!r}),
 
 
 def test_memory_that_runs_out_halves_the_pass(tmp_path, monkeypatch):
-    from nasd.evaluate import stream
+    from nasd.evaluators.deep_prior import stream
 
     real = stream.StreamedPass.step
 

@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,9 +19,9 @@ from torchvision.datasets import DatasetFolder
 from nasd import export
 from nasd.cli.exchange import export_command
 from nasd.errors import NasdError
-from nasd.evaluate.embed import to_input
-from nasd.exchange import export as csv_export
+from nasd.evaluators.deep_prior.embed import to_input
 from nasd.export.model import export_model, load
+from nasd.runs.exchange import export as csv_export
 from store import EmbeddingError, Run
 from store.embeddings import Embedding, Split, layout, stage
 
@@ -160,17 +159,16 @@ def test_a_killed_export_leaves_nothing_in_its_place(tmp_path, embedding, form, 
 
 KILLED_AT_SYNC = """
 import os, signal, sys
-sys.path.insert(0, {tests!r})
 from pathlib import Path
 from store import Run, files
 files.sync = lambda path: os.kill(os.getpid(), signal.SIGKILL)
 what, run, target = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 if what == "model":
     from nasd.export.model import export_model
-    from test_results_embed import prior
+    from tests.results.test_results_embed import prior
     export_model(prior(), target)
 with Run.open(Path(run)) as opened:
-    from nasd.exchange import export
+    from nasd.runs.exchange import export
     export(opened, what, target)
 """
 
@@ -183,7 +181,7 @@ def test_a_killed_export_of_one_file_leaves_the_old_one_or_nothing(real_run, tmp
     old = None if what == "model" else b"the old one"
     if old is not None:
         target.write_bytes(old)
-    script = KILLED_AT_SYNC.format(tests=str(Path(__file__).parent))
+    script = KILLED_AT_SYNC
     arguments = [sys.executable, "-c", script, what, str(real_run), str(target)]
     one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=one_thread)

@@ -5,11 +5,11 @@ import csv
 import pytest
 
 from nasd.config import Config, SearchConfig, SpaceConfig
-from nasd.exchange import create_from_csv, export
 from nasd.outcome import Evaluated
-from nasd.search.qlearning import QLearning
-from nasd.space import SearchSpace
-from nasd.verify import replay
+from nasd.runs.exchange import create_from_csv, export
+from nasd.runs.verify import replay
+from nasd.spaces.layers import SearchSpace
+from nasd.strategies.qlearning.strategy import QLearning
 from store import Run
 
 SPACE = SpaceConfig(

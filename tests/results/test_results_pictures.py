@@ -8,21 +8,21 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-import searches
 from click.testing import CliRunner
 from PIL import Image
 
 from nasd.cli.plot import plot_command, report_command
 from nasd.daemon.history import History
 from nasd.errors import NasdError
-from nasd.exchange import export
 from nasd.pictures import graphviz, source
 from nasd.pictures.architecture import dot, draw_architecture
 from nasd.pictures.q_values import END, of_checkpoint, of_csv
 from nasd.pictures.rewards import draw_rewards
 from nasd.pictures.style import styled
-from nasd.space.parse import parse
+from nasd.runs.exchange import export
+from nasd.spaces.layers.parse import parse
 from store import CsvError, Run
+from tests.helpers import searches
 
 NET = "[C(32,3,1,1,0), P(2,2,0,0), C(64,5,2,2,1), SM(10)]"
 TEXT = "{http://www.w3.org/2000/svg}text"
@@ -287,7 +287,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(long_run, search, tmp_pa
 
 def test_a_report_of_an_empty_run_says_what_is_missing(tmp_path):
     from nasd import config as configuration
-    from nasd.report import report
+    from nasd.runs.report import report
 
     with Run.create(tmp_path / "empty", configuration.dump(searches.configure()), name="<b>", version="0") as run:
         text = report(run)

@@ -13,11 +13,11 @@ import urllib.request
 import numpy as np
 import pandas as pd
 import pytest
-import searches
 
 from nasd.daemon.records import Records
 from nasd.errors import NasdError
 from store import Run
+from tests.helpers import searches
 
 ON = {"log": {"tensorboard": True}}
 

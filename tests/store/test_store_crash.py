@@ -12,20 +12,20 @@ import time
 from pathlib import Path
 
 import pytest
-import store_samples as samples
 
 import store
 from store import Delta, DiskError, DiskFullError, Run, files, verify
 from store.embeddings import stage
+from tests.helpers import store_samples as samples
 
 ENVIRONMENT = {
     **os.environ,
-    "PYTHONPATH": os.pathsep.join([str(Path(store.__file__).parent.parent), str(Path(__file__).parent)]),
+    "PYTHONPATH": str(Path(store.__file__).parent.parent),
 }
 
 COMMITTING = """
 import sys
-import store_samples as samples
+from tests.helpers import store_samples as samples
 from store import Run
 run = Run.open(sys.argv[1], writable=True)
 number = run.count() + 1
@@ -38,7 +38,7 @@ while True:
 
 STAGING = """
 import sys, pathlib
-import store_samples as samples
+from tests.helpers import store_samples as samples
 from store.embeddings import stage
 stage(pathlib.Path(sys.argv[1]), {"train": samples.split(1)}, {})  # zarr is imported when the kill is timed
 print("ready", flush=True)

@@ -2,12 +2,12 @@
 
 import pandas as pd
 import pytest
-import store_samples as samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store import CsvError, Delta, DiskError, Run, csv
 from store.csv import QRow, ReplayRow
+from tests.helpers import store_samples as samples
 
 HEADER = "," + ",".join(csv.REPLAY_COLUMNS)
 NET = '"[C(32,5,1,2,1), P(4,4,0,0), SM(10)]"'

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import store_samples as samples
 import zarr
 
 from store import DamagedError, Delta, DiskError, EmbeddingError, Run, StoreError, embeddings, seal, verify
 from store.embeddings import Embedding, Split, layout, stage
+from tests.helpers import store_samples as samples
 
 ATTRIBUTES = {"architecture": "[C(1,3,1,1,1), SM(10)]", "seed": 2**63, "transforms": ["a", 1.5]}
 

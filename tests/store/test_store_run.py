@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import store_samples as samples
 
 import store
 from store import (
@@ -30,6 +29,7 @@ from store import (
 )
 from store import queries as store_queries
 from store.verify import check, digest
+from tests.helpers import store_samples as samples
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

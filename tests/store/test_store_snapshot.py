@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-import store_samples as samples
 
 import store
 from store import DamagedError, Delta, DiskError, DiskFullError, Run, RunExistsError, StoreError, lock, snapshot, verify
+from tests.helpers import store_samples as samples
 
 
 def as_it_is(config):

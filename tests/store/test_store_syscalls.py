@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import store_samples
 
 import store
 
 # A `stat` of a path that is not there marks what happens in between.
 PRELUDE = """
 import contextlib, os, pathlib, sys
-import store_samples as samples
+from tests.helpers import store_samples as samples
 from store import Run
 from store.embeddings import stage
 path = pathlib.Path(sys.argv[1])
@@ -77,8 +76,7 @@ def calls(tmp_path, code, mark):
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     log = tmp_path / "strace"
-    folders = [str(Path(store.__file__).parent.parent), str(Path(store_samples.__file__).parent)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path(store.__file__).parent.parent), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
         ["strace", "-f", "-y", "-qq", "-s", "300", "-e", f"trace={TRACED}", "-e", "signal=none", "-o", str(log),
          sys.executable, "-c", PRELUDE + code, str(tmp_path)],

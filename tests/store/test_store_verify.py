@@ -3,9 +3,9 @@
 import sqlite3
 
 import pytest
-import store_samples as samples
 
 from store import Delta, Job, Run, StoreError, verify
+from tests.helpers import store_samples as samples
 
 TRIALS = 8
 

@@ -8,7 +8,8 @@ from pathlib import Path
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 import pytest
-from fake_daemon import FakeDaemon, World
+
+from tests.helpers.fake_daemon import FakeDaemon, World
 
 
 @pytest.fixture(autouse=True)

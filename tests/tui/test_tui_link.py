@@ -9,12 +9,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from fake_daemon import FakeDaemon, World
-from pilot import Clock, until
 
 from nasd import protocol
 from nasd.client import Target
 from nasd.errors import NasdError
+from tests.helpers.fake_daemon import FakeDaemon, World
+from tests.helpers.pilot import Clock, until
 from tui.link import Change, Link, Renewed, Turned
 
 
@@ -169,7 +169,7 @@ async def test_attaches_to_another_run(daemon: FakeDaemon, folder: Path) -> None
 
 
 async def test_a_link_through_ssh_that_breaks_comes_back(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = Path(__file__).parent / "fake_ssh.py"
+    script = Path(__file__).parents[1] / "helpers" / "fake_ssh.py"
     monkeypatch.setenv("NASD_SSH", f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}")
     monkeypatch.setenv("NASD_REMOTE_COMMAND", f"{sys.executable} -m nasd.cli")
     heard: list[Change] = []

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from fake_daemon import FakeDaemon, World
+from tests.helpers.fake_daemon import FakeDaemon, World
 
 ATTACH = "import sys, tui; from nasd.client import Target; from pathlib import Path; " \
     "sys.exit(tui.run(Target(directory=Path(sys.argv[1]))))"  # fmt: skip

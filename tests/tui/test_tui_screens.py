@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from fake_daemon import FakeDaemon, World
-from pilot import Clock, attached, press, screen, settle, told, until
 from textual.widgets import Input, OptionList
 
 from nasd import protocol as p
 from nasd.outcome import Labels, LabelScore
+from tests.helpers.fake_daemon import FakeDaemon, World
+from tests.helpers.pilot import Clock, attached, press, screen, settle, told, until
 from tui.app import JOBS, LOG, OVERVIEW, QTABLE, RUNS, TRIAL, TRIALS
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.export import Export

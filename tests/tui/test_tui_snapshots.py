@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_daemon import FakeDaemon, World
-from pilot import Clock, press, settle, until
 from textual.pilot import Pilot
 
 from nasd import protocol as p
 from nasd.client import Target
+from tests.helpers.fake_daemon import FakeDaemon, World
+from tests.helpers.pilot import Clock, press, settle, until
 from tui.app import NasdApp
 
 SIZES = [(80, 24), (160, 48)]

@@ -5,10 +5,10 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from fake_daemon import FakeDaemon, World
-from pilot import Clock, attached, press, settle, until
 
 from nasd import protocol as p
+from tests.helpers.fake_daemon import FakeDaemon, World
+from tests.helpers.pilot import Clock, attached, press, settle, until
 from tui.app import NasdApp
 from tui.messages import Heard
 from tui.widgets.logview import LogView

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from terminal import Box, counted
 
 from nasd.client import Client, Target
 from nasd.errors import NotRunningError
+from tests.helpers.terminal import Box, counted
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
 

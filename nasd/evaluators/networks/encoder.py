@@ -1,0 +1,241 @@
+"""The encoder: an architecture's convolutional part as a torch module (DESIGN section 6; arXiv 2104.06788)."""
+
+from collections import deque
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nasd.config import EncoderConfig
+from nasd.evaluators.errors import EvaluationError
+from nasd.evaluators.networks import activations
+from nasd.evaluators.threads import one_thread_each
+from nasd.spaces.layers import Architecture, State
+
+
+@one_thread_each()  # the bits of a factorisation depend on how many share it
+def _orthogonal(weight: Tensor, g: torch.Generator) -> Tensor:
+    return nn.init.orthogonal_(weight, generator=g)
+
+
+INITS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
+    "kaiming-normal": lambda weight, g: nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=g),
+    "kaiming-uniform": lambda weight, g: nn.init.kaiming_uniform_(weight, nonlinearity="relu", generator=g),
+    "xavier-normal": lambda weight, g: nn.init.xavier_normal_(weight, generator=g),
+    "xavier-uniform": lambda weight, g: nn.init.xavier_uniform_(weight, generator=g),
+    "orthogonal": _orthogonal,
+}
+
+
+class Relu(nn.Module):
+    """ReLU, where there is no batch norm before it."""
+
+    def forward(self, input: Tensor, pool: nn.Module | None = None, *, keep: bool = False) -> Tensor:
+        """As that of `BatchNorm`."""
+        pooled = input if pool is None else pool(input)
+        return functional.relu(pooled) if keep and pool is None else functional.relu_(pooled)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation and ReLU; can be told the statistics of a mini-batch it sees only a part of."""
+
+    def __init__(self, features: int, eps: float) -> None:
+        super().__init__(features, eps=eps)
+        self._given: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, input: Tensor, pool: nn.Module | None = None, *, keep: bool = False) -> Tensor:
+        """Normalise (N, C, H, W), with the given statistics if any, else as torch does; ReLU; pool.
+
+        Args:
+            input: Its memory may become the result's.
+            pool: Max pooling, if the weight is positive, which it is untrained. Then neither normalising nor ReLU
+                changes which of two values is the larger one, and pooling may come first: the same bits, and a quarter
+                of the values to normalise.
+            keep: Leave the input as it is.
+        """
+        if not activations.fits(input):
+            out = functional.relu_(self._normalised(input))
+            return out if pool is None else pool(out)
+        mean, variance = self._statistics(input)
+        out = pool(input) if pool is not None else input.clone() if keep else input
+        return activations.rectify_(out, mean, variance, self.weight, self.bias, self.eps)
+
+    def _normalised(self, input: Tensor) -> Tensor:
+        if self._given is None:
+            return super().forward(input)
+        mean, variance = self._given
+        return functional.batch_norm(input, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
+
+    def _statistics(self, input: Tensor) -> tuple[Tensor, Tensor]:
+        if self._given is not None:
+            return self._given
+        if not self.training and self.running_mean is not None and self.running_var is not None:
+            return self.running_mean, self.running_var
+        mean, variance = activations.moments(input)
+        self._average_in(mean, variance, input.numel() // len(mean))
+        return mean, variance
+
+    def give(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Use the (C,) mean and biased variance of `count` values a channel, and average them in as torch would."""
+        self._given = (mean, variance)
+        self._average_in(mean, variance, count)
+
+    def _average_in(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        if self.running_mean is not None and self.running_var is not None and self.momentum is not None:
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum)
+
+    def forget(self) -> None:
+        """Go back to the statistics of whatever comes in."""
+        self._given = None
+
+
+def _norm(features: int, eps: float) -> nn.Module:
+    return BatchNorm(features, eps) if eps > 0 else Relu()
+
+
+def _conv(inputs: int, outputs: int, size: int, stride: int = 1, padding: int = 0) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, stride=stride, padding=padding, bias=False)
+
+
+class ConvBlock(nn.Sequential):
+    """Convolution, batch norm, ReLU."""
+
+    def __init__(self, inputs: int, state: State, eps: float) -> None:
+        super().__init__(
+            _conv(inputs, state.filter_depth, state.filter_size, state.stride, state.padding),
+            _norm(state.filter_depth, eps),
+        )
+
+    def forward(self, input: Tensor, pool: nn.Module | None = None) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H', W'), max pooled if `pool` is given."""
+        conv, norm = self
+        out: Tensor = norm(conv(input), pool)
+        return out
+
+
+class MaxPool(nn.MaxPool2d):
+    """Max pooling without padding."""
+
+    def __init__(self, size: int, stride: int) -> None:
+        super().__init__(size, stride)
+        self._window = (size, stride)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H', W')."""
+        return activations.max_pool(input, *self._window)
+
+
+class WideResidualBlock(nn.Module):
+    """Pre-activation block (arXiv 1603.05027) as DP-NAS builds it.
+
+    BN-ReLU-conv3x3-BN-ReLU-conv3x3 plus the input; where the number of channels changes, plus a 1x1 convolution of the
+    pre-activated input instead.
+    """
+
+    def __init__(self, inputs: int, outputs: int, eps: float) -> None:
+        super().__init__()
+        self.norm1 = _norm(inputs, eps)
+        self.conv1 = _conv(inputs, outputs, 3, padding=1)
+        self.norm2 = _norm(outputs, eps)
+        self.conv2 = _conv(outputs, outputs, 3, padding=1)
+        self.shortcut = None if inputs == outputs else _conv(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W)."""
+        active = self.norm1(x, keep=True)
+        skip = x if self.shortcut is None else self.shortcut(active)
+        del x
+        out: Tensor = self.conv1(active)
+        del active
+        out = self.conv2(self.norm2(out))
+        out += skip
+        return out
+
+
+class SpatialPyramid(nn.Module):
+    """Spatial pyramid pooling (arXiv 1406.4729): maxima over 1x1, 2x2, ... levels x levels windows of the image."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, 1 + 4 + ... + levels^2), each window as adaptive pooling cuts it."""
+        pooled = [functional.adaptive_max_pool2d(x, side).flatten(2) for side in range(1, self.levels + 1)]
+        return torch.cat(pooled, 2)
+
+
+class Encoder(nn.Module):
+    """All layers up to the flattened embedding.
+
+    Build it on the meta device, move it with `to_empty` and then `initialise` it: torch's own initialisation would cost
+    time for weights that are drawn again, and draw from the global random stream.
+
+    Args:
+        architecture: What to build. Its terminal state and classifier are not part of the encoder.
+        channels: Of the input images.
+        config: Initialisation, batch norm, precision.
+        trained: Batch norms are trained, too, and their weights may become negative.
+
+    Raises:
+        EvaluationError: It has a layer that is not supported yet (fully connected).
+    """
+
+    def __init__(
+        self, architecture: Architecture, channels: int, config: EncoderConfig, *, trained: bool = False
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.trained = trained
+        self.embedding_dim = architecture.embedding_dim
+        layers: list[nn.Module] = []
+        for state in architecture.layers:
+            match state.layer_type:
+                case "conv":
+                    layers.append(ConvBlock(channels, state, config.batch_norm))
+                    channels = state.filter_depth
+                case "wrn":
+                    layers.append(WideResidualBlock(channels, state.filter_depth, config.batch_norm))
+                    channels = state.filter_depth
+                case "max_pool":
+                    layers.append(MaxPool(state.filter_size, state.stride))
+                case "spp":
+                    layers.append(SpatialPyramid(state.filter_size))
+                case other:
+                    raise EvaluationError(f"The deep-prior evaluation does not know layers of type {other} yet.")
+        self.layers = nn.Sequential(*layers)
+        self._norms = [module for module in self.modules() if isinstance(module, BatchNorm)]
+        self.dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):  # batch norms keep their statistics in float32
+                module.to(self.dtype)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # see `to_input`
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, channels, H, W) float32 in [0, 1] -> (N, embedding_dim), channel by channel."""
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=self.config.precision == "tf32"):
+            features, waiting = images.to(self.dtype), deque(self.layers)
+            pool_first = activations.fits(features) and not self.trained
+            while waiting:
+                layer = waiting.popleft()
+                if pool_first and isinstance(layer, ConvBlock) and waiting and isinstance(waiting[0], MaxPool):
+                    features = layer(features, waiting.popleft())
+                else:
+                    features = layer(features)
+        return features.flatten(1).float()
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw all convolution weights, on the CPU; batch norms start as the identity."""
+        init = INITS[self.config.init]
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.weight.copy_(init(torch.empty(module.weight.shape), generator))
+            elif isinstance(module, BatchNorm):
+                module.reset_parameters()
+
+    def norms(self) -> list[BatchNorm]:
+        """All batch norms, in the order in which data reach them."""
+        return self._norms

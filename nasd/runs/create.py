@@ -1,0 +1,84 @@
+"""Making a run: what a config leaves open is settled once and frozen, so that every later start finds the same."""
+
+from pathlib import Path
+from typing import Any
+
+from nasd import __version__
+from nasd import config as configuration
+from nasd.config import Config
+from nasd.box.devices import assign
+from nasd.errors import ConfigError
+from nasd.box.processor import multiplies_bfloat16
+from nasd.spaces.layers import SearchSpace
+from store import Run
+
+
+def settle(config: Config) -> Config:
+    """Fill in what depends on the data set and on this box: image size, channels, classes, data folder, lookahead,
+    precision.
+
+    Raises:
+        DataMissingError: The data set is not here and cannot be downloaded.
+        ConfigError: No architecture fits its images.
+    """
+    from nasd import data as datasets  # noqa: PLC0415 - torch, two seconds; only a new run needs it
+
+    datasets.prepare(config.data)
+    size, channels, classes = datasets.describe(config.data)
+    executor, search = config.executor, config.search
+    if search.classes is not None:
+        if max(search.classes) >= classes:
+            raise ConfigError(
+                f"search.classes: {config.data.name} has no class {max(search.classes)}, only 0 to {classes - 1}"
+            )
+        classes = len(search.classes)
+    workers = assign(executor.devices, executor.workers_per_device, executor.threads)
+    settled = config.model_copy(
+        update={
+            "data": config.data.model_copy(update={"root": datasets.root(config.data)}),
+            "space": config.space.model_copy(update={"patch_size": size, "channels": channels, "num_classes": classes}),
+            "search": search.model_copy(update={"lookahead": search.lookahead or len(workers)}),
+            "encoder": config.encoder.model_copy(
+                update={"precision": config.encoder.precision or _precision(config, {device for device, _ in workers})}
+            ),
+        }
+    )
+    SearchSpace(settled.space)
+    return settled
+
+
+def _precision(config: Config, devices: set[str]) -> str:
+    """bfloat16 where it was measured to be as accurate and faster (docs/performance.md): deep priors on such a CPU."""
+    fast = config.evaluation == "deep_prior" and devices == {"cpu"} and multiplies_bfloat16()
+    return "bfloat16" if fast else "float32"
+
+
+def create(config: Config, directory: Path) -> None:
+    """Make the run directory of a settled config.
+
+    Raises:
+        StoreError: There is a run already, or the disk refuses.
+    """
+    Run.create(directory, configuration.dump(config), name=config.name, version=__version__).close()
+
+
+def differences(config: Config, frozen: Config) -> list[str]:
+    """Where a config as a person wrote it contradicts the frozen one of an existing run, a line each."""
+    given, kept = _flat(config.model_dump(mode="json")), _flat(frozen.model_dump(mode="json"))
+    settled = {"space.patch_size", "space.channels", "space.num_classes"}
+    left_open = {key for key in ("data.root", "search.lookahead", "encoder.precision") if given[key] is None}
+    return [
+        f"{key}: {kept[key]} in the run, {given[key]} now"
+        for key in given
+        if key not in settled | left_open and given[key] != kept[key]
+    ]
+
+
+def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

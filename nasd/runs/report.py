@@ -1,0 +1,154 @@
+"""One HTML page about a run: figures, leaderboard, configuration, provenance. It opens from a file, needs no network
+and holds nothing that runs.
+"""
+
+import importlib.metadata
+import platform
+import re
+import time
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasd import __version__
+from nasd import config as configuration
+from nasd.errors import NasdError
+from nasd.pictures import architecture, leaderboard, phases, q_values, rewards, source, style
+from nasd.spaces.layers import SearchSpace
+from store import Run, Trial
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TOP = 20
+
+_CSS = """
+:root { color-scheme: light; }
+body { font: 15px/1.5 Inter, Helvetica, Arial, sans-serif; color: #222; background: #f6f7f9; margin: 0; }
+main { max-width: 1060px; margin: 0 auto; padding: 28px 20px 60px; }
+h1 { font-size: 26px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 34px 0 10px; }
+p.sub { color: #5b6470; margin: 0 0 18px; }
+.numbers { display: flex; flex-wrap: wrap; gap: 12px; }
+.numbers div { background: #fff; border: 1px solid #e3e6eb; border-radius: 8px; padding: 10px 16px; min-width: 120px; }
+.numbers b { display: block; font-size: 21px; } .numbers span { color: #5b6470; font-size: 13px; }
+figure { background: #fff; border: 1px solid #e3e6eb; border-radius: 8px; margin: 0 0 16px; padding: 14px; }
+figure svg { max-width: 100%; height: auto; display: block; margin: 0 auto; }
+table { border-collapse: collapse; width: 100%; background: #fff; border: 1px solid #e3e6eb; font-size: 13px; }
+th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid #eef0f3; white-space: nowrap; }
+th:last-child, td:last-child { text-align: left; white-space: normal; font-family: ui-monospace, monospace; }
+table.facts td { text-align: left; font-family: inherit; white-space: normal; }
+pre { background: #fff; border: 1px solid #e3e6eb; border-radius: 8px; padding: 14px; overflow-x: auto; }
+pre { font-size: 12.5px; }
+@media print { body { background: #fff; } figure, table { break-inside: avoid; } }
+"""
+
+
+def report(run: Run) -> str:
+    """The page as HTML.
+
+    Raises:
+        NasdError: matplotlib is missing, or the run's config cannot be read.
+        StoreError: The run cannot be read.
+    """
+    config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
+    search, best = source.of_run(run), run.best(TOP)
+    states = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in sorted(run.by_status().items()))
+    title = escape(config.name)
+    numbers = [
+        (f"{len(search.rewards)} of {config.total_trials}", "trials that count"),
+        (_percent(best[0].reward) if best else "-", "best reward"),
+        (_percent(best[0].test_accuracy) if best else "-", "its test accuracy"),
+        (f"{len(search.entries):,}", "architectures evaluated"),
+    ]
+    return "\n".join(
+        [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{title} · nasd</title><style>{_CSS}</style></head><body><main>",
+            f"<h1>{title}</h1><p class=sub>{escape(states or 'no trials yet')}</p>",
+            "<div class=numbers>",
+            *(f"<div><b>{escape(value)}</b><span>{escape(what)}</span></div>" for value, what in numbers),
+            "</div>",
+            *_figures(run, config, search, best),
+            "<h2>Best architectures</h2>",
+            _leaderboard(best),
+            "<h2>Configuration</h2>",
+            f"<pre>{escape(run.config)}</pre>",
+            "<h2>Provenance</h2>",
+            _provenance(run),
+            "</main></body></html>\n",
+        ]
+    )
+
+
+def _figures(run: Run, config: configuration.Config, search: source.Search, best: list[Trial]) -> list[str]:
+    """Those for which there is enough to draw."""
+    parts = ["<h2>The search</h2>"]
+    makers: tuple[Callable[[], Figure], ...] = (
+        lambda: rewards.draw_rewards([search]),
+        lambda: phases.draw_phases(search),
+        lambda: leaderboard.draw_leaderboard([search]),
+        lambda: q_values.draw_q_values(q_values.of_checkpoint(run.checkpoint()), search.name),
+    )
+    with style.styled():
+        for number, make in enumerate(makers):
+            try:
+                parts.append(_inline(style.render(make(), "svg").decode(), number))
+            except NasdError as error:
+                parts.append(f"<p class=sub>{escape(str(error))}</p>")
+    if best:
+        space = config.space
+        drawing = architecture.draw_architecture(
+            SearchSpace(space).parse(best[0].net), space.channels, space.patch_size, f"The best: trial {best[0].number}"
+        )
+        parts.append(_inline(drawing.svg().decode(), len(makers)))
+    return parts
+
+
+def _inline(svg: str, number: int) -> str:
+    """A figure for the page: without the head of a file, and with ids of its own."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'\b(id="|href="#|url\(#)', rf"\1f{number}-", svg)
+    return f"<figure>{svg}</figure>"
+
+
+def _leaderboard(best: list[Trial]) -> str:
+    rows = [
+        f"<tr><td>{trial.number}</td><td>{_percent(trial.reward)}</td><td>{_percent(trial.best_validation)}</td>"
+        f"<td>{_percent(trial.test_accuracy)}</td><td>{trial.embedding_dim or '-'}</td>"
+        f"<td>{escape(trial.net)}</td></tr>"
+        for trial in best
+    ]
+    heads = ("trial", "reward", "best validation", "test", "values", "architecture")
+    return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
+
+
+def _provenance(run: Run) -> str:
+    devices = sorted({trial.device for trial in run.trials() if trial.device})
+    facts = {
+        "run": run.name,
+        "created": _moment(run.created_at),
+        "by nasd": run.version,
+        "config, SHA-256": run.config_sha256,
+        "forked from": f"{run.forked_from['name']}, after trial {run.forked_from['at']}" if run.forked_from else "-",
+        "devices": ", ".join(devices) or "-",
+        "report made": _moment(time.time()),
+        "with": f"nasd {__version__}, Python {platform.python_version()}, torch {importlib.metadata.version('torch')}",
+    }
+    rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(str(value))}</td></tr>" for name, value in facts.items())
+    return f"<table class=facts>{rows}</table>"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(seconds))
+
+
+def write(run: Run, path: Path) -> None:
+    """Write the page. Errors as `report`; DiskError."""
+    style.check_suffix(path, (".html", ".htm"))
+    style.write(report(run).encode(), path)

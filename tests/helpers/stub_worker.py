@@ -1,0 +1,174 @@
+"""A worker without torch: its outcomes are a pure function of (net, seed), and it misbehaves where it is told to.
+
+`stub.json` in the run's directory tells it, read anew for each evaluation:
+    do       {seed: behaviour} for single trials
+    every    a behaviour for all others
+    once     true: misbehave only at the first try of each seed
+    seconds  that an evaluation takes
+    pace     seconds between its steps
+    epochs   steps to report, 5 unless given
+    embed    rows of an embedding to stage
+    screen   true: have a quick look first, and heed its floor
+    setup    fail, exit or hang instead of getting ready
+While there is a file `gate`, evaluations wait.
+"""
+
+import ctypes
+import json
+import math
+import os
+import random
+import signal
+import stat
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from nasd.errors import NasdError
+from nasd.executors.processes.messages import Evaluate, Setup, Step
+from nasd.executors.processes.worker import Evaluator, serve
+from nasd.outcome import Evaluated, Failed, Measured, Outcome
+
+
+def outcome_of(net: str, seed: int, epochs: int = 5) -> Evaluated:
+    draw = random.Random(f"{net} {seed}")
+    validation = tuple(0.2 + 0.7 * draw.random() for _ in range(epochs))
+    return Evaluated(
+        reward=math.fsum(validation[-5:]) / len(validation[-5:]),
+        validation_accuracies=validation,
+        train_accuracies=tuple(draw.random() for _ in range(epochs)),
+        test_accuracy=draw.random(),
+        early_stopped=False,
+        embedding_dim=64,
+        micro_batch=128,
+        measured=Measured(seconds=0.001),
+    )
+
+
+def screened(made: Evaluated, floor: float | None) -> Evaluated:
+    score = made.reward / 2
+    if floor is None or score >= floor:
+        return msgspec.structs.replace(made, screening=score)
+    return msgspec.structs.replace(
+        made, reward=score, validation_accuracies=(score,), train_accuracies=(score,), test_accuracy=None,
+        early_stopped=True, screening=score,
+    )  # fmt: skip
+
+
+def build(setup: Setup) -> Evaluator:
+    directory = Path(setup.staging).parent
+    match _orders(directory).get("setup"):
+        case "fail":
+            raise NasdError("the data set is on strike")
+        case "exit":
+            os._exit(9)
+        case "hang":
+            time.sleep(3600)
+
+    def run(order: Evaluate, report) -> tuple[Outcome, str | None]:
+        orders = _orders(directory)
+        epochs = order.epochs or orders.get("epochs", 5)
+        made = outcome_of(order.net, order.seed, epochs)
+        if orders.get("screen"):
+            made = screened(made, order.screen_floor)
+        behaviour = orders.get("do", {}).get(str(order.seed), orders.get("every"))
+        marker = directory / f"misbehaved-{order.seed}"
+        if behaviour and not (orders.get("once") and marker.exists()):
+            marker.touch()
+            instead = _misbehave(behaviour)
+            if instead is not None:
+                return instead, None
+        for epoch in range(len(made.validation_accuracies) + 1):
+            report(Step(id=order.id, stage="train", epoch=epoch, epochs=epochs,
+                        validation_accuracy=made.validation_accuracies[epoch - 1] if epoch else None))  # fmt: skip
+            time.sleep(orders.get("pace", 0))
+        time.sleep(orders.get("seconds", 0))
+        while (directory / "gate").exists():
+            time.sleep(0.005)
+        staged = None
+        if orders.get("embed") and order.keep_above is not None and made.reward > order.keep_above:
+            staged = _embed(Path(order.staging or setup.staging), orders["embed"], made.reward)
+        return made, staged
+
+    return run
+
+
+def _orders(directory: Path) -> dict:
+    try:
+        return json.loads((directory / "stub.json").read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def _misbehave(behaviour: str) -> Outcome | None:
+    match behaviour:
+        case "raise":
+            raise RuntimeError("the stub\nraises")
+        case "exit":
+            sys.stderr.write("these are my last words\n")
+            sys.stderr.flush()
+            os._exit(7)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "segfault":
+            ctypes.string_at(0)
+        case "hang":
+            time.sleep(3600)
+        case "allocate":
+            bytearray(1 << 50)
+        case "print":
+            sys.stdout.write('{"type": "ready"} garbage on standard output\n')
+            sys.stdout.flush()
+            os.write(1, b"\xff\xfe raw bytes\n")
+        case "flood":
+            for line in range(5000):
+                sys.stderr.write(f"line {line}\n")
+            sys.stderr.write("x" * (5 << 20) + "\n")
+        case "garble":
+            os.write(_report_pipe(), b"this is no report\n")
+            time.sleep(3600)
+        case "close":
+            os.close(_report_pipe())
+            time.sleep(3600)
+        case "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+        case "unfit":
+            return Failed(reason="the stub does not like it")
+        case "nan":
+            return Evaluated(
+                reward=math.nan, validation_accuracies=(), train_accuracies=(), test_accuracy=None,
+                early_stopped=False, embedding_dim=1, micro_batch=1,
+            )  # fmt: skip
+    return None
+
+
+def _report_pipe() -> int:
+    return next(fd for fd in range(3, 64) if _is_pipe(fd))
+
+
+def _is_pipe(fd: int) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(fd).st_mode)
+    except OSError:
+        return False
+
+
+def _embed(staging: Path, rows: int, reward: float) -> str | None:
+    import numpy as np
+
+    from store import StoreError
+    from store.embeddings import Split, stage
+
+    draw = np.random.default_rng(rows)
+    split = Split(draw.standard_normal((rows, 64)).astype("float32"), np.zeros(rows, "int64"), np.arange(rows))
+    try:
+        return str(stage(staging, {"train": split}, {"reward": reward}))
+    except StoreError as error:  # as the real one: the result counts without it
+        sys.stderr.write(f"the embedding was not kept: {error}\n")
+        return None
+
+
+if __name__ == "__main__":
+    serve(build)
