@@ -1,12 +1,21 @@
-"""The interface of a search strategy, and the records that cross it."""
+"""The seam of a search strategy, and the records that cross it. Pure; no torch, no I/O, no clock.
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+A run is a pure function of (config, seed, rows). The caller makes all calls on a strategy one after the other, and in
+the same order whenever the run is made again:
+
+    restore                                     once, of an empty run too
+    while not finished:
+        while (work := work()) is not None:     heavy thinking: a worker does it
+            learn(answer)                       committed: no resume thinks it again
+        propose(room)                           as many as there is room for; () waits for what is open
+        observe(proposal, outcome)              committed with the proposals that follow it
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 from nasd.outcome import Outcome
-from nasd.spaces.layers import Architecture, State
 
 ProposalKind = Literal["evaluate", "duplicate", "infeasible"]
 
@@ -20,84 +29,119 @@ class Proposal:
     """
 
     number: int
-    architecture: Architecture
-    epsilon: float
+    net: str  # the architecture's written form, its identity
     kind: ProposalKind
+    stage: str = ""  # which part of the search it belongs to, as one of `Progress.stages` is labelled
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what the strategy wants to show of it; JSON values
     reason: str | None = None  # why infeasible
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """Everything one observation changed, ready to be committed.
+class Learned:
+    """What a strategy has to read again to go on, in a form that it alone understands."""
 
-    Transitions are (state, action) pairs, numbered from 0 in the order in which they were first updated; `states` and
-    `transitions` list those that this observation numbered, `q_ids`/`q_values` every Q-value it touched, with its
-    final value. `path` is the observed architecture as transition numbers: the replay row.
-    """
+    payload: bytes
+    files: tuple[str, ...] = ()  # names of the run's files that the payload refers to
 
-    number: int
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What came of one observation."""
+
     reward: float
-    counted: bool  # whether it advanced the epsilon schedule
+    counted: bool  # whether it advanced the search
     duplicate_of: int | None
-    path: tuple[int, ...]
-    states: tuple[State, ...]
-    transitions: tuple[tuple[int, int], ...]  # (state number, action's state number)
-    q_ids: tuple[int, ...]
-    q_values: tuple[float, ...]
+    learned: Learned | None
 
 
-class Strategy(ABC):
-    """Proposes architectures, observes rewards. Pure: no I/O, no clock, one random stream.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Heavy thinking that a worker does for a strategy; nothing is observed until its answer is in."""
 
-    Call order is the caller's and is part of the result: the same calls in the same order from the same state give
-    the same proposals, bit for bit.
-    """
+    name: str  # in words, such as: ranking 301,056 cells
+    request: bytes  # what the strategy's own `think` is given
+    files: tuple[str, ...] = ()  # names of the run's files that it reads
 
-    @abstractmethod
-    def propose(self) -> Proposal:
-        """Draw the next proposal, numbered one above the last.
 
-        Raises:
-            SearchFinishedError: The schedule is used up (`finished`).
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One part of a search: a phase of a schedule, a level, an epoch."""
+
+    label: str
+    done: int  # trials that counted
+    of: int | None  # how many it asks for; None: not known yet
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a search is."""
+
+    done: int  # trials that counted
+    of: int | None  # how many the search asks for; None: not known yet
+    stage: int  # index of the current one
+    stages: tuple[Stage, ...]
+
+
+class Strategy(Protocol):
+    """Proposes architectures, observes outcomes. One random stream, whose state is part of `position`."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether the search has come to its end."""
+        ...
+
+    def propose(self, room: int) -> tuple[Proposal, ...]:
+        """Draw at most `room` proposals, numbered on from the last; () waits for what is open, or the end is reached.
+
+        Nothing waits for ever: with nothing open and no work, a search that is not finished proposes.
         """
+        ...
 
-    @abstractmethod
-    def observe(self, proposal: Proposal, outcome: Outcome | None) -> Update:
+    def observe(self, proposal: Proposal, outcome: Outcome | None) -> Observed:
         """Learn from a proposal's outcome.
 
         Args:
             proposal: As `propose` returned it, observed for the first time.
-            outcome: None for the kinds that are not evaluated. A `Failed` outcome has reward 0, is learned from, and
-                does not count towards the schedule.
+            outcome: None for the kinds that are not evaluated. A `Failed` outcome has reward 0 and does not count.
 
         Raises:
             ValueError: The outcome is missing for kind `evaluate` or given for another, the proposal was never made
                 or already observed, or it is a duplicate of one that has not been observed yet.
         """
+        ...
 
-    @property
-    @abstractmethod
-    def finished(self) -> bool:
-        """Whether the schedule is used up."""
+    def work(self) -> Work | None:
+        """Thinking that has to be done before the search goes on: the same until `learn` takes its answer."""
+        ...
 
-    @abstractmethod
-    def position(self) -> dict[str, Any]:
-        """The small part of the state, JSON-able: random state, schedule position, last number. Committed with every
-        trial; together with the committed updates and open proposals it is all that `load_state_dict` needs.
-        """
-
-    @abstractmethod
-    def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on; a fresh object given it continues bit for bit."""
-
-    @abstractmethod
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned.
+    def learn(self, answer: Learned) -> None:
+        """Take the answer of `work`, as it came from the worker or from the store.
 
         Raises:
-            ValueError: A part is missing or does not fit the search space; the message names it.
+            ValueError: There is no work, or this is not its answer.
         """
+        ...
 
+    def progress(self) -> Progress:
+        """Where the search is."""
+        ...
 
-class SearchFinishedError(Exception):
-    """`propose` was called after the schedule was used up."""
+    def position(self) -> dict[str, Any]:
+        """The small part of the state, JSON-able: the random stream, counters. Committed with every trial."""
+        ...
+
+    def restore(
+        self, position: Mapping[str, Any] | None, learned: Iterable[bytes], open: Sequence[Proposal]
+    ) -> None:
+        """Take up where a checkpoint ends; the strategy then goes on bit for bit.
+
+        Args:
+            position: As `position` returned it; None: the search has not begun.
+            learned: All payloads, in the order in which they were committed.
+            open: Proposals that have not been observed, by number.
+
+        Raises:
+            ValueError: A part is missing or does not fit this config and space; the message names it, and the strategy
+                is as it was.
+        """
+        ...
