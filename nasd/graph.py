@@ -1,4 +1,4 @@
-"""What an architecture looks like, whatever space it comes from. Spaces make it, pictures and the terminal UI draw it."""
+"""What an architecture looks like, whatever space it comes from: spaces make a graph, pictures and the UI draw it."""
 
 import msgspec
 

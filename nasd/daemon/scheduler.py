@@ -16,8 +16,9 @@ from nasd.executors.processes.messages import Finished
 from nasd.executors.processes.worker_process import Task
 from nasd.outcome import Evaluated, Failed, decode_outcome, encode_outcome, to_metrics
 from nasd.seeding import trial_seed
-from nasd.strategies.base import Proposal, Strategy, Update
-from store import Delta, OpenProposal, QUpdate, Run, StoreError, Trial, TrialStatus
+from nasd.strategies.base import Learned, Observed, Proposal, Strategy
+from store import Delta, LearnedFile, OpenProposal, Run, StoreError, Trial, TrialStatus
+from store import Learned as StoredLearned
 
 log = logging.getLogger("nasd.search")
 
@@ -108,14 +109,15 @@ class Scheduler:
         """Run to the end of the schedule. Cancel to stop: what is not committed will be done again."""
         self._not_searching = None
         try:
-            if not self._flights and not self.strategy.finished:
-                opened = self._propose(self.lookahead)
+            await self._think()
+            if opened := self._propose():
                 await self._commit(Delta(opened=opened, position=self.strategy.position()))
             while not self.strategy.finished:
                 self._dispatch()
                 flight = await self._next()
                 finished = flight.evaluation.result() if flight.evaluation else None
                 await self._observe(flight, finished)
+                await self._think()
         finally:
             await self._drop()
             self._not_searching = "stopped"
@@ -123,10 +125,16 @@ class Scheduler:
         self._not_searching = "the search is finished"
         self.on_change()
 
-    def _propose(self, count: int) -> tuple[OpenProposal, ...]:
-        proposals = [self.strategy.propose() for _ in range(count)]
+    def _propose(self) -> tuple[OpenProposal, ...]:
+        """Ask for as many proposals as there is room for, unless the strategy has to think first."""
+        room = self.lookahead - len(self._flights)
+        if room <= 0 or self.strategy.finished or self.strategy.work() is not None:
+            return ()
+        proposals = self.strategy.propose(room)
+        if not proposals and not self._flights:
+            raise RuntimeError("the strategy proposes nothing, and nothing is open that it could wait for")
         self._flights += [Flight(proposal) for proposal in proposals]
-        return tuple(OpenProposal(p.number, str(p.architecture), p.epsilon, p.kind, p.reason) for p in proposals)
+        return tuple(OpenProposal(p.number, p.net, p.kind, p.reason, p.stage, dict(p.facts)) for p in proposals)
 
     def _dispatch(self) -> None:
         """Ask for the evaluations that the open proposals need, unless paused."""
@@ -136,7 +144,7 @@ class Scheduler:
             proposal = flight.proposal
             if proposal.kind == "evaluate" and flight.evaluation is None:
                 flight.task = Task(
-                    net=str(proposal.architecture),
+                    net=proposal.net,
                     seed=trial_seed(self.seed, proposal.number),
                     trial=proposal.number,
                     keep_above=self._keep_above,
@@ -181,25 +189,25 @@ class Scheduler:
             return False
         if flight.proposal.kind == "duplicate":
             return not any(  # its original is still under way, in `async` mode
-                other.proposal.kind != "duplicate" and other.proposal.architecture == flight.proposal.architecture
+                other.proposal.kind != "duplicate" and other.proposal.net == flight.proposal.net
                 for other in self._flights
             )
         return True
 
     async def _observe(self, flight: Flight, finished: Finished | None) -> None:
         outcome = finished.outcome if finished else None
-        update = self.strategy.observe(flight.proposal, outcome)
+        observed = self.strategy.observe(flight.proposal, outcome)
         self._observed += 1
         now = time.monotonic()
         seconds, self._last_end = now - self._last_end, now
-        trial = make_trial(flight.proposal, update, outcome, order=self._observed, seed=self.seed)
-        opened = () if self.strategy.finished else self._propose(1)
+        trial = make_trial(flight.proposal, observed, outcome, order=self._observed, seed=self.seed)
+        opened = self._propose()
         dropped: tuple[int, ...] = ()
         if finished and finished.staged:
             trial, dropped = self._keep(trial, Path(finished.staged))
         delta = Delta(
             trial=trial,
-            update=QUpdate(update.path, update.states, update.transitions, update.q_ids, update.q_values),
+            learned=_stored(observed.learned, {}),
             position=self.strategy.position(),
             opened=opened,
             dropped_embeddings=dropped,
@@ -265,7 +273,7 @@ class Scheduler:
 
 
 def make_trial(
-    proposal: Proposal, update: Update, outcome: Evaluated | Failed | None, *, order: int, seed: int
+    proposal: Proposal, observed: Observed, outcome: Evaluated | Failed | None, *, order: int, seed: int
 ) -> Trial:
     """The row that a proposal ends as."""
     status: TrialStatus
@@ -281,12 +289,13 @@ def make_trial(
     return Trial(
         number=proposal.number,
         order=order,
-        net=str(proposal.architecture),
+        net=proposal.net,
         status=status,
-        epsilon=proposal.epsilon,
-        reward=update.reward,
-        counted=update.counted,
-        duplicate_of=update.duplicate_of,
+        stage=proposal.stage,
+        facts={**proposal.facts, **observed.facts},
+        reward=observed.reward,
+        counted=observed.counted,
+        duplicate_of=observed.duplicate_of,
         reason=outcome.reason if isinstance(outcome, Failed) else proposal.reason,
         seed=trial_seed(seed, proposal.number) if outcome else None,
         validation_accuracies=evaluated.validation_accuracies if evaluated else (),
@@ -302,3 +311,8 @@ def make_trial(
         peak_memory=measured.peak_memory if measured else 0,
         device=measured.device if measured else "",
     )
+
+
+def _stored(learned: Learned | None, files: Mapping[str, LearnedFile]) -> StoredLearned | None:
+    """What a strategy learned, with the hashes of the files that it names."""
+    return None if learned is None else StoredLearned(learned.payload, tuple(files[name] for name in learned.files))

@@ -1,17 +1,17 @@
-"""`nasd verify`: the run is a pure function of its config, its seed and its rewards; replay it and compare."""
+"""`nasd verify`: the run is a pure function of its config, its seed and its rows; replay it and compare."""
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+
 
 from nasd import config as configuration
+from nasd import rooms
 from nasd.errors import NasdError
 from nasd.outcome import Evaluated, Failed, Outcome
-from nasd.strategies.base import Proposal, SearchFinishedError, Update
-from nasd.strategies.qlearning.strategy import QLearning
-from nasd.spaces.layers import SearchSpace, State
-from store import DamagedError, QUpdate, Run, Trial, verify
+from nasd.strategies.base import Learned, Proposal, Strategy
+from store import DamagedError, OpenProposal, Run, Trial, verify
+from store import Learned as StoredLearned
 from store.verify import Problem
 
 
@@ -49,6 +49,9 @@ class MismatchError(NasdError):
 def replay(run: Run) -> Iterator[int]:
     """Make all the calls on the strategy that the daemon made, and compare each answer with the stored one bit by bit.
 
+    What a worker thought out is taken from the store: its hash is checked there, and nobody thinks it again. So are the
+    rows of another search that were imported, and the proposals that were open behind them.
+
     Yields:
         The number of each trial that agrees, in the order of observation.
 
@@ -57,75 +60,102 @@ def replay(run: Run) -> Iterator[int]:
         StoreError: The run cannot be read.
     """
     config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
-    strategy = QLearning(config, SearchSpace(config.space))
+    strategy = rooms.strategy(config, rooms.space(config))
     checkpoint = run.checkpoint()
-    position, stored = checkpoint.position, run.updates(last=checkpoint.trials)  # the search may go on meanwhile
-    imported = list(_imported(run))
-    if imported:
-        yield from _replay_imported(strategy, imported, run.position(len(imported)))
-    open_proposals: dict[int, Proposal] = {}
-    if position is not None and (checkpoint.trials > len(imported) or checkpoint.open):
-        _propose(strategy, open_proposals, config.search.lookahead or 1)
-    for trial, update in stored:
-        if trial.imported:
+    if checkpoint.position is None:
+        return  # nothing was ever proposed
+    again = _Replay(strategy, config.search.lookahead or 1)
+    imported: list[bytes] = []
+    begun = False
+    for step in run.steps(count=checkpoint.steps):  # the search may go on meanwhile
+        if step.trial is not None and step.trial.imported:
+            imported += [step.learned.payload] if step.learned else []
+            yield step.trial.number
             continue
-        proposal = open_proposals.pop(trial.number, None)
-        _compare(trial, update, proposal, strategy)
-        if not strategy.finished:
-            _propose(strategy, open_proposals, 1)
-        yield trial.number
-    if position is not None and position != strategy.position():
-        raise MismatchError(f"{run.path}: the stored position is {position}, the replay ends at {strategy.position()}")
-
-
-def _imported(run: Run) -> Iterator[tuple[Trial, QUpdate]]:
-    """The trials that were imported, which are the first ones."""
-    for trial, update in run.updates():
-        if not trial.imported:
-            return
-        yield trial, update
-
-
-def _propose(strategy: QLearning, open_proposals: dict[int, Proposal], count: int) -> None:
-    try:
-        for _ in range(count):
-            proposal = strategy.propose()
-            open_proposals[proposal.number] = proposal
-    except SearchFinishedError:
-        return
-
-
-def _compare(trial: Trial, stored: QUpdate, proposal: Proposal | None, strategy: QLearning) -> None:
-    if proposal is None:
-        raise MismatchError(f"trial {trial.number} was not open when it was observed")
-    if (str(proposal.architecture), proposal.epsilon) != (trial.net, trial.epsilon):
+        if not begun:
+            again.begin(run, imported)
+            begun = True
+        if step.trial is None:
+            again.learn(step.learned)
+        else:
+            again.observe(step.trial, step.learned)
+            yield step.trial.number
+    if not begun:
+        again.begin(run, imported)
+    if checkpoint.position != strategy.position():
         raise MismatchError(
-            f"trial {trial.number} is stored as {trial.net} at epsilon {trial.epsilon}, the replay proposes "
-            f"{proposal.architecture} at epsilon {proposal.epsilon}"
+            f"{run.path}: the stored position is {checkpoint.position}, the replay ends at {strategy.position()}"
         )
-    try:
-        again = strategy.observe(proposal, _outcome(trial, proposal))
-    except ValueError as error:
-        raise MismatchError(f"trial {trial.number} cannot have been observed where it was: {error}") from error
-    if (again.reward, again.counted, again.duplicate_of) != (trial.reward, trial.counted, trial.duplicate_of):
-        raise MismatchError(
-            f"trial {trial.number} is stored with reward {trial.reward}, counted {trial.counted}, duplicate of "
-            f"{trial.duplicate_of}; the replay gives {again.reward}, {again.counted}, {again.duplicate_of}"
-        )
-    _same_table(trial.number, stored, again)
 
 
-def _same_table(number: int, stored: QUpdate, again: Update) -> None:
-    states = tuple(tuple(state) for state in again.states)
-    for name, kept, computed in (
-        ("path", tuple(stored.path), tuple(again.path)),
-        ("states", tuple(tuple(state) for state in stored.states), states),
-        ("transitions", tuple(stored.transitions), tuple(again.transitions)),
-        ("updated Q-values", tuple(stored.q_ids), tuple(again.q_ids)),
-        ("Q-values", tuple(stored.q_values), tuple(again.q_values)),
-    ):
-        if kept != computed:
-            raise MismatchError(f"trial {number}: the stored {name} differ from what the replay gives")
+@dataclass
+class _Replay:
+    """A strategy, and the proposals that it has open."""
+
+    strategy: Strategy
+    lookahead: int
+    open: dict[int, Proposal] = field(default_factory=dict)
+
+    def begin(self, run: Run, imported: list[bytes]) -> None:
+        """Stand where the first trial of this search's own is to be observed."""
+        if not imported:
+            return self.propose()
+        proposals = tuple(map(proposal_of, run.proposals(after=len(imported))))
+        self.open = {proposal.number: proposal for proposal in proposals}
+        try:
+            self.strategy.restore(run.position(len(imported)), imported, proposals)
+        except ValueError as error:
+            raise MismatchError(f"the imported rows cannot have been taken over: {error}") from error
+
+    def propose(self) -> None:
+        """As the scheduler does."""
+        if not self.strategy.finished and self.strategy.work() is None:
+            self.open |= {p.number: p for p in self.strategy.propose(self.lookahead - len(self.open))}
+
+    def learn(self, answer: StoredLearned | None) -> None:
+        """Take what a worker thought out."""
+        try:
+            self.strategy.learn(_learned(answer))
+        except ValueError as error:
+            raise MismatchError(f"an answer of a worker cannot have been taken where it was: {error}") from error
+        self.propose()
+
+    def observe(self, trial: Trial, stored: StoredLearned | None) -> None:
+        """Observe a trial again, and compare all that comes of it."""
+        proposal = self.open.pop(trial.number, None)
+        if proposal is None:
+            raise MismatchError(f"trial {trial.number} was not open when it was observed")
+        if (proposal.net, proposal.stage) != (trial.net, trial.stage):
+            raise MismatchError(
+                f"trial {trial.number} is stored as {trial.net} ({trial.stage}), the replay proposes "
+                f"{proposal.net} ({proposal.stage})"
+            )
+        try:
+            again = self.strategy.observe(proposal, _outcome(trial, proposal))
+        except ValueError as error:
+            raise MismatchError(f"trial {trial.number} cannot have been observed where it was: {error}") from error
+        for name, kept, computed in (
+            ("reward", trial.reward, again.reward),
+            ("count", trial.counted, again.counted),
+            ("original", trial.duplicate_of, again.duplicate_of),
+            ("facts", trial.facts, {**proposal.facts, **again.facts}),
+        ):
+            if kept != computed:
+                raise MismatchError(f"trial {trial.number} is stored with {name} {kept}, the replay gives {computed}")
+        if (stored is None) != (again.learned is None) or (stored is not None and _learned(stored) != again.learned):
+            raise MismatchError(f"trial {trial.number}: what was learned of it differs from what the replay gives")
+        self.propose()
+
+
+def proposal_of(stored: OpenProposal) -> Proposal:
+    """A stored proposal as a strategy's."""
+    return Proposal(stored.number, stored.net, stored.kind, stored.stage, stored.facts, stored.reason)
+
+
+def _learned(stored: StoredLearned | None) -> Learned:
+    if stored is None:
+        raise MismatchError("a step of the run holds neither a trial nor anything that was learned")
+    return Learned(stored.payload, tuple(file.name for file in stored.files))
 
 
 def _outcome(trial: Trial, proposal: Proposal) -> Outcome | None:
@@ -142,25 +172,3 @@ def _outcome(trial: Trial, proposal: Proposal) -> Outcome | None:
         embedding_dim=trial.embedding_dim or 0,
         micro_batch=trial.micro_batch or 0,
     )
-
-
-def _replay_imported(
-    strategy: QLearning, imported: list[tuple[Trial, QUpdate]], position: dict[str, Any] | None
-) -> Iterator[int]:
-    """Imported rows are taken as they were: their Q-values came from elsewhere and are what the file said."""
-    counted = None if position is None else int(position["counted"])
-    states: list[State] = []
-    table: dict[tuple[State, State], float] = {}
-    transitions: list[tuple[int, int]] = []
-    rows = []
-    for trial, update in imported:
-        states += [State(*state) for state in update.states]  # type: ignore[arg-type]
-        transitions += update.transitions
-        for id, value in zip(update.q_ids, update.q_values, strict=True):
-            state, action = transitions[id]
-            table[states[state], states[action]] = value
-        rows.append((strategy.space.parse(trial.net), trial.reward))
-    updates = strategy.import_rows(rows, table, counted)
-    for (trial, stored), again in zip(imported, updates, strict=True):
-        _same_table(trial.number, stored, again)
-        yield trial.number

@@ -52,6 +52,7 @@ class Observed:
     counted: bool  # whether it advanced the search
     duplicate_of: int | None
     learned: Learned | None
+    facts: Mapping[str, Any] = field(default_factory=dict)  # what is to be shown besides the proposal's; JSON values
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +131,7 @@ class Strategy(Protocol):
         """The small part of the state, JSON-able: the random stream, counters. Committed with every trial."""
         ...
 
-    def restore(
-        self, position: Mapping[str, Any] | None, learned: Iterable[bytes], open: Sequence[Proposal]
-    ) -> None:
+    def restore(self, position: Mapping[str, Any] | None, learned: Iterable[bytes], open: Sequence[Proposal]) -> None:
         """Take up where a checkpoint ends; the strategy then goes on bit for bit.
 
         Args:

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 from nasd.config import Config
 from nasd.outcome import Evaluated, Failed, Outcome
 from nasd.spaces.layers import SearchSpace, State
-from nasd.strategies.base import Proposal, SearchFinishedError, Update
+from nasd.strategies.base import Learned, Observed, Proposal
+from nasd.strategies.qlearning.payload import unpack
 from nasd.strategies.qlearning.strategy import QLearning
-from store.records import Checkpoint, OpenProposal
 
 TINY = {
     "patch_size": 8,
@@ -39,6 +40,30 @@ def _strategy(config: Config) -> QLearning:
     return QLearning(config, SearchSpace(config.space))
 
 
+def _state(strategy: QLearning) -> dict[str, Any]:
+    """All of it, to be compared."""
+    table = strategy._table
+    return {
+        "position": strategy.position(),
+        "states": list(table.states),
+        "transitions": list(table.transitions),
+        "q_values": [table.value_of(number) for number in range(len(table.transitions))],
+        "paths": list(strategy._paths),
+        "rewards": list(strategy._rewards),
+        "numbers": list(strategy._numbers),
+        "open": dict(strategy._open),
+    }
+
+
+def _propose(strategy: QLearning) -> Proposal:
+    (proposal,) = strategy.propose(1)
+    return proposal
+
+
+def _payloads(observed: list[Observed]) -> list[bytes]:
+    return [each.learned.payload for each in observed if each.learned]
+
+
 def _evaluated(reward: float) -> Evaluated:
     return Evaluated(
         reward=reward,
@@ -55,23 +80,22 @@ def _outcome(proposal: Proposal, failures: bool = True) -> Outcome | None:
     """A deterministic outcome: a reward that depends on the architecture, one in eight fails."""
     if proposal.kind != "evaluate":
         return None
-    digest = hashlib.sha256(str(proposal.architecture).encode()).digest()
+    digest = hashlib.sha256(proposal.net.encode()).digest()
     if failures and digest[0] < 32:
         return Failed(reason="It does not fit.")
     return _evaluated(digest[1] / 255)
 
 
-def _run(strategy: QLearning, trials: int, pending: deque[Proposal], lookahead: int) -> list[Update]:
+def _run(strategy: QLearning, trials: int, pending: deque[Proposal], lookahead: int) -> list[Observed]:
     """Ordered operation: propose up to `lookahead`, then observe the oldest and propose again."""
-    updates = []
+    observed = []
     for _ in range(trials):
-        while len(pending) < lookahead and not strategy.finished:
-            pending.append(strategy.propose())
+        pending += strategy.propose(lookahead - len(pending))
         if not pending:
             break
         proposal = pending.popleft()
-        updates.append(strategy.observe(proposal, _outcome(proposal)))
-    return updates
+        observed.append(strategy.observe(proposal, _outcome(proposal)))
+    return observed
 
 
 ENDLESS = [[1.0, 60], [0.5, 60], [0.1, 10_000]]
@@ -82,77 +106,49 @@ ENDLESS = [[1.0, 60], [0.5, 60], [0.1, 10_000]]
 def test_a_restored_search_goes_on_bit_for_bit(before: int, after: int, lookahead: int, seed: int) -> None:
     config = _config(ENDLESS, seed)
     strategy, pending = _strategy(config), deque[Proposal]()
-    _run(strategy, before, pending, lookahead)
-    state = json.loads(json.dumps(strategy.state_dict()))  # whatever survives JSON survives any store
-    restored = _strategy(config)
-    restored.load_state_dict(state)
-    assert restored.state_dict() == strategy.state_dict()
-    restored_pending = deque(
-        Proposal(o["number"], restored._space.parse(o["net"]), o["epsilon"], o["kind"], o["reason"])
-        for o in state["open"]
-    )
+    learned = _payloads(_run(strategy, before, pending, lookahead))
+    position = json.loads(json.dumps(strategy.position()))  # whatever survives JSON survives any store
+    restored, restored_pending = _strategy(config), deque(pending)
+    restored.restore(position, learned, pending)
+    assert _state(restored) == _state(strategy)
     assert _run(restored, after, restored_pending, lookahead) == _run(strategy, after, pending, lookahead)
     assert restored_pending == pending
-    assert restored.state_dict() == strategy.state_dict()
+    assert _state(restored) == _state(strategy)
 
 
 @given(trials=st.integers(1, 120), lookahead=st.sampled_from([1, 3]))
 @settings(max_examples=20, deadline=None)
-def test_updates_and_position_are_all_that_a_checkpoint_needs(trials: int, lookahead: int) -> None:
-    config = _config(ENDLESS)
-    strategy, pending = _strategy(config), deque[Proposal]()
-    states: list[Any] = []
-    transitions: list[tuple[int, int]] = []
-    values: dict[int, float] = {}
-    updates = _run(strategy, trials, pending, lookahead)
-    for update in updates:
-        states += update.states
-        transitions += update.transitions
-        values.update(zip(update.q_ids, update.q_values, strict=True))
+def test_a_payload_holds_what_one_trial_changed(trials: int, lookahead: int) -> None:
+    strategy = _strategy(_config(ENDLESS))
+    for payload in _payloads(_run(strategy, trials, deque(), lookahead)):
+        update = unpack(payload)
         assert list(update.q_ids) == sorted(set(update.q_ids))
         assert set(update.path) <= set(update.q_ids)
-    checkpoint = Checkpoint(
-        trials=len(updates),
-        position=strategy.position(),
-        states=states,
-        transitions=transitions,
-        q_values=[values[number] for number in range(len(transitions))],
-        paths=[update.path for update in updates],
-        rewards=[update.reward for update in updates],
-        numbers=[update.number for update in updates],
-        open=[OpenProposal(p.number, str(p.architecture), p.epsilon, p.kind, p.reason) for p in pending],
-        jobs=[],
-        flags={},
-        arrived={},
-    )
-    restored = _strategy(config)
-    restored.load_state_dict({f.name: getattr(checkpoint, f.name) for f in dataclasses.fields(checkpoint)})
-    assert restored.state_dict() == strategy.state_dict()
 
 
 def test_the_same_seed_twice_and_another() -> None:
-    nets = [[str(u) for u in _run(_strategy(_config(ENDLESS, seed)), 100, deque(), 1)] for seed in (5, 5, 6)]
+    nets = [_run(_strategy(_config(ENDLESS, seed)), 100, deque(), 1) for seed in (5, 5, 6)]
     assert nets[0] == nets[1]
     assert nets[0] != nets[2]
 
 
 def test_bookkeeping_of_every_kind() -> None:
     strategy = _strategy(_config(ENDLESS, max_num_fc_input=300, max_image_size=6))
-    first: dict[Any, Update] = {}
+    first: dict[str, tuple[int, Observed]] = {}
     kinds = set()
     for number in range(1, 200):
         counted = strategy.counted
-        proposal = strategy.propose()
+        proposal = _propose(strategy)
         outcome = _outcome(proposal)
         update = strategy.observe(proposal, outcome)
-        earlier = first.get(proposal.architecture)
-        assert proposal.number == update.number == number
+        earlier = first.get(proposal.net)
+        assert proposal.number == number
         assert (proposal.kind == "duplicate") == (earlier is not None)
-        assert update.duplicate_of == (earlier.number if earlier else None)
+        assert update.duplicate_of == (earlier[0] if earlier else None)
         match proposal.kind:
             case "duplicate":
                 assert earlier is not None
-                assert update.reward == earlier.reward
+                assert update.reward == earlier[1].reward
             case "infeasible":
                 assert update.reward == 0
                 assert proposal.reason is not None
@@ -161,29 +157,29 @@ def test_bookkeeping_of_every_kind() -> None:
         assert update.counted == (update.reward > 0)
         assert strategy.counted == counted + update.counted
         kinds.add((proposal.kind, update.counted))
-        first.setdefault(proposal.architecture, update)
+        first.setdefault(proposal.net, (number, update))
     assert kinds == {
         ("duplicate", True), ("duplicate", False), ("infeasible", False), ("evaluate", True), ("evaluate", False),
     }  # fmt: skip
-    assert len(strategy.state_dict()["paths"]) == 199
+    assert len(_state(strategy)["paths"]) == 199
 
 
 def test_failed_and_infeasible_ones_lower_their_value() -> None:
     strategy = _strategy(_config(ENDLESS, max_image_size=1))
-    proposal = strategy.propose()
+    proposal = _propose(strategy)
     while proposal.kind != "infeasible":
         strategy.observe(proposal, _outcome(proposal))
-        proposal = strategy.propose()
+        proposal = _propose(strategy)
     strategy.observe(proposal, None)
-    assert strategy.q(proposal.architecture.layers[-1], proposal.architecture.states[-1]) < 0.15
+    assert strategy.q(*strategy.space.parse(proposal.net).states[-2:]) < 0.15
 
 
 def test_tried_counts_observed_trials_and_survives_a_checkpoint() -> None:
     config = _config(ENDLESS)
     strategy = _strategy(config)
-    _run(strategy, 100, deque(), 1)
+    learned = _payloads(_run(strategy, 100, deque(), 1))
     restored = _strategy(config)
-    restored.load_state_dict(strategy.state_dict())
+    restored.restore(strategy.position(), learned, ())
     start = config.space.patch_size
     for each in (strategy, restored):
         actions = each.actions(State("start", 0, 0, 0, 0, 0, start, 0, 0))
@@ -193,14 +189,14 @@ def test_tried_counts_observed_trials_and_survives_a_checkpoint() -> None:
 def test_a_duplicate_waits_for_its_original() -> None:
     strategy = _strategy(_config(ENDLESS))
     originals: dict[Any, Proposal] = {}
-    while (proposal := strategy.propose()).architecture not in originals:
-        originals[proposal.architecture] = proposal
-    original = originals[proposal.architecture]
+    while (proposal := _propose(strategy)).net not in originals:
+        originals[proposal.net] = proposal
+    original = originals[proposal.net]
     assert proposal.kind == "duplicate"
-    before = strategy.state_dict()
+    before = _state(strategy)
     with pytest.raises(ValueError, match="not been observed yet"):
         strategy.observe(proposal, None)
-    assert strategy.state_dict() == before
+    assert _state(strategy) == before
     reward = strategy.observe(original, _outcome(original)).reward
     update = strategy.observe(proposal, None)
     assert (update.duplicate_of, update.reward) == (original.number, reward)
@@ -208,17 +204,18 @@ def test_a_duplicate_waits_for_its_original() -> None:
 
 def test_observing_in_any_order() -> None:
     strategy = _strategy(_config(ENDLESS))
-    proposals = [strategy.propose() for _ in range(12)]
+    proposals = [_propose(strategy) for _ in range(12)]
     waiting = sorted(proposals, key=lambda p: (p.kind == "duplicate", -p.number))
-    numbers = [strategy.observe(proposal, _outcome(proposal)).number for proposal in waiting]
-    assert strategy.state_dict()["numbers"] == numbers == [p.number for p in waiting]
+    for proposal in waiting:
+        strategy.observe(proposal, _outcome(proposal))
+    assert _state(strategy)["numbers"] == [p.number for p in waiting]
 
 
 def test_wrong_calls_are_refused_and_change_nothing() -> None:
     strategy = _strategy(_config(ENDLESS))
-    proposal = strategy.propose()
+    proposal = _propose(strategy)
     assert proposal.kind == "evaluate"
-    before = strategy.state_dict()
+    before = _state(strategy)
     with pytest.raises(ValueError, match="needs an outcome"):
         strategy.observe(proposal, None)
     with pytest.raises(ValueError, match="never made"):
@@ -226,7 +223,7 @@ def test_wrong_calls_are_refused_and_change_nothing() -> None:
     for reward in (float("nan"), float("inf"), -0.1):
         with pytest.raises(ValueError, match="reward"):
             strategy.observe(proposal, _evaluated(reward))
-    assert strategy.state_dict() == before
+    assert _state(strategy) == before
     strategy.observe(proposal, _evaluated(0.5))
     with pytest.raises(ValueError, match="observed already"):
         strategy.observe(proposal, _evaluated(0.5))
@@ -236,59 +233,70 @@ def test_the_schedule_is_counted_in_rewards_above_zero_and_ends() -> None:
     strategy = _strategy(_config([[1.0, 3], [0.5, 2]]))
     epsilons = []
     while not strategy.finished:
-        proposal = strategy.propose()
+        proposal = _propose(strategy)
         if strategy.observe(proposal, _outcome(proposal)).counted:
-            epsilons.append(proposal.epsilon)
+            epsilons.append(proposal.facts["epsilon"])
     assert epsilons == [1.0, 1.0, 1.0, 0.5, 0.5]
     assert strategy.schedule == (1, 0.5, 2)
-    with pytest.raises(SearchFinishedError):
-        strategy.propose()
+    assert strategy.propose(3) == ()
 
 
-@pytest.mark.parametrize(
-    "part", ["position", "states", "transitions", "q_values", "paths", "rewards", "numbers", "open"]
-)
-def test_a_missing_part_is_named(part: str) -> None:
-    strategy = _strategy(_config(ENDLESS))
-    _run(strategy, 5, deque(), 3)
-    state = strategy.state_dict()
-    before = strategy.state_dict()
-    del state[part]
-    with pytest.raises(ValueError, match=part):
-        strategy.load_state_dict(state)
-    assert strategy.state_dict() == before
+def test_progress_goes_by_phase() -> None:
+    strategy = _strategy(_config([[1.0, 3], [0.5, 2], [1.0, 1]]))
+    seen = []
+    while not strategy.finished:
+        progress = strategy.progress()
+        proposal = _propose(strategy)
+        assert proposal.stage == progress.stages[progress.stage].label
+        if strategy.observe(proposal, _outcome(proposal)).counted:
+            seen.append([(stage.label, stage.done, stage.of) for stage in strategy.progress().stages])
+    assert seen[0] == [("e=1", 1, 4), ("e=0.5", 0, 2)]
+    assert seen[3] == [("e=1", 3, 4), ("e=0.5", 1, 2)]
+    assert seen[-1] == [("e=1", 4, 4), ("e=0.5", 2, 2)]
+
+
+def _damage(payload: bytes, offset: int, value: int) -> bytes:
+    return payload[:offset] + value.to_bytes(4, "little", signed=True) + payload[offset + 4 :]
 
 
 @pytest.mark.parametrize(
     ("part", "damaged"),
     [
-        ("position", None),
-        ("position", {"counted": 1}),
-        ("states", []),
-        ("states", [("conv", 1)]),
-        ("transitions", [(0, 10**6)]),
-        ("q_values", [0.1]),
-        ("paths", [(0,)] * 5),
-        ("paths", [(10**6,)] * 5),
-        ("rewards", []),
-        ("open", [{"number": 6, "net": "[C(", "epsilon": 1.0, "kind": "evaluate", "reason": None}]),
-        ("open", [{"number": 6}]),
+        ("position", lambda _: None),
+        ("position", lambda _: {"counted": 1}),
+        ("position", lambda position: {**position, "random": {}}),
+        ("learned", lambda learned: learned[1:]),
+        ("learned", lambda learned: [*learned[:-1], learned[-1][:-1]]),
+        ("learned", lambda learned: [*learned[:-1], learned[-1] + b"x"]),
+        ("learned", lambda learned: [*learned[:-1], b""]),
+        ("learned", lambda learned: [_damage(learned[0], 4, -1), *learned[1:]]),
+        ("learned", lambda learned: [_damage(learned[0], 4, 10**9), *learned[1:]]),
+        ("learned", lambda learned: [_damage(learned[0], 28, 10**6), *learned[1:]]),
+        ("open", lambda open: [dataclasses.replace(open[0], net="[C(")]),
     ],
 )
-def test_a_damaged_part_is_refused(part: str, damaged: Any) -> None:
-    strategy = _strategy(_config(ENDLESS))
-    _run(strategy, 5, deque(), 3)
-    state = strategy.state_dict()
+def test_a_damaged_part_is_refused(part: str, damaged: Callable[[Any], Any]) -> None:
+    strategy, pending = _strategy(_config(ENDLESS)), deque[Proposal]()
+    parts: dict[str, Any] = {"learned": _payloads(_run(strategy, 5, pending, 3))}
+    parts |= {"position": strategy.position(), "open": [*pending, *strategy.propose(1)]}
+    state = _state(strategy)
     with pytest.raises(ValueError, match=r"\w"):
-        strategy.load_state_dict({**state, part: damaged})
-    assert strategy.state_dict() == state
+        strategy.restore(**{**parts, part: damaged(parts[part])})
+    assert _state(strategy) == state
 
 
 def test_a_state_of_another_space_is_refused() -> None:
     strategy = _strategy(_config(ENDLESS))
-    _run(strategy, 30, deque(), 1)
+    learned = _payloads(_run(strategy, 30, deque(), 1))
     with pytest.raises(ValueError, match="may not follow"):
-        _strategy(_config(ENDLESS, conv_features=[4])).load_state_dict(strategy.state_dict())
+        _strategy(_config(ENDLESS, conv_features=[4])).restore(strategy.position(), learned, ())
+
+
+def test_it_has_no_work() -> None:
+    strategy = _strategy(_config(ENDLESS))
+    assert strategy.work() is None
+    with pytest.raises(ValueError, match="no work"):
+        strategy.learn(Learned(b""))
 
 
 def test_the_position_fits_any_json_decoder() -> None:
@@ -305,8 +313,8 @@ def test_it_finds_the_best_architecture_of_a_small_space(seed: int) -> None:
     strategy = _strategy(_config([[1.0, 1500], [0.5, 200], [0.1, 100]], seed))
     space = strategy._space
     while not strategy.finished:
-        proposal = strategy.propose()
-        outcome = _evaluated(_reward(proposal.architecture.states[-1])) if proposal.kind == "evaluate" else None
+        proposal = _propose(strategy)
+        outcome = _evaluated(_reward(space.parse(proposal.net).states[-1])) if proposal.kind == "evaluate" else None
         strategy.observe(proposal, outcome)
     state = space.start()
     while not state.terminate:
@@ -342,23 +350,25 @@ def test_a_search_of_the_published_code_goes_on() -> None:
     config = _config(ENDLESS)
     strategy = _strategy(config)
     rows, values = _published(strategy._space)
-    updates = strategy.import_rows(rows, values)
-    assert [(u.number, u.reward, u.counted, u.duplicate_of) for u in updates] == [
-        (1, 0.4, True, None), (2, 0.0, False, None), (3, 0.4, True, 1),
+    observed = strategy.import_rows(rows, values)
+    assert [(u.reward, u.counted, u.duplicate_of) for u in observed] == [
+        (0.4, True, None), (0.0, False, None), (0.4, True, 1),
     ]  # fmt: skip
+    updates = [unpack(payload) for payload in _payloads(list(observed))]
+    assert [update.number for update in updates] == [1, 2, 3]
     assert (strategy.counted, strategy.epsilon) == (2, 1.0)
     for (state, action), value in values.items():
         assert strategy.q(state, action) == value
     written = dict(pair for u in updates for pair in zip(u.q_ids, u.q_values, strict=True))
-    state = strategy.state_dict()
+    state = _state(strategy)
     assert [written[number] for number in range(len(written))] == state["q_values"]
     assert [s for u in updates for s in u.states] == state["states"]
     assert [t for u in updates for t in u.transitions] == state["transitions"]
     assert len(state["transitions"]) == 2 + 3 + 1
-    proposals = [strategy.propose() for _ in range(30)]
+    proposals = strategy.propose(30)
     assert proposals[0].number == 4
-    known = {architecture for architecture, _ in rows}
-    assert all(p.kind == "duplicate" for p in proposals if p.architecture in known)
+    known = {str(architecture) for architecture, _ in rows}
+    assert all(p.kind == "duplicate" for p in proposals if p.net in known)
 
 
 def test_the_position_of_an_imported_search_can_be_said() -> None:
@@ -373,7 +383,7 @@ def test_an_import_that_does_not_fit_changes_nothing() -> None:
     strategy = _strategy(config)
     space = strategy._space
     rows, values = _published(space)
-    before = strategy.state_dict()
+    before = _state(strategy)
     with pytest.raises(ValueError, match=r"row 4, \[C\(5,"):
         strategy.import_rows([*rows, (space.parse("[C(5,3,1,1,1), SM(10)]"), 0.5)], values)
     with pytest.raises(ValueError, match="row 4"):
@@ -382,7 +392,7 @@ def test_an_import_that_does_not_fit_changes_nothing() -> None:
         strategy.import_rows(rows, {**values, (space.start(), space.start()): 0.5})
     with pytest.raises(ValueError, match="together with"):
         strategy.import_rows([], values)
-    assert strategy.state_dict() == before
-    strategy.propose()
+    assert _state(strategy) == before
+    _propose(strategy)
     with pytest.raises(ValueError, match="before the first trial"):
         strategy.import_rows(rows, values)

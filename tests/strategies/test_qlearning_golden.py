@@ -32,7 +32,7 @@ def test_q_values(name: str) -> None:
     for wanted in golden["q_updates"]["result"]:
         value = strategy.q(State(*wanted["state"]), State(*wanted["action"]))
         assert value == pytest.approx(wanted["q"], rel=0, abs=1e-12)
-    assert len(strategy.state_dict()["transitions"]) == len(golden["q_updates"]["result"])
+    assert len(strategy._table.transitions) == len(golden["q_updates"]["result"])
 
 
 def test_the_rule_by_hand() -> None:
@@ -71,4 +71,4 @@ def test_only_architectures_of_the_space_are_learned() -> None:
     strategy = QLearning(config, space)
     with pytest.raises(ValueError, match="may not follow"):
         strategy.update(space.parse("[C(17,3,1,1,1), SM(10)]"), 1.0)
-    assert strategy.state_dict()["states"] == []
+    assert strategy._table.states == []

@@ -12,7 +12,7 @@ Path = tuple[int, ...]
 
 
 class Changes(NamedTuple):
-    """What happened to a table since it was last asked; fields as in `nasd.strategies.base.Update`."""
+    """What happened to a table since it was last asked; fields as in `payload.Update`."""
 
     states: tuple[State, ...]
     transitions: tuple[tuple[int, int], ...]

@@ -1,7 +1,7 @@
 """Tabular Q-learning with an epsilon schedule and a replay buffer: MetaQNN (arXiv 1611.02167, section 4.3)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,32 +10,35 @@ from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.outcome import Failed, Outcome
 from nasd.spaces.layers import Architecture, SearchSpace, State
-from nasd.strategies.base import Proposal, SearchFinishedError, Strategy, Update
+from nasd.strategies import stream
+from nasd.strategies.base import Learned, Observed, Progress, Proposal, Stage, Work
+from nasd.strategies.qlearning.payload import Update, pack, unpack
 from nasd.strategies.qlearning.qtable import Path, QTable
 from nasd.strategies.qlearning.schedule import SchedulePosition, schedule_position
 
-_PARTS = ("position", "states", "transitions", "q_values", "paths", "rewards", "numbers", "open")
 
-
-class QLearning(Strategy):
+class QLearning:
     """Proposes by an epsilon-greedy walk through the space, learns from a replay buffer.
 
     Args:
-        config: `search`, `seed` and `initial_q` are used.
+        config: `search`, `seed` and the initial Q-value are used.
         space: Where architectures come from.
     """
 
     def __init__(self, config: Config, space: SearchSpace) -> None:
         self._config = config
+        self._search = config.search
+        self._initial = initial_q(config)
+        self._total = sum(count for _, count in config.search.epsilon_schedule)
         self._space = space
         self._reset()
 
     def _reset(self) -> None:
-        self._table = self._empty_table()
+        self._table = QTable(self._space, self._initial, self._search.learning_rate, self._search.discount)
         self._random = np.random.Generator(np.random.PCG64(self._config.seed))
         self._counted = 0  # trials with reward above 0: the position in the schedule
         self._last_number = 0
-        self._open: dict[int, Proposal] = {}
+        self._open: dict[int, tuple[Proposal, Architecture]] = {}
         # The replay buffer, in the order of observation, and what is looked up in it.
         self._paths: list[Path] = []
         self._rewards: list[float] = []
@@ -45,89 +48,72 @@ class QLearning(Strategy):
 
     # The interface of a strategy
 
-    def propose(self) -> Proposal:
-        """Walk from the start to the end; at each state a random action with probability epsilon, else a best one."""
-        if self.finished:
-            raise SearchFinishedError(f"all {self._config.total_trials} trials of the epsilon schedule are done")
-        epsilon = self.epsilon
-        architecture = self._walk(epsilon)
-        self._last_number += 1
-        infeasible = self._space.feasible(architecture)
-        if self._was_proposed(architecture):
-            proposal = Proposal(self._last_number, architecture, epsilon, "duplicate")
-        elif infeasible is not None:
-            proposal = Proposal(self._last_number, architecture, epsilon, "infeasible", infeasible.reason)
-        else:
-            proposal = Proposal(self._last_number, architecture, epsilon, "evaluate")
-        self._open[proposal.number] = proposal
-        return proposal
-
-    def observe(self, proposal: Proposal, outcome: Outcome | None) -> Update:
-        """Append the row to the replay buffer, update with it, then with rows drawn uniformly with replacement."""
-        if self._open.get(proposal.number) != proposal:
-            raise ValueError(f"proposal {proposal.number} was never made or has been observed already")
-        reward = self._reward_of(proposal, outcome)
-        del self._open[proposal.number]
-        path = self._table.number(proposal.architecture)
-        duplicate_of = self._append(path, reward, proposal.number)
-        self._table.back_up(path, reward)
-        for row in self._random.integers(len(self._paths), size=self._config.search.replay_number - 1).tolist():
-            self._table.back_up(self._paths[row], self._rewards[row])
-        counted = reward > 0
-        self._counted += counted
-        return Update(proposal.number, reward, counted, duplicate_of, path, *self._table.changes())
-
     @property
     def finished(self) -> bool:
         """Whether the schedule is used up."""
-        return self._counted >= self._config.total_trials
+        return self._counted >= self._total
+
+    def propose(self, room: int) -> tuple[Proposal, ...]:
+        """Walk from the start to the end; at each state a random action with probability epsilon, else a best one."""
+        return () if self.finished else tuple(self._propose() for _ in range(room))
+
+    def observe(self, proposal: Proposal, outcome: Outcome | None) -> Observed:
+        """Append the row to the replay buffer, update with it, then with rows drawn uniformly with replacement."""
+        made, architecture = self._open.get(proposal.number, (None, None))
+        if architecture is None or made != proposal:
+            raise ValueError(f"proposal {proposal.number} was never made or has been observed already")
+        reward = self._reward_of(proposal, architecture, outcome)
+        del self._open[proposal.number]
+        path = self._table.number(architecture)
+        duplicate_of = self._append(path, reward, proposal.number)
+        self._table.back_up(path, reward)
+        for row in self._random.integers(len(self._paths), size=self._search.replay_number - 1).tolist():
+            self._table.back_up(self._paths[row], self._rewards[row])
+        self._counted += reward > 0
+        return self._observed(proposal.number, reward, duplicate_of, path)
+
+    def work(self) -> Work | None:
+        """None: a Q-table is updated at once."""
+        return None
+
+    def learn(self, answer: Learned) -> None:
+        """Never called: there is no work."""
+        raise ValueError("Q-learning has no work whose answer this could be")
+
+    def progress(self) -> Progress:
+        """The phases of the epsilon schedule; phases of the same epsilon are one stage."""
+        done, asked, left = dict[str, int](), dict[str, int](), self._counted
+        for epsilon, count in self._search.epsilon_schedule:
+            label = stage_label(epsilon)
+            done[label] = done.get(label, 0) + min(left, count)
+            asked[label] = asked.get(label, 0) + count
+            left = max(left - count, 0)
+        stages = tuple(Stage(label, done[label], of) for label, of in asked.items())
+        return Progress(self._counted, self._total, list(asked).index(stage_label(self.epsilon)), stages)
 
     def position(self) -> dict[str, Any]:
-        """Random state (large integers as hexadecimal text), trials counted, last proposal's number; JSON-able."""
-        state: Any = self._random.bit_generator.state
+        """Random state, trials counted, last proposal's number; JSON-able."""
         return {
-            "random": {
-                "state": hex(state["state"]["state"]),
-                "inc": hex(state["state"]["inc"]),
-                "has_uint32": state["has_uint32"],
-                "uinteger": state["uinteger"],
-            },
+            "random": stream.position(self._random),
             "counted": self._counted,
             "last_number": self._last_number,
         }
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on, under the names of `store.records.Checkpoint`; plain data, copied."""
-        table = self._table
-        return {
-            "position": self.position(),
-            "states": [tuple(state) for state in table.states],
-            "transitions": list(table.transitions),
-            "q_values": [table.value_of(number) for number in range(len(table.transitions))],
-            "paths": list(self._paths),
-            "rewards": list(self._rewards),
-            "numbers": list(self._numbers),
-            "open": [_plain(proposal) for _, proposal in sorted(self._open.items())],
-        }
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned. Other keys are ignored; `position` None is a search not yet begun.
+    def restore(self, position: Mapping[str, Any] | None, learned: Iterable[bytes], open: Sequence[Proposal]) -> None:
+        """Take up where a checkpoint ends.
 
         Raises:
-            ValueError: A part is missing or does not fit the search space; the message names it, and the strategy is
+            ValueError: A part does not fit the search space or another part; the message names it, and the strategy is
                 as it was.
         """
-        for part in _PARTS:
-            if part not in state:
-                raise ValueError(f"the strategy's state lacks {part!r}")
         loaded = QLearning(self._config, self._space)
-        loaded._load_table(state)
-        loaded._load_rows(state)
-        loaded._load_open(state["open"])
-        if state["position"] is not None:
-            loaded._load_position(state["position"])
+        loaded._load_learned(learned)
+        for proposal in open:
+            loaded._open[proposal.number] = (proposal, loaded._parsed(proposal))
+        if position is not None:
+            loaded._load_position(position)
         elif loaded._numbers or loaded._open:
-            raise ValueError("the strategy's 'position' is missing though trials have been made")
+            raise ValueError("the strategy's position is missing though trials have been made")
         self.__dict__.update(loaded.__dict__)
 
     # What others read
@@ -135,7 +121,7 @@ class QLearning(Strategy):
     @property
     def schedule(self) -> SchedulePosition:
         """Where in the epsilon schedule the search stands."""
-        return schedule_position(self._config.search.epsilon_schedule, self._counted)
+        return schedule_position(self._search.epsilon_schedule, self._counted)
 
     @property
     def epsilon(self) -> float:
@@ -151,10 +137,6 @@ class QLearning(Strategy):
     def space(self) -> SearchSpace:
         """Where architectures come from."""
         return self._space
-
-    def open_proposals(self) -> list[Proposal]:
-        """Proposals that have not been observed, by number."""
-        return [proposal for _, proposal in sorted(self._open.items())]
 
     def actions(self, state: State) -> tuple[State, ...]:
         """The space's actions of a state."""
@@ -173,6 +155,13 @@ class QLearning(Strategy):
         number = self._table.find(state, action)
         return 0 if number is None else self._tried.get(number, 0)
 
+    def values(self) -> Iterator[tuple[State, State, float]]:
+        """Every action of every state of which an action was updated, with its Q-value, by the states' first update."""
+        for number in dict.fromkeys(start for start, _ in self._table.transitions):
+            state = self._table.states[number]
+            for action in self._space.actions(state):
+                yield state, action, self._table.value(state, action)
+
     # What others do
 
     def update(self, architecture: Architecture, reward: float) -> None:
@@ -188,17 +177,17 @@ class QLearning(Strategy):
         rows: Sequence[tuple[Architecture, float]],
         q_values: Mapping[tuple[State, State], float],
         counted: int | None = None,
-    ) -> tuple[Update, ...]:
+    ) -> tuple[Observed, ...]:
         """Go on where another search of the same space stood. Nothing is learned and nothing drawn here.
 
         Args:
             rows: Its replay buffer in order, each architecture with its reward; they become trials 1, 2, ...
-            q_values: Its Q-values by (state, action). Pairs left out have the initial value; those that have the
-                initial value and no row are not stored.
+            q_values: Its Q-values by (state, action). Pairs left out have the initial value; pairs with the initial
+                value and no row are not stored.
             counted: Its position in the epsilon schedule; None: the rows with reward above 0.
 
         Returns:
-            One update for each row, to be committed in order. Q-values that belong to no row are in the last.
+            What each row comes to, to be committed in order. Q-values that belong to no row are in the last.
 
         Raises:
             ValueError: This search has begun already, a row or Q-value does not fit the space, a reward is impossible,
@@ -209,14 +198,35 @@ class QLearning(Strategy):
         if q_values and not rows:
             raise ValueError("Q-values can only be imported together with the rows of their replay buffer")
         fresh = QLearning(self._config, self._space)
-        updates = tuple(
+        observed = tuple(
             fresh._import_row(number, architecture, reward, q_values, number == len(rows))
             for number, (architecture, reward) in enumerate(rows, start=1)
         )
         fresh._last_number = len(rows)
-        fresh._counted = sum(update.counted for update in updates) if counted is None else counted
+        fresh._counted = sum(row.counted for row in observed) if counted is None else counted
         self.__dict__.update(fresh.__dict__)
-        return updates
+        return observed
+
+    def _propose(self) -> Proposal:
+        epsilon = self.epsilon
+        architecture = self._walk(epsilon)
+        self._last_number += 1
+        infeasible = self._space.feasible(architecture)
+        kind, reason = "evaluate", None
+        if self._was_proposed(architecture):
+            kind = "duplicate"
+        elif infeasible is not None:
+            kind, reason = "infeasible", infeasible.reason
+        proposal = Proposal(
+            self._last_number,
+            str(architecture),
+            kind,
+            stage_label(epsilon),
+            {"epsilon": epsilon},
+            reason,  # type: ignore[arg-type]
+        )
+        self._open[proposal.number] = (proposal, architecture)
+        return proposal
 
     def _walk(self, epsilon: float) -> Architecture:
         states = []
@@ -229,16 +239,16 @@ class QLearning(Strategy):
         return self._space.architecture(tuple(states))
 
     def _was_proposed(self, architecture: Architecture) -> bool:
-        if any(proposal.architecture == architecture for proposal in self._open.values()):
+        if any(other == architecture for _, other in self._open.values()):
             return True
         return self._table.find_path(architecture) in self._first_row
 
-    def _reward_of(self, proposal: Proposal, outcome: Outcome | None) -> float:
+    def _reward_of(self, proposal: Proposal, architecture: Architecture, outcome: Outcome | None) -> float:
         if (outcome is None) == (proposal.kind == "evaluate"):
             wanted = "needs an outcome" if outcome is None else "takes no outcome"
             raise ValueError(f"proposal {proposal.number} of kind {proposal.kind!r} {wanted}")
         if proposal.kind == "duplicate":
-            path = self._table.find_path(proposal.architecture)
+            path = self._table.find_path(architecture)
             if path not in self._first_row:
                 raise ValueError(f"proposal {proposal.number} duplicates one that has not been observed yet")
             return self._rewards[self._first_row[path]]
@@ -257,6 +267,10 @@ class QLearning(Strategy):
             self._tried[transition] = self._tried.get(transition, 0) + 1
         return duplicate_of
 
+    def _observed(self, number: int, reward: float, duplicate_of: int | None, path: Path) -> Observed:
+        payload = pack(Update(number, reward, path, *self._table.changes()))
+        return Observed(reward, reward > 0, duplicate_of, Learned(payload))
+
     def _import_row(
         self,
         number: int,
@@ -264,7 +278,7 @@ class QLearning(Strategy):
         reward: float,
         q_values: Mapping[tuple[State, State], float],
         last: bool,
-    ) -> Update:
+    ) -> Observed:
         try:
             reward = _checked_reward(reward)
             known = len(self._table.transitions)
@@ -275,75 +289,64 @@ class QLearning(Strategy):
             if transition >= known:
                 start, end = self._table.transitions[transition]
                 step = (self._table.states[start], self._table.states[end])
-                self._table.assign(*step, float(q_values.get(step, self._config.initial_q)))
+                self._table.assign(*step, float(q_values.get(step, self._initial)))
         if last:
             for (state, action), value in q_values.items():
-                if value != self._config.initial_q and self._table.find(state, action) is None:
+                if value != self._initial and self._table.find(state, action) is None:
                     self._table.assign(state, action, float(value))
-        duplicate_of = self._append(path, reward, number)
-        return Update(number, reward, reward > 0, duplicate_of, path, *self._table.changes())
+        return self._observed(number, reward, self._append(path, reward, number), path)
 
-    def _empty_table(self) -> QTable:
-        search = self._config.search
-        return QTable(self._space, self._config.initial_q, search.learning_rate, search.discount)
-
-    def _load_table(self, state: Mapping[str, Any]) -> None:
+    def _load_learned(self, learned: Iterable[bytes]) -> None:
+        states: list[State] = []
+        transitions: list[tuple[int, int]] = []
+        values = np.full(1024, np.nan)
+        rows: list[tuple[int, float, Path]] = []
+        for payload in learned:
+            update = unpack(payload)
+            states += update.states
+            transitions += update.transitions
+            if len(transitions) > len(values):
+                values = np.concatenate([values, np.full(max(len(values), len(transitions)), np.nan)])
+            if len(update.q_ids) and not 0 <= update.q_ids.min() <= update.q_ids.max() < len(transitions):
+                raise ValueError(f"what was learned of trial {update.number} names a transition that does not exist")
+            values[update.q_ids] = update.q_values
+            rows.append((update.number, update.reward, update.path))
+        values = values[: len(transitions)]
+        if np.isnan(values).any():
+            raise ValueError("what was learned numbers a transition without its Q-value")
         try:
-            self._table.load(state["states"], state["transitions"], state["q_values"])
+            self._table.load(states, transitions, values.tolist())
         except (ValueError, TypeError) as error:
-            raise ValueError(f"the strategy's states, transitions and q_values do not fit: {error}") from error
-
-    def _load_rows(self, state: Mapping[str, Any]) -> None:
-        paths, rewards, numbers = state["paths"], state["rewards"], state["numbers"]
-        if not len(paths) == len(rewards) == len(numbers):
-            raise ValueError(f"there are {len(paths)} paths, {len(rewards)} rewards and {len(numbers)} numbers")
-        for path, reward, number in zip(paths, rewards, numbers, strict=True):
+            raise ValueError(f"the states, transitions and Q-values that were learned do not fit: {error}") from error
+        for number, reward, path in rows:
             if not self._table.is_path(path):
-                raise ValueError(f"the 'paths' entry of trial {number} is no architecture: {tuple(path)}")
-            self._append(tuple(path), float(reward), number)
+                raise ValueError(f"what was learned of trial {number} is no path of an architecture: {path}")
+            self._append(path, _checked_reward(reward), number)
 
-    def _load_open(self, proposals: Sequence[Any]) -> None:
-        for item in proposals:
-            proposal = self._proposal(item)
-            self._open[proposal.number] = proposal
-
-    def _proposal(self, item: Any) -> Proposal:
-        """From a mapping, or an object with such attributes (as `store.records.OpenProposal`)."""
-        fields: dict[str, Any] = (
-            dict(item) if isinstance(item, Mapping) else {name: getattr(item, name) for name in _OPEN}
-        )
+    def _parsed(self, proposal: Proposal) -> Architecture:
         try:
-            architecture = self._space.parse(fields["net"])
-            return Proposal(fields["number"], architecture, fields["epsilon"], fields["kind"], fields.get("reason"))
-        except (AttributeError, KeyError, TypeError, ValueError, NasdError) as error:
-            raise ValueError(f"the strategy's 'open' holds no proposal of this space: {item!r} ({error})") from error
+            return self._space.parse(proposal.net)
+        except NasdError as error:
+            raise ValueError(f"open proposal {proposal.number} is none of this space: {error}") from error
 
     def _load_position(self, position: Mapping[str, Any]) -> None:
         try:
-            stream = position["random"]
-            self._random.bit_generator.state = {
-                "bit_generator": "PCG64",
-                "state": {"state": int(stream["state"], 16), "inc": int(stream["inc"], 16)},
-                "has_uint32": stream["has_uint32"],
-                "uinteger": stream["uinteger"],
-            }
+            self._random = stream.restored(position["random"])
             self._counted = int(position["counted"])
             self._last_number = int(position["last_number"])
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"the strategy's 'position' is incomplete or damaged: {error}") from error
+            raise ValueError(f"the strategy's position is incomplete or damaged: {error}") from error
 
 
-_OPEN = ("number", "net", "epsilon", "kind", "reason")
+def initial_q(config: Config) -> float:
+    """The value of every state-action pair that was never updated: the early-stopping threshold unless given."""
+    given = config.search.initial_q
+    return config.training.early_stopping_thresh if given is None else given
 
 
-def _plain(proposal: Proposal) -> dict[str, Any]:
-    return {
-        "number": proposal.number,
-        "net": str(proposal.architecture),
-        "epsilon": proposal.epsilon,
-        "kind": proposal.kind,
-        "reason": proposal.reason,
-    }
+def stage_label(epsilon: float) -> str:
+    """What the trials of a phase have as their stage."""
+    return f"e={epsilon:g}"
 
 
 def _checked_reward(reward: float) -> float:
