@@ -1,0 +1,96 @@
+"""The job queue: what a person queued, in what order, and how far it got."""
+
+from typing import Any, Literal
+
+from nasd.protocol.wire import Message, Params, Whole
+
+MAX_REPEATS = 1000
+MAX_EPOCHS = 10_000
+"""Of a job: what is shown of it, its curves included, must fit into a frame."""
+MAX_PRIORITY = 1000
+
+JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
+class JobRow(Message, frozen=True):
+    """One job of the queue."""
+
+    id: int
+    kind: str
+    summary: str
+    status: JobStatus
+    priority: int
+    progress: float
+    reason: str | None = None
+    result: dict[str, Any] | None = None
+    created_at: float = 0.0
+    started_at: float | None = None
+    finished_at: float | None = None
+    paused: bool = False  # queued, but not to be started
+    net: str = ""
+    trial: int | None = None
+    repeats: int = 1
+    epochs: int = 0
+    batch: int | None = None  # the first job of those that were queued together
+    group: str = ""  # of the selection: low, mid or top
+    reward: float | None = None  # of the selection: what the search saw
+    label: str = ""  # what it was queued for, such as h2
+    full: bool = False  # the encoder is trained too
+    device: str | None = None  # of its own; None: it takes turns with the trials
+
+
+class JobPage(Message, frozen=True):
+    """The queue, in the order in which it is worked off, then the ended jobs, newest first."""
+
+    total: int
+    offset: int
+    rows: tuple[JobRow, ...]
+
+
+class JobsParams(Params, frozen=True):
+    """`jobs`."""
+
+    offset: Whole = 0
+    limit: Whole = 100
+
+
+class Selected(Params, frozen=True):
+    """One architecture of a selection."""
+
+    net: str
+    trial: Whole | None = None
+    group: str = ""  # such as low, mid, top
+    reward: float | None = None  # what the search saw
+
+
+class QueueJobParams(Params, frozen=True):
+    """`queue_job`: evaluate an architecture again with freshly drawn weights. Name a `trial`, a `net` or a `selection`.
+
+    A selection is one job for each architecture, all queued or none; the answer is the first.
+    """
+
+    kind: Literal["retrain"] = "retrain"
+    trial: Whole | None = None
+    net: str | None = None
+    repeats: Whole = 1
+    epochs: Whole | None = None  # None: the run's
+    priority: Whole = 0
+    selection: tuple[Selected, ...] = ()
+    store_embedding: bool = False  # keep each repeat's embedding, in the run's `exports/` folder
+    label: str = ""  # what it is for, such as h2
+    full: bool = False  # train the encoder too, and keep the weights, in the run's `weights/` folder
+    device: str | None = None  # such as cpu or cuda:1: run there, beside the search, instead of between two trials
+
+
+class JobParams(Params, frozen=True):
+    """`cancel_job`."""
+
+    id: Whole
+
+
+class MoveJobParams(Params, frozen=True):
+    """`move_job`: change a queued job's priority (higher runs first); pause a job that waits or runs, or resume it."""
+
+    id: Whole
+    priority: Whole | None  # None: as it is
+    paused: bool | None = None  # likewise

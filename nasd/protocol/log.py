@@ -1,0 +1,33 @@
+"""The daemon's log."""
+
+from typing import Literal
+
+from nasd.protocol.wire import Message, Params, Whole
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class LogRecord(Message, frozen=True):
+    """One record of the daemon's log."""
+
+    id: int  # counts up while the daemon lives
+    time: float
+    level: LogLevel
+    source: str
+    message: str
+
+
+class LogPage(Message, frozen=True):
+    """Records, oldest first."""
+
+    rows: tuple[LogRecord, ...]
+    first: int  # the oldest id that the daemon still holds
+
+
+class LogParams(Params, frozen=True):
+    """`log`: the newest `limit` records below id `before` (None: the newest of all) that match."""
+
+    before: Whole | None = None
+    limit: Whole = 200
+    level: LogLevel = "debug"  # and above
+    text: str = ""

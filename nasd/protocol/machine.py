@@ -1,0 +1,46 @@
+"""The box: its workers and their load."""
+
+from typing import Literal
+
+from nasd.protocol.wire import Message
+
+
+class WorkerStatus(Message, frozen=True):
+    """One worker process and what it is at."""
+
+    id: int
+    device: str
+    pid: int | None
+    state: Literal["starting", "idle", "busy", "gone"]
+    trial: int | None = None
+    job: int | None = None
+    work: str | None = None  # what it thinks out for the strategy, in words
+    net: str | None = None
+    stage: str | None = None  # of the evaluation: build, encode, train
+    epoch: int = 0
+    epochs: int = 0
+    validation_accuracies: tuple[float, ...] = ()
+    train_accuracies: tuple[float, ...] = ()
+    started_at: float | None = None
+    memory: int = 0  # resident bytes
+    passing: bool = False  # it serves jobs with a device of their own, and is no more once it is gone
+
+
+class Device(Message, frozen=True):
+    """Load of one device."""
+
+    name: str
+    utilisation: float | None  # 0 to 1
+    memory_used: int
+    memory_total: int
+
+
+class Machine(Message, frozen=True):
+    """Load of the box."""
+
+    cpu: float  # 0 to 1
+    memory_used: int
+    memory_total: int
+    disk_run: int  # bytes of the run directory
+    disk_free: int
+    devices: tuple[Device, ...] = ()

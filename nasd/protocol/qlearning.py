@@ -1,0 +1,63 @@
+"""What only Q-learning has: its table, state by state, and an architecture's place in it."""
+
+from nasd.protocol.wire import Message, Method, Params, Whole
+
+
+class Action(Message, frozen=True):
+    """One action of a state."""
+
+    text: str
+    q: float
+    tried: int  # trials that took it
+    greedy: bool  # among the best
+    terminal: bool
+
+
+class QParams(Params, frozen=True):
+    """`qlearning.page`: the layers from the start, as `Action.text` gives them."""
+
+    path: tuple[str, ...] = ()
+    offset: Whole = 0
+    limit: Whole = 100
+
+
+class QPage(Message, frozen=True):
+    """A state and its actions, best first."""
+
+    path: tuple[str, ...]  # the layers that lead here from the start
+    image_size: int
+    depth: int
+    actions: tuple[Action, ...]
+    total: int
+    offset: int
+    greedy_path: tuple[str, ...]  # from here to the end
+
+
+class NeighboursParams(Params, frozen=True):
+    """`qlearning.neighbours`: an architecture as it is written."""
+
+    net: str
+
+
+class Neighbour(Message, frozen=True):
+    """One step of an architecture in the Q-table, and how it stands among its alternatives."""
+
+    action: str  # as written in the architecture string
+    q: float
+    tried: int
+    rank: int  # 1 is the best among the actions of its state
+    alternatives: int
+    best_action: str
+    best_q: float
+
+
+class Neighbours(Message, frozen=True):
+    """An architecture's steps from the start, up to the first that the search space does not have."""
+
+    steps: tuple[Neighbour, ...]
+
+
+METHODS = {
+    "qlearning.page": Method(QParams, QPage),
+    "qlearning.neighbours": Method(NeighboursParams, Neighbours),
+}

@@ -1,0 +1,30 @@
+"""The runs of a box, and the frozen configuration of a run."""
+
+from typing import Literal
+
+from nasd.protocol.wire import Message
+
+
+class RunRow(Message, frozen=True):
+    """One run on this box."""
+
+    name: str
+    directory: str
+    state: Literal["running", "paused", "finished", "stopped", "unreadable"]
+    trials: int  # rows in the trial table
+    total: int | None  # of counted trials that the search asks for; None: not known
+    best_reward: float | None
+    modified_at: float
+    counted: int = 0  # of the trials, the ones that count towards `total`
+
+
+class RunList(Message, frozen=True):
+    """Every run under the daemon's home."""
+
+    rows: tuple[RunRow, ...]
+
+
+class ConfigText(Message, frozen=True):
+    """The run's frozen configuration, as YAML."""
+
+    yaml: str

@@ -1,0 +1,82 @@
+"""Trials: rows of the trial table, and everything about a single trial."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from nasd.graph import Graph
+from nasd.outcome import Labels
+from nasd.protocol.wire import Message, Params, Whole
+
+TrialStatus = Literal["evaluated", "early_stopped", "duplicate", "infeasible", "failed"]
+TrialSort = Literal["number", "reward", "best_validation", "test_accuracy", "seconds", "finished_at"]
+
+
+class TrialRow(Message, frozen=True):
+    """One line of the trial table."""
+
+    number: int
+    net: str
+    status: TrialStatus
+    stage: str  # which part of the search it belongs to, as a stage of the progress is labelled
+    reward: float
+    counted: bool  # whether it advanced the search
+    facts: dict[str, Any] = msgspec.field(default_factory=dict)  # what the strategy wants to show of it
+    best_validation: float | None = None
+    test_accuracy: float | None = None
+    duplicate_of: int | None = None
+    reason: str | None = None
+    imported: bool = False
+    seconds: float = 0.0
+    finished_at: float = 0.0  # seconds since the epoch
+    embedding: str | None = None
+
+
+class TrialDetail(Message, frozen=True):
+    """Everything about one trial."""
+
+    row: TrialRow
+    seed: int | None
+    validation_accuracies: tuple[float, ...]  # one per epoch
+    train_accuracies: tuple[float, ...]
+    embedding_dim: int | None
+    micro_batch: int | None
+    encode_seconds: float
+    train_seconds: float
+    peak_memory: int  # bytes
+    device: str
+    graph: Graph
+    duplicates: tuple[int, ...]  # later trials of the same architecture, at most 20
+    screening: float | None = None  # accuracy of the quick look before the evaluation
+    labels: Labels | None = None  # of a data set of several labels per image
+
+
+class TrialPage(Message, frozen=True):
+    """A page of the trial table."""
+
+    total: int  # rows that match
+    offset: int
+    rows: tuple[TrialRow, ...]
+
+
+class TrialsParams(Params, frozen=True):
+    """`trials`. `text` is looked for in the architecture string, the status and the reason, case-insensitively."""
+
+    offset: Whole = 0
+    limit: Whole = 100
+    sort: TrialSort = "number"
+    descending: bool = True
+    text: str = ""
+    status: tuple[TrialStatus, ...] = ()  # empty: all
+
+
+class TrialParams(Params, frozen=True):
+    """`trial`."""
+
+    number: Whole
+
+
+class ExportParams(Params, frozen=True):
+    """`export`: write a table as CSV into the run's `exports/` folder; the daemon names the file."""
+
+    what: str = "replay_buffer"  # a table that the run has: another is refused
