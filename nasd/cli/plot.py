@@ -89,7 +89,7 @@ def phases_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path)
 @output_option
 def q_values_command(run: str | None, file: Path | None, output: Path) -> None:
     """What the search has learned each choice to be worth, layer by layer."""
-    from nasd.pictures.q_values import draw_q_values, of_checkpoint, of_csv  # noqa: PLC0415
+    from nasd.pictures.q_values import draw_q_values, of_csv, of_run  # noqa: PLC0415
 
     if run is not None and file is not None:
         raise click.UsageError("Q-values are drawn of a run or of a --csv")
@@ -97,7 +97,7 @@ def q_values_command(run: str | None, file: Path | None, output: Path) -> None:
         name, choices = file.stem, of_csv(file)
     else:
         with _opened(run) as opened:
-            name, choices = opened.path.name, of_checkpoint(opened.checkpoint())
+            name, choices = opened.path.name, of_run(opened)
     _write(output, lambda: draw_q_values(choices, name))
 
 

@@ -7,8 +7,8 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from nasd.protocol import Phase, Progress, RewardPoint, Rewards, TrialStatus
-from nasd.strategies.qlearning.schedule import schedule_position
+from nasd.protocol import RewardPoint, Rewards, SearchProgress, StageProgress, StageRewards, TrialStatus
+from nasd.strategies.base import Progress
 
 WINDOW = 20  # of the rolling reward, as in the published figure
 BINS = 20
@@ -16,54 +16,58 @@ PACE = 100  # recent trials that the estimate of the end rests on
 
 
 class History:
-    """Rewards of the trials that counted, by epsilon phase, and the pace of the search."""
+    """Rewards of the trials that counted, by stage, and the pace of the search."""
 
-    def __init__(self, schedule: Sequence[tuple[float, int]]) -> None:
-        self.schedule = tuple(schedule)
+    def __init__(self) -> None:
         self.by_status: Counter[TrialStatus] = Counter()
         self._numbers = array("i")
         self._rewards = array("d")
-        self._phases = [_Rewards() for _ in self.schedule]
+        self._stages: dict[str, _Rewards] = {}
         self._ends: deque[float] = deque(maxlen=PACE + 1)  # when counted trials finished, on a clock without pauses
         self._active = 0.0
 
-    def add(self, number: int, status: TrialStatus, reward: float, *, counted: bool, seconds: float) -> None:
+    def add(
+        self, number: int, status: TrialStatus, stage: str, reward: float, *, counted: bool, seconds: float
+    ) -> None:
         """Take a trial in, and the seconds that passed since the one before it."""
         self.by_status[status] += 1
         self._active += seconds
         if counted:
-            phase, _, done = schedule_position(self.schedule, len(self._rewards))
-            if done < self.schedule[phase][1]:  # else it is beyond the schedule's end
-                self._phases[phase].add(number, reward)
+            self._stages.setdefault(stage, _Rewards()).add(number, reward)
             self._numbers.append(number)
             self._rewards.append(reward)
             self._ends.append(self._active)
 
-    def load(self, by_status: Mapping[TrialStatus, int], numbers: Sequence[int], rewards: Sequence[float]) -> None:
+    def load(
+        self,
+        by_status: Mapping[TrialStatus, int],
+        numbers: Sequence[int],
+        rewards: Sequence[float],
+        stages: Sequence[str],
+    ) -> None:
         """Take in what earlier daemons left: trials by status, and the ones that counted."""
         self.by_status.update(by_status)
         self._numbers.extend(numbers)
         self._rewards.extend(rewards)
-        start = 0
-        for phase, (_, count) in zip(self._phases, self.schedule, strict=True):
-            phase.load(self._numbers[start : start + count], self._rewards[start : start + count])
-            start += count
+        of_stages: dict[str, tuple[list[int], list[float]]] = {}
+        for number, reward, stage in zip(numbers, rewards, stages, strict=True):
+            of_stage = of_stages.setdefault(stage, ([], []))
+            of_stage[0].append(number)
+            of_stage[1].append(reward)
+        for stage, of_stage in of_stages.items():
+            self._stages.setdefault(stage, _Rewards()).load(*of_stage)
 
-    def progress(self) -> Progress:
+    def progress(self, progress: Progress) -> SearchProgress:
         """Where the search is, and when it will end: the normal approximation over the last `PACE` trials."""
-        counted = len(self._rewards)
-        phase, epsilon, done = schedule_position(self.schedule, counted)
-        total = sum(count for _, count in self.schedule)
-        median, low, high = self._eta(total - counted)
+        left = None if progress.of is None else progress.of - progress.done
+        median, low, high = self._eta(left)
         recent = self._rewards[-WINDOW:]
-        return Progress(
+        return SearchProgress(
             trials=self.by_status.total(),
-            counted=counted,
-            total=total,
-            epsilon=epsilon,
-            phase=phase,
-            phase_done=done,
-            phase_total=self.schedule[phase][1],
+            counted=progress.done,
+            total=progress.of,
+            stage=progress.stage,
+            stages=tuple(StageProgress(label=s.label, done=s.done, of=s.of) for s in progress.stages),
             by_status={str(status): count for status, count in self.by_status.items()},
             rolling_reward=math.fsum(recent) / len(recent) if recent else None,
             eta_seconds=median,
@@ -71,20 +75,21 @@ class History:
             eta_high=high,
         )
 
-    def rewards(self, points: int) -> Rewards:
-        """The rolling mean, thinned evenly to at most `points` points, and the phases."""
+    def rewards(self, points: int, progress: Progress) -> Rewards:
+        """The rolling mean, thinned evenly to at most `points` points, and the rewards by stage."""
         count = len(self._rewards)
         keep = max(2, min(points, 2000))
         step = max(1, math.ceil(count / keep))
         chosen = list(range(count - 1, -1, -step))[::-1]  # always with the newest
+        nothing = _Rewards()
         return Rewards(
             window=WINDOW,
             points=tuple(
                 RewardPoint(trial=self._numbers[i], mean=self._rolling(i), reward=self._rewards[i]) for i in chosen
             ),
-            phases=tuple(
-                phase.summary(epsilon, count)
-                for phase, (epsilon, count) in zip(self._phases, self.schedule, strict=True)
+            stages=tuple(
+                self._stages.get(stage.label, nothing).summary(stage.label, stage.done, stage.of)
+                for stage in progress.stages
             ),
         )
 
@@ -92,8 +97,10 @@ class History:
         window = self._rewards[max(0, end - WINDOW + 1) : end + 1]
         return math.fsum(window) / len(window)
 
-    def _eta(self, left: int) -> tuple[float | None, float | None, float | None]:
+    def _eta(self, left: int | None) -> tuple[float | None, float | None, float | None]:
         pace = [b - a for a, b in pairwise(self._ends)]
+        if left is None:
+            return None, None, None
         if left <= 0:
             return 0.0, 0.0, 0.0
         if len(pace) < 2:
@@ -106,7 +113,7 @@ class History:
 
 
 class _Rewards:
-    """Those of one epsilon phase, kept in order: a phase of a long search is asked for more often than it is sorted."""
+    """Rewards of one stage, kept in order: a stage of a long search is asked for more often than it is sorted."""
 
     def __init__(self) -> None:
         self._first: int | None = None
@@ -127,17 +134,17 @@ class _Rewards:
         insort(self._sorted, reward)
         self._bins[_bin(reward)] += 1
 
-    def summary(self, epsilon: float, count: int) -> Phase:
-        """As clients see it, for a phase of `count` trials."""
+    def summary(self, label: str, done: int, of: int | None) -> StageRewards:
+        """As clients see it, for a stage of which `done` trials of `of` counted."""
         rewards = self._sorted
         if not rewards:
-            return Phase(epsilon=epsilon, count=count, done=0)
+            return StageRewards(label=label, done=done, of=of)
         last = len(rewards) - 1
         low, first, median, third, high = (rewards[round(last * share)] for share in (0, 0.25, 0.5, 0.75, 1))
-        return Phase(
-            epsilon=epsilon,
-            count=count,
-            done=len(rewards),
+        return StageRewards(
+            label=label,
+            done=done,
+            of=of,
             first_trial=self._first,
             mean=math.fsum(rewards) / len(rewards),
             quartiles=(low, first, median, third, high),

@@ -44,7 +44,7 @@ class Records:
             if trial is not None and trial.order == self._written + 1:
                 self._write(trial)
             elif trial is None or trial.order > self._written:
-                for missing, _ in self._run.updates(self._written + 1):
+                for missing in self._run.observed(self._written + 1):
                     self._write(missing)
             if self._board is not None:
                 self._board.follow(self._run)

@@ -1,4 +1,4 @@
-"""TensorBoard's files, written without torch or TensorFlow: rewards, epsilon, accuracies, curves, hyper-parameters."""
+"""TensorBoard's files, written without torch or TensorFlow: rewards, facts, accuracies, curves, hyper-parameters."""
 
 import math
 import shutil
@@ -41,7 +41,7 @@ class Board:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._writer = _writer(self._folder)
             self._hyper_parameters()
-        for trial, _ in run.updates(self._written + 1):
+        for trial in run.observed(self._written + 1):
             self._trial(trial)
             self._written = trial.order
         self._writer.flush()
@@ -61,7 +61,7 @@ class Board:
     def _trial(self, trial: Trial) -> None:
         if not trial.counted and trial.status != "failed":
             return  # nothing was learned of it that a curve could show
-        values = {"search/epsilon": trial.epsilon, "search/reward": trial.reward}
+        values = {"search/reward": trial.reward, **_numbers(trial.facts)}
         if trial.counted:
             self._recent.append(trial.reward)
             if len(self._recent) == WINDOW:
@@ -88,6 +88,11 @@ class Board:
             for epoch, value in enumerate(values, 1):
                 writer.add_event(_event(epoch, trial.finished_at, _scalars({f"curve/{name}": value})))
         writer.close()
+
+
+def _numbers(facts: Mapping[str, Any]) -> dict[str, float]:
+    """Those of a trial's facts that a curve can show, such as epsilon."""
+    return {f"search/{name}": float(value) for name, value in facts.items() if type(value) in (int, float)}
 
 
 def _writer(folder: Path) -> Any:

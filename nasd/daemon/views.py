@@ -1,27 +1,15 @@
-"""What clients see: rows of the store and the strategy's table as the protocol's messages."""
+"""What clients see: rows of the store as the protocol's messages, and what they send, checked."""
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
 from nasd import protocol
 from nasd.errors import NasdError
 from nasd.outcome import labels_in
-from nasd.protocol import (
-    Action,
-    Layer,
-    Neighbour,
-    QPage,
-    QParams,
-    QueueJobParams,
-    Selected,
-    TrialDetail,
-    TrialPage,
-    TrialRow,
-    TrialsParams,
-)
-from nasd.spaces.layers import Architecture, GrammarError, SearchSpace, State, describe
-from nasd.strategies.qlearning.strategy import QLearning
+from nasd.protocol import QueueJobParams, Selected, TrialDetail, TrialPage, TrialRow, TrialsParams
+from nasd.spaces.base import GrammarError, Space
 from store import Run, Trial
 
 BEST = 5
@@ -35,7 +23,8 @@ def trial_row(trial: Trial) -> TrialRow:
         number=trial.number,
         net=trial.net,
         status=trial.status,
-        epsilon=trial.epsilon,
+        stage=trial.stage,
+        facts=dict(trial.facts),
         reward=trial.reward,
         counted=trial.counted,
         best_validation=trial.best_validation,
@@ -65,7 +54,7 @@ def trial_page(run: Run, params: TrialsParams) -> TrialPage:
     )
 
 
-def trial_detail(run: Run, space: SearchSpace, strategy: QLearning, number: int) -> TrialDetail:
+def trial_detail(run: Run, space: Space[Any], number: int) -> TrialDetail:
     """Everything about one trial; a duplicate shows the curves of its original.
 
     Raises:
@@ -76,7 +65,6 @@ def trial_detail(run: Run, space: SearchSpace, strategy: QLearning, number: int)
         raise NasdError(f"there is no trial {number}: the newest is {run.count()}")
     original = run.trial(trial.duplicate_of) if trial.duplicate_of is not None else None
     source = original or trial
-    architecture = space.parse(trial.net)
     duplicates = run.duplicates(source.number, limit=DUPLICATES)
     return TrialDetail(
         row=trial_row(
@@ -85,69 +73,20 @@ def trial_detail(run: Run, space: SearchSpace, strategy: QLearning, number: int)
         seed=source.seed,
         validation_accuracies=source.validation_accuracies,
         train_accuracies=source.train_accuracies,
-        embedding_dim=architecture.embedding_dim,
+        embedding_dim=source.embedding_dim,
         micro_batch=source.micro_batch,
         encode_seconds=source.encode_seconds,
         train_seconds=source.train_seconds,
         peak_memory=source.peak_memory,
         device=source.device,
-        layers=layers(architecture, space.config.channels),
-        neighbours=_neighbours(strategy, space, architecture),
+        graph=space.graph(space.parse(trial.net)),
         duplicates=tuple(duplicates),
         screening=(source.metrics or {}).get("screening"),
         labels=labels_in(source.metrics),
     )
 
 
-def layers(architecture: Architecture, channels: int) -> tuple[Layer, ...]:
-    """An architecture layer by layer."""
-    return tuple(
-        Layer(
-            kind=info.kind,
-            text=info.text,
-            features=info.features,
-            image_size=max(info.image_size, 1),
-            parameters=info.parameters,
-        )
-        for info in describe(architecture, channels)
-    )
-
-
-def q_page(strategy: QLearning, space: SearchSpace, params: QParams) -> QPage:
-    """A state and its actions, best first.
-
-    Raises:
-        NasdError: The path does not lead anywhere.
-    """
-    state = space.start()
-    for depth, text in enumerate(params.path):
-        state = _follow(space, state, text, depth)
-    actions = space.actions(state)
-    values = {action: strategy.q(state, action) for action in actions}
-    best = max(values.values(), default=0.0)
-    ranked = sorted(actions, key=lambda action: (-values[action], -strategy.tried(state, action)))
-    offset, limit = max(0, params.offset), max(1, min(params.limit, protocol.MAX_PAGE))
-    return QPage(
-        path=params.path,
-        image_size=state.image_size,
-        depth=state.layer_depth,
-        actions=tuple(
-            Action(
-                text=space.text(action),
-                q=values[action],
-                tried=strategy.tried(state, action),
-                greedy=values[action] == best,
-                terminal=bool(action.terminate),
-            )
-            for action in ranked[offset : offset + limit]
-        ),
-        total=len(ranked),
-        offset=offset,
-        greedy_path=_greedy_path(strategy, space, state),
-    )
-
-
-def chosen(run: Run, space: SearchSpace, params: QueueJobParams, *, full: bool) -> tuple[Selected, ...]:
+def chosen(run: Run, space: Space[Any], params: QueueJobParams, *, full: bool) -> tuple[Selected, ...]:
     """The architectures of a job that a client wants to queue, checked.
 
     Args:
@@ -172,7 +111,7 @@ def chosen(run: Run, space: SearchSpace, params: QueueJobParams, *, full: bool) 
     return (Selected(net=checked_net(space, trial.net, full=full), trial=params.trial, reward=trial.reward),)
 
 
-def _checked(space: SearchSpace, one: Selected, *, full: bool) -> Selected:
+def _checked(space: Space[Any], one: Selected, *, full: bool) -> Selected:
     """One of a selection, whose error names it."""
     try:
         return msgspec.structs.replace(one, net=checked_net(space, one.net, full=full))
@@ -180,7 +119,7 @@ def _checked(space: SearchSpace, one: Selected, *, full: bool) -> Selected:
         raise NasdError(f"of the selection {one.net[:200]!r}: {error}") from error
 
 
-def checked_net(space: SearchSpace, text: str, *, full: bool) -> str:
+def checked_net(space: Space[Any], text: str, *, full: bool) -> str:
     """A client's architecture string in its canonical form.
 
     Raises:
@@ -195,45 +134,6 @@ def checked_net(space: SearchSpace, text: str, *, full: bool) -> str:
     infeasible = space.feasible(architecture)
     if infeasible is not None:
         raise NasdError(f"{text} cannot be evaluated here: {infeasible.reason}")
-    if not full and any(state.layer_type == "fc" for state in architecture.layers):
+    if not full and any(node.kind == "fc" for node in space.graph(architecture).nodes):
         raise NasdError(f"{text} has fully connected layers, and a deep prior none: ask for full training")
     return str(architecture)
-
-
-def _follow(space: SearchSpace, state: State, text: str, depth: int) -> State:
-    for action in space.actions(state):
-        if space.text(action) == text:
-            return action
-    raise NasdError(f"after {depth} layers there is no action {text[:100]!r} here")
-
-
-def _greedy_path(strategy: QLearning, space: SearchSpace, state: State) -> tuple[str, ...]:
-    """The best actions from here to the end, the first of equals each time."""
-    path: list[str] = []
-    while not state.terminate:
-        state = strategy.greedy(state)[0]
-        path.append(space.text(state))
-    return tuple(path)
-
-
-def _neighbours(strategy: QLearning, space: SearchSpace, architecture: Architecture) -> tuple[Neighbour, ...]:
-    rows, state = [], space.start()
-    for action in architecture.states:
-        actions = space.actions(state)
-        if action not in actions:  # an imported or hand-written architecture may leave the space
-            break
-        values = {other: strategy.q(state, other) for other in actions}
-        best = strategy.greedy(state)[0]
-        rows.append(
-            Neighbour(
-                action=space.text(action),
-                q=values[action],
-                tried=strategy.tried(state, action),
-                rank=1 + sum(value > values[action] for value in values.values()),
-                alternatives=len(actions),
-                best_action=space.text(best),
-                best_q=values[best],
-            )
-        )
-        state = action
-    return tuple(rows)

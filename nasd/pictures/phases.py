@@ -1,4 +1,4 @@
-"""What each epsilon phase brought: the distribution of its rewards."""
+"""What each stage of a search brought: the distribution of its rewards."""
 
 from typing import TYPE_CHECKING
 
@@ -33,16 +33,16 @@ def draw_phases(search: Search) -> "Figure":
     axes.plot(range(len(phases)), means, color=COLOURS[1], marker="D", markersize=5, linewidth=1, zorder=4)
     axes.annotate("mean", (len(phases) - 1, means[-1]), (len(phases) - 0.62, means[-1]), color=COLOURS[1], va="center",
                   annotation_clip=False, fontweight="bold")  # fmt: skip
-    names = [f"{phase.epsilon:g}\n{phase.stop - phase.start}" for phase in phases]
+    names = [f"{phase.label}\n{phase.stop - phase.start}" for phase in phases]
     axes.set_xticks(range(len(phases)), names)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, len(phases) - 0.4)
-    axes.set_xlabel("ε, and architectures", color=INK)
+    axes.set_xlabel("stage, and architectures", color=INK)
     axes.set_ylabel("reward")
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
     percent_axis(axes.yaxis)
-    headline(figure, f"{search.name}: rewards by phase")
+    headline(figure, f"{search.name}: rewards by stage")
     axes.text(0, 1.02, "dots: architectures   box: middle half   bar: median", transform=axes.transAxes,
               fontsize=8.5, color=GREY)  # fmt: skip
     return figure

@@ -10,7 +10,10 @@ import numpy as np
 
 from nasd.errors import NasdError
 from nasd.pictures.style import BAND, GREY
-from store import Checkpoint, StateTuple
+from nasd.runs.opening import search_of
+from nasd.spaces.layers import State
+from nasd.strategies.qlearning.strategy import QLearning
+from store import Run
 from store import csv as csv_files
 
 if TYPE_CHECKING:
@@ -33,12 +36,17 @@ class Choice:
     value: float
 
 
-def of_checkpoint(checkpoint: Checkpoint) -> list[Choice]:
-    """Every Q-value that was ever written."""
-    return _choices(
-        (checkpoint.states[before], checkpoint.states[action], value)
-        for (before, action), value in zip(checkpoint.transitions, checkpoint.q_values, strict=True)
-    )
+def of_run(run: Run) -> list[Choice]:
+    """Every Q-value that was ever written.
+
+    Raises:
+        NasdError: The run's search is not by Q-learning.
+        StoreError: It cannot be read.
+    """
+    strategy = search_of(run).strategy
+    if not isinstance(strategy, QLearning):
+        raise NasdError(f"{run.path.name} has no Q-values: its search is not by Q-learning")
+    return _choices(strategy.written())
 
 
 def of_csv(path: Path) -> list[Choice]:
@@ -51,7 +59,7 @@ def of_csv(path: Path) -> list[Choice]:
     return _choices((row.state, row.action, row.value) for row in csv_files.read_q(path))
 
 
-def _choices(rows: Iterable[tuple[StateTuple, StateTuple, float]]) -> list[Choice]:
+def _choices(rows: Iterable[tuple[State, State, float]]) -> list[Choice]:
     choices = []
     for before, action, value in rows:
         kind, depth, features, size, stride, _, _, _, terminate = action

@@ -1,4 +1,4 @@
-"""The rolling reward with its epsilon phases (DP-NAS, arXiv 2104.06788, figure 2), and several searches compared."""
+"""The rolling reward with its stages (DP-NAS, arXiv 2104.06788, figure 2), and several searches compared."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -66,12 +66,12 @@ def _one(axes: "Axes", search: Search) -> None:
 
 
 def _bands(axes: "Axes", phases: Sequence[Phase], count: int) -> None:
-    """Alternately shaded phases, their epsilon above where there is room."""
+    """Alternately shaded stages, their label above where there is room."""
     for number, phase in enumerate(phases):
         if number % 2:
             axes.axvspan(phase.start + 0.5, phase.stop + 0.5, color=BAND, zorder=0, linewidth=0)
         if phase.stop - phase.start >= 0.03 * count:
-            text = f"ε {phase.epsilon:g}" if phase.stop - phase.start >= 0.06 * count else f"{phase.epsilon:g}"
+            text = phase.label if phase.stop - phase.start >= 0.06 * count else phase.label.rpartition("=")[2]
             axes.text(
                 (phase.start + phase.stop + 1) / 2, 1.015, text, transform=axes.get_xaxis_transform(),
                 ha="center", va="bottom", fontsize=9, color=GREY,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasd.errors import NasdError
+from nasd.strategies.qlearning.schedule import stage_label
 from store import Run
 from store import csv as csv_files
 
@@ -16,9 +17,9 @@ WINDOW = 20  # of the rolling reward, as published
 
 @dataclass(frozen=True)
 class Phase:
-    """Successive trials of one epsilon: those from `start` up to `stop` of the ones that counted."""
+    """Successive trials of one stage: those from `start` up to `stop` of the trials that counted."""
 
-    epsilon: float
+    label: str
     start: int
     stop: int
 
@@ -40,13 +41,13 @@ class Search:
 
     Attributes:
         rewards: (N,) fractions.
-        epsilons: (N,) with which they were proposed.
+        stages: N labels, of the stages that they belong to.
         entries: Its best architectures, each once, best first.
     """
 
     name: str
     rewards: NDArray[np.float64]
-    epsilons: NDArray[np.float64]
+    stages: tuple[str, ...]
     entries: tuple[Entry, ...]
 
     @property
@@ -64,11 +65,11 @@ class Search:
 
     @property
     def phases(self) -> list[Phase]:
-        """The epsilon phases, in order."""
+        """The stages, in order."""
         phases, start = [], 0
-        for epsilon, trials in groupby(self.epsilons.tolist()):
+        for label, trials in groupby(self.stages):
             stop = start + len(list(trials))
-            phases.append(Phase(epsilon, start, stop))
+            phases.append(Phase(label, start, stop))
             start = stop
         return phases
 
@@ -77,7 +78,7 @@ def of_run(run: Run, best: int = 500) -> Search:
     """A run's, as it is now. Raises StoreError."""
     rewards = run.rewards()
     entries = (Entry(t.net, t.reward, t.best_validation, t.test_accuracy, t.number) for t in run.best(best))
-    return Search(run.path.name, np.array(rewards.rewards), np.array(rewards.epsilons), tuple(entries))
+    return Search(run.path.name, np.array(rewards.rewards), tuple(rewards.stages), tuple(entries))
 
 
 def of_csv(path: Path) -> Search:
@@ -94,7 +95,7 @@ def of_csv(path: Path) -> Search:
     return Search(
         path.stem,
         np.array([row.reward for _, row in rows]),
-        np.array([row.epsilon for _, row in rows]),
+        tuple(stage_label(row.epsilon) for _, row in rows),
         tuple(best.values()),
     )
 

@@ -14,11 +14,12 @@ def run_row(directory: Path) -> RunRow:
         with Run.open(directory) as run:
             flags, best = run.flags(), run.best(1)
             counted = len(run.rewards().numbers)
-            total = int(flags.get("total", 0))
+            total = flags.get("total")
+            finished = bool(flags.get("finished")) or (total is not None and 0 < total <= counted)
             return RunRow(
                 name=directory.name,
                 directory=str(directory),
-                state=_state(directory, finished=0 < total <= counted, paused=bool(flags.get("paused"))),
+                state=_state(directory, finished=finished, paused=bool(flags.get("paused"))),
                 trials=run.count(),
                 counted=counted,
                 total=total,

@@ -89,7 +89,7 @@ def _figures(run: Run, config: configuration.Config, search: source.Search, best
         lambda: rewards.draw_rewards([search]),
         lambda: phases.draw_phases(search),
         lambda: leaderboard.draw_leaderboard([search]),
-        lambda: q_values.draw_q_values(q_values.of_checkpoint(run.checkpoint()), search.name),
+        *((lambda: q_values.draw_q_values(q_values.of_run(run), search.name),) if config.search.strategy == "qlearning" else ()),
     )
     with style.styled():
         for number, make in enumerate(makers):

@@ -9,8 +9,9 @@ from nasd import config as configuration
 from nasd import rooms
 from nasd.errors import NasdError
 from nasd.outcome import Evaluated, Failed, Outcome
+from nasd.runs.opening import proposal_of
 from nasd.strategies.base import Learned, Proposal, Strategy
-from store import DamagedError, OpenProposal, Run, Trial, verify
+from store import DamagedError, Run, Trial, verify
 from store import Learned as StoredLearned
 from store.verify import Problem
 
@@ -145,11 +146,6 @@ class _Replay:
         if (stored is None) != (again.learned is None) or (stored is not None and _learned(stored) != again.learned):
             raise MismatchError(f"trial {trial.number}: what was learned of it differs from what the replay gives")
         self.propose()
-
-
-def proposal_of(stored: OpenProposal) -> Proposal:
-    """A stored proposal as a strategy's."""
-    return Proposal(stored.number, stored.net, stored.kind, stored.stage, stored.facts, stored.reason)
 
 
 def _learned(stored: StoredLearned | None) -> Learned:

@@ -29,3 +29,8 @@ def schedule_position(schedule: Sequence[tuple[float, int]], counted: int) -> Sc
         done -= trials
     epsilon, trials = schedule[-1]
     return SchedulePosition(len(schedule) - 1, epsilon, trials)
+
+
+def stage_label(epsilon: float) -> str:
+    """What the trials of a phase have as their stage."""
+    return f"e={epsilon:g}"

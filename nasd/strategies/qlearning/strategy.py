@@ -14,7 +14,7 @@ from nasd.strategies import stream
 from nasd.strategies.base import Learned, Observed, Progress, Proposal, Stage, Work
 from nasd.strategies.qlearning.payload import Update, pack, unpack
 from nasd.strategies.qlearning.qtable import Path, QTable
-from nasd.strategies.qlearning.schedule import SchedulePosition, schedule_position
+from nasd.strategies.qlearning.schedule import SchedulePosition, schedule_position, stage_label
 
 
 class QLearning:
@@ -154,6 +154,11 @@ class QLearning:
         """How many observed trials took an action, duplicates counted each time."""
         number = self._table.find(state, action)
         return 0 if number is None else self._tried.get(number, 0)
+
+    def written(self) -> Iterator[tuple[State, State, float]]:
+        """Every Q-value that was ever written, as (state, action, value), by first update."""
+        for number, (start, end) in enumerate(self._table.transitions):
+            yield self._table.states[start], self._table.states[end], self._table.value_of(number)
 
     def values(self) -> Iterator[tuple[State, State, float]]:
         """Every action of every state of which an action was updated, with its Q-value, by the states' first update."""
@@ -342,11 +347,6 @@ def initial_q(config: Config) -> float:
     """The value of every state-action pair that was never updated: the early-stopping threshold unless given."""
     given = config.search.initial_q
     return config.training.early_stopping_thresh if given is None else given
-
-
-def stage_label(epsilon: float) -> str:
-    """What the trials of a phase have as their stage."""
-    return f"e={epsilon:g}"
 
 
 def _checked_reward(reward: float) -> float:

@@ -1,0 +1,170 @@
+"""What the daemon answers to its clients: a function for each method that every run has, and the table of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from nasd import paths, protocol
+from nasd.box.devices import find_device
+from nasd.daemon import views
+from nasd.errors import NasdError
+from nasd.rooms import View
+from nasd.runs.exchange import export
+from nasd.runs.overview import run_row
+from store import Run, StoreError
+
+if TYPE_CHECKING:
+    from nasd.daemon.daemon import Daemon
+
+Answer = Callable[["Daemon", Any], msgspec.Struct | Awaitable[msgspec.Struct]]
+Handler = Callable[[Any], Awaitable[msgspec.Struct]]
+
+
+def table(daemon: "Daemon", views: Mapping[str, View]) -> dict[str, Handler]:
+    """A handler for every method of the protocol.
+
+    Args:
+        daemon: Who answers.
+        views: What only the run's strategy can show, by method.
+    """
+    handlers: dict[str, Handler] = {name: _of_daemon(answer, daemon) for name, answer in ANSWERS.items()}
+    for name in protocol.METHODS:
+        owner = protocol.strategy_of(name)
+        if owner is not None:
+            view = views[name] if owner == daemon.config.search.strategy else _foreign(owner)
+            handlers[name] = _of_strategy(view, daemon)
+    return handlers
+
+
+def _of_daemon(answer: Answer, daemon: "Daemon") -> Handler:
+    async def handle(params: Any) -> msgspec.Struct:
+        try:
+            made = answer(daemon, params)
+            return made if isinstance(made, msgspec.Struct) else await made
+        except StoreError as error:  # a full disk is the client's to know, not a fault of the daemon
+            raise NasdError(str(error)) from error
+
+    return handle
+
+
+def _of_strategy(view: View, daemon: "Daemon") -> Handler:
+    async def handle(params: Any) -> msgspec.Struct:
+        return view(daemon.strategy, daemon.space, params)
+
+    return handle
+
+
+def _foreign(owner: str) -> View:
+    def refuse(strategy: Any, space: Any, params: Any) -> msgspec.Struct:
+        raise NasdError(f"this run's search is not by {owner}: it has nothing of that kind to show")
+
+    return refuse
+
+
+def _status(daemon: "Daemon", _: protocol.Empty) -> protocol.Status:
+    return daemon.status()
+
+
+def _subscribe(daemon: "Daemon", _: protocol.Empty) -> protocol.Snapshot:
+    return protocol.Snapshot(seq=daemon.server.seq, status=daemon.status())
+
+
+def _rewards(daemon: "Daemon", params: protocol.RewardsParams) -> protocol.Rewards:
+    return daemon.history.rewards(params.points, daemon.strategy.progress())
+
+
+def _trials(daemon: "Daemon", params: protocol.TrialsParams) -> protocol.TrialPage:
+    return views.trial_page(daemon.run, params)
+
+
+def _trial(daemon: "Daemon", params: protocol.TrialParams) -> protocol.TrialDetail:
+    return views.trial_detail(daemon.run, daemon.space, params.number)
+
+
+def _jobs(daemon: "Daemon", params: protocol.JobsParams) -> protocol.JobPage:
+    return daemon.jobs.page(params)
+
+
+async def _queue_job(daemon: "Daemon", params: protocol.QueueJobParams) -> protocol.JobRow:
+    if daemon.config.evaluation == "full":  # there is nothing else to do with an architecture here
+        params = msgspec.structs.replace(params, full=True)
+    if params.device is not None:
+        device = await asyncio.to_thread(find_device, params.device)  # a GPU's driver may hang
+        params = msgspec.structs.replace(params, device=device)
+    return daemon.jobs.queue(params, views.chosen(daemon.run, daemon.space, params, full=params.full))
+
+
+def _cancel_job(daemon: "Daemon", params: protocol.JobParams) -> protocol.JobRow:
+    return daemon.jobs.cancel(params.id)
+
+
+def _move_job(daemon: "Daemon", params: protocol.MoveJobParams) -> protocol.JobRow:
+    return daemon.jobs.move(params)
+
+
+def _log(daemon: "Daemon", params: protocol.LogParams) -> protocol.LogPage:
+    return daemon.journal.page(params)
+
+
+def _runs(daemon: "Daemon", _: protocol.Empty) -> protocol.RunList:
+    return protocol.RunList(rows=tuple(run_row(path) for path in paths.runs(daemon.run.path.parent)))
+
+
+def _config(daemon: "Daemon", _: protocol.Empty) -> protocol.ConfigText:
+    return protocol.ConfigText(yaml=daemon.run.config)
+
+
+def _pause(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
+    daemon.pause(True)
+    busy = daemon.scheduler.busy
+    return protocol.Done(message="pausing: the evaluation under way comes to its end" if busy else "paused")
+
+
+def _resume(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
+    daemon.pause(False)
+    return protocol.Done(message="running")
+
+
+def _stop(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
+    daemon.stop_soon()
+    return protocol.Done(message="stopping; `nasd start` goes on from the last finished trial")
+
+
+def _checkpoint(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
+    trials = daemon.run.sync()
+    return protocol.Done(message=f"{trials} trials are on disk, the database is in one file")
+
+
+async def _export(daemon: "Daemon", params: protocol.ExportParams) -> protocol.Done:
+    directory = daemon.run.path
+    path = directory / "exports" / f"{params.what}.csv"
+
+    def write() -> int:  # seconds, for a long run: with a connection of its own, beside the search
+        with Run.open(directory) as run:
+            return export(run, params.what, path)
+
+    rows = await asyncio.to_thread(write)
+    return protocol.Done(message=f"wrote {rows} rows to {path}")
+
+
+ANSWERS: dict[str, Answer] = {
+    "status": _status,
+    "subscribe": _subscribe,
+    "rewards": _rewards,
+    "trials": _trials,
+    "trial": _trial,
+    "jobs": _jobs,
+    "queue_job": _queue_job,
+    "cancel_job": _cancel_job,
+    "move_job": _move_job,
+    "log": _log,
+    "runs": _runs,
+    "config": _config,
+    "pause": _pause,
+    "resume": _resume,
+    "stop": _stop,
+    "checkpoint": _checkpoint,
+    "export": _export,
+}
