@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from nasd import rooms
 from nasd.client import Client, Target
 from nasd.config import Config
 from nasd.daemon.scheduler import make_trial
@@ -28,9 +29,7 @@ from nasd.executors.processes.messages import Evaluate, Setup
 from nasd.executors.processes.worker import Evaluator, serve
 from nasd.outcome import Evaluated
 from nasd.runs import create
-from nasd.spaces.layers import SearchSpace
-from nasd.strategies.qlearning.strategy import QLearning
-from store import Delta, OpenProposal, QUpdate, Run
+from store import Delta, Learned, OpenProposal, Run
 
 EDGE = 500  # trials measured at each end
 EPOCHS = 70
@@ -69,19 +68,19 @@ def bookkeeping(directory: Path, trials: int) -> dict[str, float]:
     create.create(config, directory)
     times: list[float] = []
     with Run.open(directory, writable=True) as run:
-        strategy = QLearning(config, SearchSpace(config.space))
-        proposal = strategy.propose()
+        strategy = rooms.strategy(config, rooms.space(config))
+        (proposal,) = strategy.propose(1)
         run.commit(Delta(opened=(opened(proposal),), position=strategy.position()))
         while not strategy.finished:
-            result = outcome(str(proposal.architecture), proposal.number) if proposal.kind == "evaluate" else None
+            result = outcome(proposal.net, proposal.number) if proposal.kind == "evaluate" else None
             start = time.perf_counter()
-            update = strategy.observe(proposal, result)
-            trial = make_trial(proposal, update, result, order=len(times) + 1, seed=config.seed)
-            following = () if strategy.finished else (strategy.propose(),)
+            observed = strategy.observe(proposal, result)
+            trial = make_trial(proposal, observed, result, order=len(times) + 1, seed=config.seed)
+            following = strategy.propose(1)
             run.commit(
                 Delta(
                     trial=trial,
-                    update=QUpdate(update.path, update.states, update.transitions, update.q_ids, update.q_values),
+                    learned=Learned(observed.learned.payload) if observed.learned else None,
                     position=strategy.position(),
                     opened=tuple(map(opened, following)),
                 )
@@ -98,17 +97,16 @@ def bookkeeping(directory: Path, trials: int) -> dict[str, float]:
     }
     start = time.perf_counter()
     with Run.open(directory) as run:
-        checkpoint = run.checkpoint()
+        checkpoint, learned = run.checkpoint(), list(run.learned())
     results["checkpoint s"] = time.perf_counter() - start
-    parts = ("position", "states", "transitions", "q_values", "paths", "rewards", "numbers", "open")
     start = time.perf_counter()
-    QLearning(config, SearchSpace(config.space)).load_state_dict({p: getattr(checkpoint, p) for p in parts})
+    rooms.strategy(config, rooms.space(config)).restore(checkpoint.position, learned, [])
     results["strategy from checkpoint s"] = time.perf_counter() - start
     return results
 
 
 def opened(proposal) -> OpenProposal:  # type: ignore[no-untyped-def]
-    return OpenProposal(proposal.number, str(proposal.architecture), proposal.epsilon, proposal.kind, proposal.reason)
+    return OpenProposal(proposal.number, proposal.net, proposal.kind, proposal.reason, proposal.stage, proposal.facts)
 
 
 def through_the_daemon(directory: Path, trials: int) -> dict[str, float]:

@@ -135,9 +135,9 @@ def compare(first: Path, second: Path) -> str:
         AssertionError: They differ.
     """
     with Run.open(first) as one, Run.open(second) as two:
-        for a, b in zip(one.updates(), two.updates(), strict=True):
-            assert deterministic(a[0]) == deterministic(b[0]), (a[0], b[0])
-            assert a[1] == b[1], f"the Q-values after trial {a[0].number} differ"
+        for a, b in zip(one.steps(), two.steps(), strict=True):
+            assert deterministic(a.trial) == deterministic(b.trial), (a.trial, b.trial)
+            assert a.learned == b.learned, f"what was learned of {a.trial} differs"
         digests = verify.digest(one), verify.digest(two)
         assert digests[0] == digests[1], digests
         kept = one.embeddings.kept(), two.embeddings.kept()
@@ -147,7 +147,8 @@ def compare(first: Path, second: Path) -> str:
 
 def deterministic(trial: object) -> dict[str, object]:
     measured = ("finished_at", "seconds", "encode_seconds", "train_seconds", "peak_memory", "device")
-    return {name: getattr(trial, name) for name in trial.__slots__ if name not in measured}  # type: ignore[attr-defined]
+    slots = getattr(trial, "__slots__", ())  # a step of thinking has no trial
+    return {name: getattr(trial, name) for name in slots if name not in measured}  # type: ignore[attr-defined]
 
 
 def retrained(directory: Path, seed: int | None, say: Callable[[str], None] = print) -> float:

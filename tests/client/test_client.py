@@ -14,6 +14,7 @@ from nasd.client import Client, RemoteError, Target, VersionError
 from nasd.client.aio import Connection
 from nasd.client.session import Session
 from nasd.errors import NasdError, NotRunningError
+from nasd.protocol.qlearning import QParams
 from tests.helpers.nasd_harness import make
 
 
@@ -117,7 +118,7 @@ class TestThroughABridge:
         answer = await connection.call("trials", protocol.TrialsParams(text="x" * 40_000))
         assert answer.total == 0
         with pytest.raises(RemoteError, match="there is no action"):
-            await connection.call("q", protocol.QParams(path=("x" * 900_000,)))
+            await connection.call("qlearning.page", QParams(path=("x" * 900_000,)))
         await connection.close()
 
     async def test_the_daemon_dies(self, daemon, remote):

@@ -353,7 +353,7 @@ def updates_of(directory):
     measured = {"embedding": None, "finished_at": 0.0, "seconds": 0.0, "peak_memory": 0, "device": ""}
     measured |= {"encode_seconds": 0.0, "train_seconds": 0.0}
     with Run.open(directory) as run:
-        return [(replace(trial, **measured), update) for trial, update in run.updates()]
+        return [(step.trial and replace(step.trial, **measured), step.learned) for step in run.steps()]
 
 
 def kept(directory):

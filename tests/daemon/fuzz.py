@@ -29,7 +29,9 @@ from store import Run
 from tests.helpers.nasd_harness import Process, make, short_folder, sound, tell
 
 HELLO = b'{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":%d}}\n' % protocol.PROTOCOL
-METHODS = ("status", "trials", "trial", "q", "rewards", "jobs", "log", "runs", "config", "subscribe", "queue_job")
+METHODS = (
+    "status", "trials", "trial", "qlearning.page", "rewards", "jobs", "log", "runs", "config", "subscribe", "queue_job",
+)  # fmt: skip
 VALUES = (
     None, True, -1, 0, 1, 2**31, 2**63, -(2**63), 10**40, 1.5, 1e308, "", "x", "../../etc/passwd", "\x00", "💥" * 50,
     "%" * 500, [], [[]], {}, {"x": 1}, ["C(1,1,1,1,1)"] * 50,
@@ -46,7 +48,7 @@ def frame(draw: random.Random) -> bytes:
         case 0:
             return draw.randbytes(draw.randrange(1, 200))
         case 1:
-            return b'{"jsonrpc":"2.0","id":2,"method":"q","params":' + b'{"path":[' * draw.randrange(1, 3000)
+            return b'{"jsonrpc":"2.0","id":2,"method":"trial","params":' + b'{"number":[' * draw.randrange(1, 3000)
         case 2 if draw.random() < 0.002:
             return b"x" * (protocol.MAX_FRAME + draw.randrange(10))
     params = {draw.choice(KEYS): draw.choice(VALUES) for _ in range(draw.randrange(3))}

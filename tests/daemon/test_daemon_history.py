@@ -3,27 +3,47 @@ import random
 import msgspec
 
 from nasd.daemon.history import History
+from nasd.strategies.base import Progress, Stage
 
-SCHEDULE = ((1.0, 30), (0.5, 20), (0.1, 10))
+STAGES = (("e=1", 30), ("e=0.5", 20), ("e=0.1", 15))
+
+
+def progress(count):
+    done, left = [], count
+    for label, of in STAGES:
+        done.append(Stage(label, min(left, of), of))
+        left = max(left - of, 0)
+    return Progress(count, 65, 0, tuple(done))
 
 
 def test_what_earlier_daemons_left_counts_as_if_it_had_been_seen():
-    """Loaded at any point, in the middle of a phase or at its end, and beyond the schedule's end."""
+    """Loaded at any point, in the middle of a stage or at its end."""
     draw = random.Random(1)
+    labels = [label for label, of in STAGES for _ in range(of)]
     trials = [(number, draw.choice([0.0, 1.0, draw.random()])) for number in range(1, 66)]
-    seen = History(SCHEDULE)
+    seen = History()
     for count, (number, reward) in enumerate(trials, 1):
-        seen.add(number, "evaluated", reward, counted=True, seconds=1.0)
-        loaded = History(SCHEDULE)
-        loaded.load({"evaluated": count}, [n for n, _ in trials[:count]], [r for _, r in trials[:count]])
-        assert loaded.rewards(100) == seen.rewards(100)
-        assert msgspec.structs.replace(seen.progress(), eta_seconds=None, eta_low=None, eta_high=None) == (
-            msgspec.structs.replace(loaded.progress(), eta_seconds=None, eta_low=None, eta_high=None)
+        seen.add(number, "evaluated", labels[count - 1], reward, counted=True, seconds=1.0)
+        loaded = History()
+        numbers, rewards = [n for n, _ in trials[:count]], [r for _, r in trials[:count]]
+        loaded.load({"evaluated": count}, numbers, rewards, labels[:count])
+        assert loaded.rewards(100, progress(count)) == seen.rewards(100, progress(count))
+        without = {"eta_seconds": None, "eta_low": None, "eta_high": None}
+        assert msgspec.structs.replace(seen.progress(progress(count)), **without) == (
+            msgspec.structs.replace(loaded.progress(progress(count)), **without)
         )
-    phases = seen.rewards(100).phases
-    assert [phase.done for phase in phases] == [30, 20, 10]
-    for phase, start in zip(phases, (0, 30, 50), strict=True):
-        rewards = sorted(reward for _, reward in trials[start : start + phase.done])
-        assert (phase.first_trial, phase.quartiles[0], phase.quartiles[4]) == (start + 1, rewards[0], rewards[-1])
-        assert sum(phase.histogram) == phase.done
-        assert phase.histogram[0] == sum(reward < 0.05 for reward in rewards)
+    stages = seen.rewards(100, progress(65)).stages
+    assert [stage.done for stage in stages] == [30, 20, 15]
+    for stage, start in zip(stages, (0, 30, 50), strict=True):
+        rewards = sorted(reward for _, reward in trials[start : start + stage.done])
+        assert (stage.first_trial, stage.quartiles[0], stage.quartiles[4]) == (start + 1, rewards[0], rewards[-1])
+        assert sum(stage.histogram) == stage.done
+        assert stage.histogram[0] == sum(reward < 0.05 for reward in rewards)
+
+
+def test_an_end_that_is_not_known_has_no_estimate():
+    seen = History()
+    for number in range(1, 10):
+        seen.add(number, "evaluated", "level 1", 0.5, counted=True, seconds=1.0)
+    shown = seen.progress(Progress(9, None, 0, (Stage("level 1", 9, None),)))
+    assert (shown.counted, shown.total, shown.eta_seconds) == (9, None, None)

@@ -18,6 +18,7 @@ from nasd.protocol import ErrorCode
 from tests.helpers.nasd_harness import Process, living, make, short_folder, soon
 
 NET = "[C(16,3,1,1,1), SM(10)]"
+PAGE = "qlearning.page"
 HELLO = {"jsonrpc": "2.0", "id": 1, "method": "hello", "params": {"protocol": protocol.PROTOCOL}}
 
 
@@ -144,7 +145,7 @@ NO_REQUESTS = {
     "no UTF-8": (b'{"jsonrpc": "2.0", "method": "\xff"}\n', ErrorCode.PARSE),
     "a list": (b"[]\n", ErrorCode.INVALID_REQUEST),
     "half a list": (b"[\n", ErrorCode.INVALID_REQUEST),
-    "too deep": (b'{"jsonrpc": "2.0", "method": "q", "params": ' + b'{"a":' * 100_000 + b"\n", ErrorCode.PARSE),
+    "too deep": (b'{"jsonrpc": "2.0", "method": "trial", "params": ' + b'{"a":' * 100_000 + b"\n", ErrorCode.PARSE),
     "another JSON-RPC": (b'{"jsonrpc": "1.0", "method": "status"}\n', ErrorCode.INVALID_REQUEST),
     "no method": (b'{"jsonrpc": "2.0"}\n', ErrorCode.INVALID_REQUEST),
     "a number for a method": (b'{"jsonrpc": "2.0", "method": 1}\n', ErrorCode.INVALID_REQUEST),
@@ -170,7 +171,8 @@ class TestMistakes:
             ("trial", {}), ("trial", {"number": "1"}), ("trial", {"number": None}), ("trial", {"number": 1.5}),
             ("trials", {"sort": "net"}), ("trials", {"limit": "all"}), ("trials", {"status": ["great"]}),
             ("trials", {"offset": 10**30}), ("trials", {"limit": -(10**30)}), ("trial", {"number": 10**30}),
-            ("trials", {"colour": "blue"}), ("q", {"path": "SM(10)"}), ("status", {"x": 1}), ("log", {"level": "loud"}),
+            ("trials", {"colour": "blue"}), (PAGE, {"path": "SM(10)"}), ("status", {"x": 1}),
+            ("log", {"level": "loud"}),
             ("export", {"what": "../../etc/passwd"}), ("queue_job", {"kind": "shell"}), ("move_job", {"id": 1}),
             ("trials", [1, 2]), ("trials", 7), ("trials", "x"),
         ],
@@ -188,8 +190,8 @@ class TestMistakes:
         [
             ("trial", {"number": 10**6}, "there is no trial 1000000: the newest is"),
             ("trial", {"number": -(2**53)}, "there is no trial"),
-            ("q", {"path": ["C(9,9,9,9,9)"]}, "after 0 layers there is no action"),
-            ("q", {"path": ["../../etc/passwd"]}, "there is no action"),
+            (PAGE, {"path": ["C(9,9,9,9,9)"]}, "after 0 layers there is no action"),
+            (PAGE, {"path": ["../../etc/passwd"]}, "there is no action"),
             ("cancel_job", {"id": 2**53}, "there is no job"),
             ("pause", {}, "the search is finished"),
         ],
@@ -216,11 +218,16 @@ class TestMistakes:
         async with Raw(finished.directory) as raw:
             await raw.greeted()
             deep = b"[" * 50_000 + b"]" * 50_000
-            answer = await raw.ask(b'{"jsonrpc": "2.0", "id": 2, "method": "q", "params": {"path": ' + deep + b"}}\n")
+            answer = await raw.ask(
+                json.dumps({"jsonrpc": "2.0", "id": 2, "method": PAGE, "params": {"path": []}})
+                .encode()
+                .replace(b"[]", deep)
+                + b"\n"
+            )
             assert "error" in answer
-        for method in ("q", "hello"):
+        for method in (PAGE, "hello"):
             async with Raw(finished.directory) as raw:
-                await raw.greeted() if method == "q" else None
+                await raw.greeted() if method == PAGE else None
                 head = f'{{"jsonrpc": "2.0", "id": 2, "method": "{method}", "params": '.encode()
                 assert "error" in await raw.ask(head + b'{"path": ["\xff"], "client": "\xff"}}\n')
 
@@ -263,7 +270,7 @@ json_values = st.recursive(
     max_leaves=6,
 )
 fields = st.sampled_from(["offset", "limit", "number", "text", "sort", "status", "path", "points", "before", "level"])
-harmless = st.sampled_from(["status", "trials", "trial", "q", "rewards", "jobs", "log", "runs", "config", "subscribe"])
+harmless = st.sampled_from(["status", "trials", "trial", PAGE, "rewards", "jobs", "log", "runs", "config", "subscribe"])
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -300,7 +307,7 @@ class TestPages:
             assert (await raw.ask(request("trials", {"offset": -3})))["result"]["offset"] == 0
             assert len((await raw.ask(request("log", {"limit": 10**9})))["result"]["rows"]) <= 500
             assert len((await raw.ask(request("rewards", {"points": 10**9})))["result"]["points"]) <= 2000
-            assert len((await raw.ask(request("q", {"limit": 2})))["result"]["actions"]) == 2
+            assert len((await raw.ask(request(PAGE, {"limit": 2})))["result"]["actions"]) == 2
 
     async def test_no_page_is_larger_than_a_frame(self, home):
         directory = make(home, 3)
@@ -418,7 +425,7 @@ async def test_text_from_clients_names_no_file(finished, tmp_path):
         await raw.greeted()
         for text in ("../../x", "/etc/passwd", str(tmp_path / "x"), "a/b", "\x00"):
             await raw.ask(request("trials", {"text": text}))
-            await raw.ask(request("q", {"path": [text]}))
+            await raw.ask(request(PAGE, {"path": [text]}))
             await raw.ask(request("queue_job", {"net": text}))
             await raw.ask(request("log", {"text": text}))
             await raw.ask(request("export", {"what": text}))

@@ -77,7 +77,7 @@ def copy(source, target):
 
 def updates_of(run):
     """Trials and what they changed; embeddings come and go."""
-    return [(replace(trial, embedding=None), update) for trial, update in run.updates()]
+    return [(step.trial and replace(step.trial, embedding=None), step.learned) for step in run.steps()]
 
 
 def read(folder):
@@ -168,7 +168,7 @@ class TestDatabase:
 
     def test_every_value_of_a_row_is_sealed(self, original, place):
         """Flips that hit no value prove nothing: change each column of a trial behind the store's back."""
-        for table, key in (("trial", "ordinal"), ("q_update", "ordinal"), ("position", "after"), ("flag", "rowid")):
+        for table, key in (("trial", "ordinal"), ("learned", "ordinal"), ("position", "after"), ("flag", "rowid")):
             with sqlite3.connect(original.ended / "run.db") as connection:
                 columns = [row[1:3] for row in connection.execute(f"PRAGMA table_info({table})")]
             connection.close()

@@ -5,14 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from nasd import config as configuration
+from nasd import rooms
 from nasd.config import Config
 from nasd.daemon.scheduler import make_trial
 from nasd.evaluators.deep_prior.evaluation import evaluate
 from nasd.outcome import Evaluated
 from nasd.seeding import trial_seed
-from nasd.spaces.layers import SearchSpace
-from nasd.strategies.qlearning.strategy import QLearning
-from store import Delta, QUpdate, Run
+from store import Delta, Learned, Run
 from store.embeddings import Split
 
 SPACE = {
@@ -35,17 +34,17 @@ def configure(schedule=((1.0, 5), (0.5, 2)), **sections):
 
 def search(directory: Path, config: Config, outcome_of, keep=0) -> Path:
     """Run a whole search in this process; `outcome_of(architecture, seed, on_embedding)` evaluates."""
-    space = SearchSpace(config.space)
-    strategy = QLearning(config, space)
+    space = rooms.space(config)
+    strategy = rooms.strategy(config, space)
     with Run.create(directory, configuration.dump(config), name=config.name, version="0") as run:
         while not strategy.finished:
-            proposal = strategy.propose()
-            embeddings = []
+            (proposal,) = strategy.propose(1)
+            architecture, embeddings = space.parse(proposal.net), []
             outcome = None
             if proposal.kind == "evaluate":
-                outcome = outcome_of(proposal.architecture, trial_seed(config.seed, proposal.number), embeddings.append)
-            update = strategy.observe(proposal, outcome)
-            trial = make_trial(proposal, update, outcome, order=proposal.number, seed=config.seed)
+                outcome = outcome_of(architecture, trial_seed(config.seed, proposal.number), embeddings.append)
+            observed = strategy.observe(proposal, outcome)
+            trial = make_trial(proposal, observed, outcome, order=proposal.number, seed=config.seed)
             if embeddings and len(run.embeddings.kept()) < keep:
                 splits = {
                     name: Split(*(part.numpy() for part in (split.x, split.y, split.index)))
@@ -53,8 +52,8 @@ def search(directory: Path, config: Config, outcome_of, keep=0) -> Path:
                 }
                 name = run.embeddings.write(f"trial-{trial.number:06}.zarr", splits, embeddings[0].attributes)
                 trial = replace(trial, embedding=name)
-            change = QUpdate(update.path, update.states, update.transitions, update.q_ids, update.q_values)
-            run.commit(Delta(trial=trial, update=change, position=strategy.position()))
+            learned = Learned(observed.learned.payload) if observed.learned else None
+            run.commit(Delta(trial=trial, learned=learned, position=strategy.position()))
     return directory
 
 

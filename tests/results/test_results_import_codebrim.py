@@ -7,6 +7,7 @@ import pytest
 from nasd.config import Config, SearchConfig, SpaceConfig
 from nasd.outcome import Evaluated
 from nasd.runs.exchange import create_from_csv, export
+from nasd.runs.opening import search_of
 from nasd.runs.verify import replay
 from nasd.spaces.layers import SearchSpace
 from nasd.strategies.qlearning.strategy import QLearning
@@ -52,7 +53,7 @@ def test_rows_and_q_values_are_taken_over(published, tmp_path):
         assert [trial.reward for trial in first.trials()] == [reward_of(trial.net) for trial in first.trials()]
         assert all(trial.validation_accuracies == pytest.approx((trial.reward,)) for trial in first.trials()
                    if trial.status == "evaluated")  # fmt: skip
-        values = first.checkpoint().q_values
+        values = list(search_of(first).strategy.written())
     with (tmp_path / "q.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
     assert any(row["end_layer_type"] == "spp" for row in table)
@@ -64,5 +65,5 @@ def test_rows_and_q_values_are_taken_over(published, tmp_path):
         writer.writerows(table)
     assert create_from_csv(CONFIG, tmp_path / "second", published, tmp_path / "q_values_12.csv", None) == 12
     with Run.open(tmp_path / "second") as second:
-        assert second.checkpoint().q_values == values
+        assert list(search_of(second).strategy.written()) == values
         assert sum(1 for _ in replay(second)) == 12

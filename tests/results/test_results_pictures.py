@@ -16,11 +16,14 @@ from nasd.daemon.history import History
 from nasd.errors import NasdError
 from nasd.pictures import graphviz, source
 from nasd.pictures.architecture import dot, draw_architecture
-from nasd.pictures.q_values import END, of_checkpoint, of_csv
+from nasd.pictures.q_values import END, of_csv, of_run
 from nasd.pictures.rewards import draw_rewards
 from nasd.pictures.style import styled
 from nasd.runs.exchange import export
+from nasd.runs.opening import search_of
 from nasd.spaces.layers.parse import parse
+from nasd.strategies.base import Progress
+from nasd.strategies.qlearning.strategy import initial_q
 from store import CsvError, Run
 from tests.helpers import searches
 
@@ -65,9 +68,9 @@ def test_every_picture_in_every_format_and_the_same_again(long_run, tmp_path, ki
 def test_the_rolling_reward_is_the_one_that_the_daemon_shows(long_run, search):
     with Run.open(long_run) as run:
         rewards = run.rewards()
-        history = History([(1.0, 10**6)])
-        history.load({}, rewards.numbers, rewards.rewards)
-    shown = [point.mean for point in history.rewards(2000).points[19:]]
+        history = History()
+        history.load({}, rewards.numbers, rewards.rewards, rewards.stages)
+    shown = [point.mean for point in history.rewards(2000, Progress(0, None, 0, ())).points[19:]]
     assert search.rolling == pytest.approx(shown)
     with styled():
         (axes,) = draw_rewards([search]).axes
@@ -75,12 +78,12 @@ def test_the_rolling_reward_is_the_one_that_the_daemon_shows(long_run, search):
     assert line.get_ydata() == pytest.approx(shown)
     assert line.get_xdata()[0] == 20
     written = [text.get_text() for text in axes.texts]
-    assert [float(text.removeprefix("ε ")) for text in written] == [1, 0.8, 0.6, 0.4, 0.2, 0]
+    assert [float(text.removeprefix("e=")) for text in written] == [1, 0.8, 0.6, 0.4, 0.2, 0]
 
 
 def test_phases_are_those_of_the_schedule(search):
-    assert [(p.epsilon, p.stop - p.start) for p in search.phases] == [
-        (1.0, 80), (0.8, 30), (0.6, 30), (0.4, 30), (0.2, 20), (0.0, 10),
+    assert [(p.label, p.stop - p.start) for p in search.phases] == [
+        ("e=1", 80), ("e=0.8", 30), ("e=0.6", 30), ("e=0.4", 30), ("e=0.2", 20), ("e=0", 10),
     ]  # fmt: skip
 
 
@@ -97,7 +100,7 @@ def test_a_published_csv_draws_the_same(long_run, search, tmp_path):
         export(run, "replay_buffer", tmp_path / "long.csv", unit="percent")
     again = source.of_csv(tmp_path / "long.csv")
     assert np.array_equal(again.rewards, search.rewards)
-    assert np.array_equal(again.epsilons, search.epsilons)
+    assert again.stages == search.stages
     assert [(e.net, e.reward) for e in again.entries] == [(e.net, e.reward) for e in search.entries]
     for kind in ("rewards", "leaderboard", "phases"):
         draw(kind, "--csv", tmp_path / "long.csv", "-o", tmp_path / f"{kind}.svg")
@@ -119,9 +122,8 @@ def test_several_runs_are_ranked_in_one_figure(long_run, tmp_path):
 
 def test_q_values_are_placed_by_layer(long_run):
     with Run.open(long_run) as run:
-        checkpoint = run.checkpoint()
-    choices = of_checkpoint(checkpoint)
-    assert len(choices) == len(checkpoint.q_values)
+        choices, values = of_run(run), list(search_of(run).strategy.written())
+    assert len(choices) == len(values)
     assert {choice.place for choice in choices if choice.kind.startswith("conv")} == {1, 2, 3}
     assert min(choice.place for choice in choices if choice.kind == END) == 1
 
@@ -129,11 +131,11 @@ def test_q_values_are_placed_by_layer(long_run):
 def test_published_q_values_draw_the_same(long_run, tmp_path):
     with Run.open(long_run) as run:
         export(run, "q_values", tmp_path / "long.csv")
-        known = of_checkpoint(run.checkpoint())
+        known = of_run(run)
     again = of_csv(tmp_path / "long.csv")
     # The file also lists the actions that were never taken, with their initial value.
     assert set(known) <= set(again)
-    assert {choice.value for choice in set(again) - set(known)} == {searches.configure([[1.0, 1]]).initial_q}
+    assert {choice.value for choice in set(again) - set(known)} == {initial_q(searches.configure([[1.0, 1]]))}
     assert draw("q-values", "--csv", tmp_path / "long.csv", "-o", tmp_path / "q.svg").exit_code == 0
     looks_like(tmp_path / "q.svg", "svg")
     assert draw("q-values", long_run, "--csv", tmp_path / "long.csv", "-o", tmp_path / "x.svg").exit_code == 2

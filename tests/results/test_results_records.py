@@ -36,15 +36,15 @@ def events(run):
 
 def complete(run):
     found = events(run)
-    assert [event["number"] for event in found] == [trial.number for trial, _ in run.updates()]
+    assert [event["number"] for event in found] == [trial.number for trial in run.observed()]
     return found
 
 
 def test_each_trial_is_a_line(run):
     records = Records(run, searches.configure())
-    for trial, _ in run.updates():
+    for trial in run.observed():
         records.trial_finished(trial)
-    for event, (trial, _) in zip(complete(run), run.updates(), strict=True):
+    for event, trial in zip(complete(run), run.observed(), strict=True):
         assert event["event"] == "trial"
         assert event["net"] == trial.net
         assert event["reward"] == trial.reward
@@ -62,7 +62,7 @@ def test_a_daemon_that_was_killed_is_caught_up_with(run):
         complete(run)
     path.unlink()
     records = Records(run, searches.configure())
-    *_, (last, _) = run.updates()
+    *_, last = run.observed()
     records.trial_finished(last)  # the first thing that this daemon hears of
     complete(run)
     records.trial_finished(last)
@@ -80,11 +80,11 @@ def test_a_file_of_another_life_is_moved_aside(run):
 def test_a_disk_that_refuses_costs_nothing(run, caplog):
     (run.path / "log/events.jsonl").mkdir()
     records = Records(run, searches.configure())
-    for trial, _ in run.updates(1, 3):
+    for trial in run.observed(1, 3):
         records.trial_finished(trial)
     assert "is behind" in caplog.text
     (run.path / "log/events.jsonl").rmdir()
-    *_, (last, _) = run.updates()
+    *_, last = run.observed()
     records.trial_finished(last)
     complete(run)
 
@@ -105,7 +105,7 @@ def test_parts_are_rotated_by_size_and_read_together(run):
     assert all(part.stat().st_size <= SMALL["log"]["max_bytes"] for part in parts)
     assert all(part.read_bytes().endswith(b"\n") for part in parts)
     table = pd.read_json(io.BytesIO(as_documented(run.path / "log")), lines=True)
-    trials = [trial for trial, _ in run.updates()]
+    trials = [trial for trial in run.observed()]
     assert table["number"].tolist() == [trial.number for trial in trials]
     assert table["reward"].to_numpy() == pytest.approx([trial.reward for trial in trials])
 
@@ -113,7 +113,7 @@ def test_parts_are_rotated_by_size_and_read_together(run):
 @pytest.mark.parametrize("keep", [1, 3])
 def test_only_so_many_older_parts_are_kept(run, keep):
     records = Records(run, searches.configure(log={"max_bytes": 9000, "keep": keep}))
-    for trial, _ in run.updates():
+    for trial in run.observed():
         records.trial_finished(trial)
     names = sorted(path.name for path in (run.path / "log").glob("events*"))
     assert names == ["events.jsonl", *(f"events.jsonl.{number}" for number in range(1, keep + 1))]
@@ -152,7 +152,7 @@ def test_a_line_that_a_full_disk_takes_in_part_is_written_again(run, caplog, mon
         return real(file, data[:20] if left[0] == 0 else data)
 
     monkeypatch.setattr(os, "write", write)
-    for trial, _ in run.updates():
+    for trial in run.observed():
         records.trial_finished(trial)
     assert "No space left" in caplog.text
     complete(run)
@@ -231,7 +231,7 @@ def test_the_program_tensorboard_serves_the_scalars(run):
                 return json.load(answer)
 
         until(lambda: "search/reward" in ask("plugin/scalars/tags").get(".", {}))
-        counted = [trial for trial, _ in run.updates() if trial.counted]
+        counted = [trial for trial in run.observed() if trial.counted]
         rows = ask("plugin/scalars/scalars?tag=search/reward&run=.")
         assert [step for _, step, _ in rows] == [trial.number for trial in counted]
         assert [value for _, _, value in rows] == singles(trial.reward for trial in counted)
@@ -260,11 +260,11 @@ def test_tensorboard_reads_the_scalars_back(run):
         return found
 
     board = read(run.path / "log/tensorboard")
-    counted = [trial for trial, _ in run.updates() if trial.counted]
+    counted = [trial for trial in run.observed() if trial.counted]
     rewards = board.Scalars("search/reward")
     assert [event.step for event in rewards] == [trial.number for trial in counted]
     assert [event.value for event in rewards] == singles(trial.reward for trial in counted)
-    assert [event.value for event in board.Scalars("search/epsilon")] == singles(t.epsilon for t in counted)
+    assert [event.value for event in board.Scalars("search/epsilon")] == singles(t.facts["epsilon"] for t in counted)
     rolling = board.Scalars("search/reward_rolling_20")
     assert len(rolling) == len(counted) - 19
     assert rolling[-1].value == pytest.approx(sum(trial.reward for trial in counted[-20:]) / 20)
