@@ -1,11 +1,11 @@
 """A search that is killed, stopped, starved and confused at random instants, and stays the same search, bit for bit.
 
-    python tests/crash/torture.py [--kills 1000] [--seed 1] [--minutes 60]
+    python -m tests.crash.torture [--strategy qlearning] [--kills 1000] [--seed 1] [--minutes 60]
 
 The daemon and its two workers are real processes; only the evaluation is made up (a function of architecture and seed).
 An undisturbed search is the reference. Others of the same config are tormented, one after the other, in rounds of all
 events, until so many SIGKILLs have struck. After each event: what is committed is a prefix of the reference, trial by
-trial and Q-value by Q-value, no shorter than what the daemon had said; the files verify and replay; a dead daemon left
+trial and with what was learned of each, no shorter than what the daemon had said; the files verify and replay; a dead daemon left
 no process. Each search that comes to its end has the digest of the reference and no file too many.
 """
 
@@ -47,6 +47,7 @@ class Torture:
     home: Path
     seed: int
     trials: int = TRIALS
+    strategy: str = "qlearning"
     counts: Counter = field(default_factory=Counter)
     kills: int = 0  # SIGKILLs that struck a process
     finished: int = 0
@@ -71,7 +72,7 @@ class Torture:
 
     def make(self, name):
         directory = make(
-            self.home / ("disk" if self.disk else ""), self.trials, name="stub",
+            self.home / ("disk" if self.disk else ""), self.trials, self.strategy, name="stub",
             store={"keep_embeddings": KEPT}, search={"lookahead": 3}, executor={"workers_per_device": 2},
         ).rename(self.home / ("disk" if self.disk else "") / name)  # fmt: skip
         tell(directory, embed=10, seconds=0.01)

@@ -218,12 +218,8 @@ class TestMistakes:
         async with Raw(finished.directory) as raw:
             await raw.greeted()
             deep = b"[" * 50_000 + b"]" * 50_000
-            answer = await raw.ask(
-                json.dumps({"jsonrpc": "2.0", "id": 2, "method": PAGE, "params": {"path": []}})
-                .encode()
-                .replace(b"[]", deep)
-                + b"\n"
-            )
+            frame = json.dumps({"jsonrpc": "2.0", "id": 2, "method": PAGE, "params": {"path": []}}).encode()
+            answer = await raw.ask(frame.replace(b"[]", deep) + b"\n")
             assert "error" in answer
         for method in (PAGE, "hello"):
             async with Raw(finished.directory) as raw:

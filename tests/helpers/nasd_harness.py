@@ -34,17 +34,28 @@ SPACE = {
 }  # fmt: skip
 
 
-def configure(trials=8, **sections):
+def searching(trials, strategy="qlearning"):
+    """A `search` section of a strategy that ends after `trials` that count."""
+    match strategy:
+        case "qlearning":
+            return {"epsilon_schedule": [[1.0, max(1, trials - 2)], [0.5, 2]], "lookahead": 1}
+        case "evolution":
+            return {"strategy": strategy, "trials": trials, "population": 10, "sample_size": 3, "lookahead": 1}
+        case _:
+            return {"strategy": strategy, "trials": trials, "lookahead": 1}
+
+
+def configure(trials=8, strategy="qlearning", **sections):
     """A config of `trials` that count; sections as keyword arguments, such as `search={"lookahead": 3}`."""
-    search = {"epsilon_schedule": [[1.0, max(1, trials - 2)], [0.5, 2]], "lookahead": 1, **sections.pop("search", {})}
+    search = {**searching(trials, strategy), **sections.pop("search", {})}
     executor = {"devices": ["cpu"], "threads": 1, **sections.pop("executor", {})}
     plain = {"name": "stub", "space": SPACE, "search": search, "executor": executor}
     return Config.model_validate(plain | sections)
 
 
-def make(home, trials=8, **sections):
+def make(home, trials=8, strategy="qlearning", **sections):
     """A run directory for the stub worker."""
-    config = configure(trials, **sections)
+    config = configure(trials, strategy, **sections)
     directory = Path(home) / config.name
     create.create(config, directory)
     return directory
