@@ -20,7 +20,8 @@ from nasd.protocol import (
     TrialRow,
     TrialsParams,
 )
-from nasd.spaces.layers import Architecture, GrammarError, SearchSpace, State, describe
+from nasd.spaces.base import GrammarError
+from nasd.spaces.layers import Architecture, SearchSpace, State
 from nasd.strategies.qlearning.strategy import QLearning
 from store import Run, Trial
 
@@ -91,7 +92,7 @@ def trial_detail(run: Run, space: SearchSpace, strategy: QLearning, number: int)
         train_seconds=source.train_seconds,
         peak_memory=source.peak_memory,
         device=source.device,
-        layers=layers(architecture, space.config.channels),
+        layers=layers(space, architecture),
         neighbours=_neighbours(strategy, space, architecture),
         duplicates=tuple(duplicates),
         screening=(source.metrics or {}).get("screening"),
@@ -99,17 +100,18 @@ def trial_detail(run: Run, space: SearchSpace, strategy: QLearning, number: int)
     )
 
 
-def layers(architecture: Architecture, channels: int) -> tuple[Layer, ...]:
+def layers(space: SearchSpace, architecture: Architecture) -> tuple[Layer, ...]:
     """An architecture layer by layer."""
     return tuple(
         Layer(
-            kind=info.kind,
-            text=info.text,
-            features=info.features,
-            image_size=max(info.image_size, 1),
-            parameters=info.parameters,
+            kind=node.kind,
+            text=node.text,
+            features=node.shape[0],
+            image_size=node.shape[-1] if len(node.shape) > 1 else 1,
+            parameters=node.parameters,
         )
-        for info in describe(architecture, channels)
+        for node in space.graph(architecture).nodes
+        if node.text
     )
 
 
