@@ -9,6 +9,7 @@ value of an activation and each weight, times 4, plus 1 GB.
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -26,7 +27,7 @@ from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.memory import pass_bytes
 from nasd.evaluators.networks.network import Network
 from nasd.evaluators.training.step_memory import step_bytes
-from nasd.spaces.layers import Architecture, SearchSpace, conv_weights, describe
+from nasd.spaces.layers import Architecture, SearchSpace, build_graph, conv_weights
 
 GB, SIDE, CHANNELS = 10**9, 28, 1
 
@@ -131,8 +132,8 @@ def status(key: str) -> int:
 
 def heuristic(architecture: Architecture, samples: int) -> int:
     """As published: all activations and weights are held, 32 bits each, times 4, plus 1 GB."""
-    layers = [info for info in describe(architecture, CHANNELS) if info.image_size]
-    activations = CHANNELS * SIDE**2 + sum(info.features * info.image_size**2 for info in layers)
+    nodes = build_graph(architecture, CHANNELS, SIDE).nodes
+    activations = sum(math.prod(node.shape) for node in nodes if len(node.shape) == 3)
     return 4 * 4 * (samples * activations + conv_weights(architecture, CHANNELS)) + GB
 
 

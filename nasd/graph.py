@@ -8,7 +8,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: str  # such as input, conv, wrn, max_pool, separable_conv, add, concat, classifier
     text: str  # as the space writes it, such as C(32,5,1,2,1)
-    shape: tuple[int, ...]  # of its output for one image: (channels, height, width), or (units,)
+    shape: tuple[int, ...]  # of its output for one image: (channels, height, width), (channels, bins) or (units,)
     parameters: int = 0  # weights; batch norm is not counted
     operations: int = 0  # multiply-adds for one image
     group: str = ""  # what it belongs to, such as a cell; nodes of one group are drawn together

@@ -146,7 +146,8 @@ def architecture_command(run: str | None, trial: int | None, net: str | None, by
     from nasd.cli.priors import find_trial  # noqa: PLC0415
     from nasd.pictures import style  # noqa: PLC0415
     from nasd.pictures.architecture import dot, draw_architecture  # noqa: PLC0415
-    from nasd.spaces.layers import GrammarError, SearchSpace  # noqa: PLC0415
+    from nasd.spaces.base import GrammarError  # noqa: PLC0415
+    from nasd.spaces.layers import SearchSpace  # noqa: PLC0415
 
     if trial is not None and net is not None:
         raise click.UsageError("give one of --trial and --net")

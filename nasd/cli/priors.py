@@ -73,7 +73,8 @@ def find_prior(
     from nasd.box.devices import assign  # noqa: PLC0415
     from nasd.export.embed import DeepPrior  # noqa: PLC0415
     from nasd.seeding import trial_seed  # noqa: PLC0415
-    from nasd.spaces.layers import GrammarError, SearchSpace  # noqa: PLC0415
+    from nasd.spaces.base import GrammarError  # noqa: PLC0415
+    from nasd.spaces.layers import SearchSpace  # noqa: PLC0415
 
     config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
     chosen = find_trial(run, trial) if net is None else None

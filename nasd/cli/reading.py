@@ -158,7 +158,7 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     if not number.isdecimal():
         raise click.UsageError(f"TRIAL is a number, not {number!r}")
     from nasd import config  # noqa: PLC0415
-    from nasd.spaces.layers import SearchSpace, describe  # noqa: PLC0415
+    from nasd.spaces.layers import SearchSpace  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     with Run.open(paths.find_run(run)) as opened:
@@ -201,13 +201,12 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     if labels is not None:
         _print_labels(labels)
         click.echo()
-    layers = describe(SearchSpace(settings.space).parse(trial.net), settings.space.channels)
-    rows = []
-    for layer in layers:
-        side = f"{layer.image_size}x{layer.image_size}" if layer.image_size else "-"
-        side = f"{layer.image_size} bins" if layer.kind == "spp" else side
-        rows.append((layer.text, layer.kind, str(layer.features), side, f"{layer.parameters:,}"))
-    print_table(("LAYER", "KIND", "FEATURES", "SIZE", "WEIGHTS"), rows, right=(2, 3, 4))
+    space = SearchSpace(settings.space)
+    rows = [
+        (node.text or "-", node.kind, "×".join(map(str, node.shape)), f"{node.parameters:,}", f"{node.operations:,}")
+        for node in space.graph(space.parse(trial.net)).nodes
+    ]
+    print_table(("LAYER", "KIND", "OUTPUT", "WEIGHTS", "MULTIPLY-ADDS"), rows, right=(2, 3, 4))
 
 
 def _print_labels(labels: Labels) -> None:

@@ -12,7 +12,7 @@ from nasd.config import EncoderConfig
 from nasd.errors import NasdError
 from nasd.evaluators.networks.network import Network
 from nasd.export import model as encoders
-from nasd.spaces.layers import GrammarError
+from nasd.spaces.base import GrammarError
 from nasd.spaces.layers.parse import parse
 
 

@@ -19,7 +19,7 @@ from nasd.errors import NasdError
 from nasd.evaluators.networks.encoder import Encoder
 from nasd.export.embed import DeepPrior, OnStep, fit_statistics
 from nasd.export.place import unfinished
-from nasd.spaces.layers import GrammarError
+from nasd.spaces.base import GrammarError
 from nasd.spaces.layers.parse import parse
 
 SUFFIXES = (".safetensors", ".pt2")

@@ -13,7 +13,8 @@ from nasd.errors import NasdError
 from nasd.export.place import unfinished
 from nasd.outcome import Labels
 from nasd.strategies.qlearning.strategy import QLearning
-from nasd.spaces.layers import Architecture, GrammarError, SearchSpace, State
+from nasd.spaces.base import GrammarError
+from nasd.spaces.layers import Architecture, SearchSpace, State
 from store import Delta, QUpdate, Run, Trial, csv
 
 Table = Literal["replay_buffer", "q_values"]

@@ -5,8 +5,8 @@
 The daemon and its two workers are real processes; only the evaluation is made up (a function of architecture and seed).
 An undisturbed search is the reference. Others of the same config are tormented, one after the other, in rounds of all
 events, until so many SIGKILLs have struck. After each event: what is committed is a prefix of the reference, trial by
-trial and with what was learned of each, no shorter than what the daemon had said; the files verify and replay; a dead daemon left
-no process. Each search that comes to its end has the digest of the reference and no file too many.
+trial and with what was learned of each, no shorter than what the daemon had said; the files verify and replay; a dead
+daemon left no process. Each search that comes to its end has the digest of the reference and no file too many.
 """
 
 import argparse
@@ -375,11 +375,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--strategy", default="qlearning")
     parser.add_argument("--minutes", type=float, default=60.0, help="end sooner if this is over")
     arguments = parser.parse_args()
     began = time.monotonic()
     with short_folder() as home:
-        torture = Torture(home, arguments.seed)
+        torture = Torture(home, arguments.seed, strategy=arguments.strategy)
         try:
             while torture.kills < arguments.kills:
                 torture.run(torture.round())

@@ -17,7 +17,7 @@ from nasd import protocol
 from nasd.daemon.server import Peer, Server
 from nasd.errors import ConfigError
 from nasd.executors.processes import messages
-from nasd.spaces.layers import GrammarError
+from nasd.spaces.base import GrammarError
 from nasd.spaces.layers.parse import parse
 from store import CsvError, csv
 

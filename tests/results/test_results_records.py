@@ -105,7 +105,7 @@ def test_parts_are_rotated_by_size_and_read_together(run):
     assert all(part.stat().st_size <= SMALL["log"]["max_bytes"] for part in parts)
     assert all(part.read_bytes().endswith(b"\n") for part in parts)
     table = pd.read_json(io.BytesIO(as_documented(run.path / "log")), lines=True)
-    trials = [trial for trial in run.observed()]
+    trials = list(run.observed())
     assert table["number"].tolist() == [trial.number for trial in trials]
     assert table["reward"].to_numpy() == pytest.approx([trial.reward for trial in trials])
 

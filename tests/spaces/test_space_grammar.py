@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from nasd.config import SpaceConfig
 from nasd.errors import NasdError
-from nasd.spaces.layers import Architecture, GrammarError, SearchSpace
+from nasd.spaces.base import GrammarError
+from nasd.spaces.layers import Architecture, SearchSpace
 
 SPACE = SearchSpace(SpaceConfig(max_fc=2))
 GOOD = "[C(32,5,1,2,1), P(4,4,0,0), C(32,3,1,1,0), FC(64), SM(10)]"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nasd.config import Config, SearchConfig, SpaceConfig
 from nasd.errors import ConfigError
 from nasd.outcome import Evaluated
-from nasd.spaces.layers import Architecture, SearchSpace, State, describe
+from nasd.spaces.layers import Architecture, SearchSpace, State
 from nasd.strategies.qlearning.strategy import QLearning
 
 torch = pytest.importorskip("torch")
@@ -96,8 +96,8 @@ def test_the_written_form_has_four_numbers() -> None:
     assert SPACE.contains(architecture)
     assert str(SPACE.architecture(architecture.states)) == text
     assert [SPACE.text(state) for state in architecture.states] == text[1:-1].split(", ")
-    assert [(i.kind, i.image_size) for i in describe(architecture, 3)] == [
-        ("conv", 109), ("wrn", 109), ("spp", 30), ("fc", 0), ("classifier", 0),
+    assert [(node.kind, node.shape[1:]) for node in SPACE.graph(architecture).nodes[1:]] == [
+        ("conv", (109, 109)), ("wrn", (109, 109)), ("spp", (30,)), ("embedding", ()), ("fc", ()), ("classifier", ()),
     ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nasd.config import SpaceConfig
 from nasd.errors import ConfigError
-from nasd.spaces.layers import Architecture, SearchSpace, State, describe
+from nasd.spaces.layers import Architecture, SearchSpace, State
 
 Walk = Callable[[SearchSpace, int], Architecture]
 
@@ -112,21 +112,6 @@ def test_infeasible_says_why(space: SearchSpace) -> None:
     assert large is not None
     assert "28 pixels" in large.reason
     assert space.feasible(space.parse("[C(16,3,1,1,1), P(4,4,0,0), SM(10)]")) is None
-
-
-def test_describe(space: SearchSpace) -> None:
-    architecture = space.parse("[C(32,5,1,2,1), P(4,4,0,0), C(32,3,1,1,0), C(16,3,1,1,0), FC(64), SM(10)]")
-    rows = [(i.kind, i.text, i.features, i.image_size, i.parameters) for i in describe(architecture, channels=3)]
-    assert rows == [
-        ("conv", "C(32,5,1,2,1)", 32, 28, 3 * 32 * 25),
-        ("max_pool", "P(4,4,0,0)", 32, 7, 0),
-        ("wrn", "C(32,3,1,1,0)", 32, 7, 9 * 32 * 32 * 2),
-        ("wrn", "C(16,3,1,1,0)", 16, 7, 9 * 32 * 16 + 9 * 16 * 16 + 32 * 16),
-        ("fc", "FC(64)", 64, 0, 16 * 49 * 64),
-        ("classifier", "SM(10)", 10, 0, 64 * 10),
-    ]
-    assert [space.text(state) for state in architecture.states] == [row[1] for row in rows]
-    assert space.text(space.start()) == ""
 
 
 def test_the_caches_stay_bounded() -> None:

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from nasd.errors import NasdError
+from nasd.spaces.base import GrammarError
 from nasd.spaces.layers.state import State
 
 Notation = Literal["padded", "valid"]
@@ -27,22 +27,6 @@ _COUNTS: dict[LayerName, tuple[int, ...]] = {"C": (5, 4), "P": (4,), "FC": (1,),
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NAME = re.compile(r"[A-Za-z]+")
 _NUMBER = re.compile(r"[0-9]+")
-
-
-class GrammarError(NasdError):
-    """A string that is no architecture.
-
-    Attributes:
-        position: Index of the first character that does not fit.
-        expected: What would have fitted there.
-    """
-
-    def __init__(self, text: str, position: int, expected: str) -> None:
-        self.position = position
-        self.expected = expected
-        found = text[position : position + 12]
-        shown = f"{found!r}" if found else "the end"
-        super().__init__(f"not an architecture: at character {position + 1} expected {expected}, found {shown}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """From layers as written to the states they stand for."""
 
+from nasd.spaces.base import GrammarError
 from nasd.spaces.layers.architecture import Architecture
-from nasd.spaces.layers.grammar import GrammarError, Layer, Notation, read_layers
+from nasd.spaces.layers.grammar import Layer, Notation, read_layers
 from nasd.spaces.layers.state import (
     State,
     conv_state,

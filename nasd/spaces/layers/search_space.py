@@ -1,21 +1,21 @@
 """The search space: what a strategy, the evaluator and the daemon ask about architectures."""
 
-from dataclasses import dataclass
+import numpy as np
 
 from nasd.config import SpaceConfig
 from nasd.errors import ConfigError
+from nasd.graph import Graph
+from nasd.spaces.base import Infeasible
 from nasd.spaces.layers.architecture import Architecture
 from nasd.spaces.layers.grammar import Notation, layer_text
+from nasd.spaces.layers.graph import build_graph
+from nasd.spaces.layers.mutation import mutate_path
 from nasd.spaces.layers.parse import parse
 from nasd.spaces.layers.state import State, start_state
 from nasd.spaces.layers.transitions import transitions
 
-
-@dataclass(frozen=True, slots=True)
-class Infeasible:
-    """Why an architecture is not worth evaluating, in one sentence."""
-
-    reason: str
+MUTATIONS = 1000
+"""Draws of one mutation until the layers behind the change fit; some two are needed as a rule."""
 
 
 class SearchSpace:
@@ -82,3 +82,28 @@ class SearchSpace:
     def text(self, state: State) -> str:
         """How a state is written, such as `C(32,5,1,2,1)`; the end is `SM(10)`, the start the empty string."""
         return layer_text(state, self.config.num_classes, self._notation)
+
+    def graph(self, architecture: Architecture) -> Graph:
+        """Its layers as a chain from the image to the classifier."""
+        return build_graph(architecture, self.config.channels, self.config.patch_size)
+
+    def sample(self, random: np.random.Generator) -> Architecture:
+        """Walk from the start to an end, each action drawn uniformly from those that may follow."""
+        states, state = [], self._start
+        while not state.terminate:
+            choices = self.actions(state)
+            state = choices[int(random.integers(len(choices)))]
+            states.append(state)
+        return self.architecture(tuple(states))
+
+    def mutate(self, architecture: Architecture, random: np.random.Generator) -> Architecture:
+        """Change, insert or delete one layer; the later layers stay, with the depths and sizes that now follow.
+
+        A draw after which they do not fit is repeated. Where `MUTATIONS` draws find no neighbour (a space in which an
+        architecture has hardly any), a fresh sample comes instead.
+        """
+        for _ in range(MUTATIONS):
+            states = mutate_path(self._start, architecture.states, self.actions, random)
+            if states is not None:
+                return self.architecture(states)
+        return self.sample(random)

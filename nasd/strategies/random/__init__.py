@@ -1,0 +1,1 @@
+"""Random search: the baseline that a search has to beat."""
