@@ -1,10 +1,9 @@
-"""The run directory: checkpoint database, embedding arrays, CSV in and out.
+"""The run directory: checkpoint database, embedding arrays, learned files.
 
-Importing it loads neither zarr nor pandas nor numpy: what needs them imports them when it is used.
+Importing it loads neither zarr nor numpy: what needs them imports them when it is used.
 """
 
 from store.errors import (
-    CsvError,
     DamagedError,
     DiskError,
     DiskFullError,
@@ -24,9 +23,10 @@ from store.records import (
     Delta,
     Job,
     JobStatus,
+    Learned,
+    LearnedFile,
     OpenProposal,
-    QUpdate,
-    StateTuple,
+    Step,
     Trial,
     TrialStatus,
 )
@@ -34,7 +34,6 @@ from store.run import Run
 
 __all__ = [
     "Checkpoint",
-    "CsvError",
     "DamagedError",
     "Delta",
     "DiskError",
@@ -43,16 +42,17 @@ __all__ = [
     "InvalidDeltaError",
     "Job",
     "JobStatus",
+    "Learned",
+    "LearnedFile",
     "NewerRunError",
     "OlderRunError",
     "OpenProposal",
-    "QUpdate",
     "Rewards",
     "Run",
     "RunExistsError",
     "RunLockedError",
     "RunMissingError",
-    "StateTuple",
+    "Step",
     "StoreError",
     "Trial",
     "TrialSort",

@@ -13,40 +13,19 @@ _SWAP = sys.byteorder == "big"
 
 def pack_floats(values: Iterable[float]) -> bytes:
     """Pack as float64."""
-    return _pack(array("d", values))
-
-
-def pack_ints(values: Iterable[int]) -> bytes:
-    """Pack as int32.
-
-    Raises:
-        OverflowError: A value does not fit.
-    """
-    return _pack(array("i", values))
+    packed = array("d", values)
+    if _SWAP:
+        packed.byteswap()
+    return packed.tobytes()
 
 
 def unpack_floats(blob: bytes) -> tuple[float, ...]:
     """Undo `pack_floats`."""
-    return tuple(_unpack("d", blob))
-
-
-def unpack_ints(blob: bytes) -> tuple[int, ...]:
-    """Undo `pack_ints`."""
-    return tuple(_unpack("i", blob))
-
-
-def _pack(values: "array[Any]") -> bytes:
-    if _SWAP:
-        values.byteswap()
-    return values.tobytes()
-
-
-def _unpack(code: str, blob: bytes) -> "array[Any]":
-    values: array[Any] = array(code)
+    values = array("d")
     values.frombytes(blob)
     if _SWAP:
         values.byteswap()
-    return values
+    return tuple(values)
 
 
 def to_json(value: object) -> str:
@@ -60,9 +39,9 @@ def to_json(value: object) -> str:
 
 
 TRIAL_COLUMNS = (
-    "number, ordinal, net, status, epsilon, reward, counted, duplicate_of, reason, seed, best_validation, "
-    "test_accuracy, embedding_dim, micro_batch, imported, finished_at, seconds, encode_seconds, train_seconds, "
-    "peak_memory, device, embedding"
+    "number, ordinal, net, status, reward, counted, duplicate_of, reason, seed, best_validation, test_accuracy, "
+    "embedding_dim, micro_batch, imported, finished_at, seconds, encode_seconds, train_seconds, peak_memory, device, "
+    "embedding, stage, facts"
 )
 
 
@@ -73,7 +52,6 @@ def trial_row(trial: Trial) -> tuple[Any, ...]:
         trial.order,
         trial.net,
         trial.status,
-        trial.epsilon,
         trial.reward,
         trial.counted,
         trial.duplicate_of,
@@ -91,6 +69,8 @@ def trial_row(trial: Trial) -> tuple[Any, ...]:
         trial.peak_memory,
         trial.device,
         trial.embedding,
+        trial.stage,
+        to_json(trial.facts),
     )
 
 
@@ -101,26 +81,27 @@ def trial_from(row: tuple[Any, ...]) -> Trial:
         order=row[1],
         net=row[2],
         status=row[3],
-        epsilon=row[4],
-        reward=row[5],
-        counted=bool(row[6]),
-        duplicate_of=row[7],
-        reason=row[8],
-        seed=None if row[9] is None else int(row[9]),
-        test_accuracy=row[11],
-        embedding_dim=row[12],
-        micro_batch=row[13],
-        imported=bool(row[14]),
-        finished_at=row[15],
-        seconds=row[16],
-        encode_seconds=row[17],
-        train_seconds=row[18],
-        peak_memory=row[19],
-        device=row[20],
-        embedding=row[21],
-        validation_accuracies=() if row[22] is None else unpack_floats(row[22]),
-        train_accuracies=() if row[23] is None else unpack_floats(row[23]),
-        metrics=None if row[24] is None else json.loads(row[24]),
+        reward=row[4],
+        counted=bool(row[5]),
+        duplicate_of=row[6],
+        reason=row[7],
+        seed=None if row[8] is None else int(row[8]),
+        test_accuracy=row[10],
+        embedding_dim=row[11],
+        micro_batch=row[12],
+        imported=bool(row[13]),
+        finished_at=row[14],
+        seconds=row[15],
+        encode_seconds=row[16],
+        train_seconds=row[17],
+        peak_memory=row[18],
+        device=row[19],
+        embedding=row[20],
+        stage=row[21],
+        facts=json.loads(row[22]),
+        validation_accuracies=() if row[23] is None else unpack_floats(row[23]),
+        train_accuracies=() if row[24] is None else unpack_floats(row[24]),
+        metrics=None if row[25] is None else json.loads(row[25]),
     )
 
 
@@ -161,14 +142,22 @@ def job_from(row: tuple[Any, ...]) -> Job:
     )
 
 
-PROPOSAL_COLUMNS = "number, net, epsilon, kind, reason"
+PROPOSAL_COLUMNS = "number, net, kind, reason, stage, facts"
 
 
 def proposal_row(proposal: OpenProposal) -> tuple[Any, ...]:
     """A proposal as `PROPOSAL_COLUMNS`."""
-    return (proposal.number, proposal.net, proposal.epsilon, proposal.kind, proposal.reason)
+    return (
+        proposal.number,
+        proposal.net,
+        proposal.kind,
+        proposal.reason,
+        proposal.stage,
+        to_json(proposal.facts),
+    )
 
 
 def proposal_from(row: tuple[Any, ...]) -> OpenProposal:
     """A proposal from `PROPOSAL_COLUMNS`."""
-    return OpenProposal(*row)
+    number, net, kind, reason, stage, facts = row
+    return OpenProposal(number, net, kind, reason, stage, json.loads(facts))

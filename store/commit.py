@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from store import codec, seal
 from store.errors import InvalidDeltaError
-from store.records import Delta, OpenProposal, QUpdate, Trial
+from store.records import Delta, Learned, OpenProposal, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class Committed:
     """What the store decided in a commit."""
 
     jobs: tuple[int, ...]  # the ids of the delta's jobs
-    freed: tuple[str, ...]  # names of embedding folders that no row refers to any more
+    freed_embeddings: tuple[str, ...]  # names of folders that no row refers to any more
+    freed_files: tuple[str, ...]  # names of learned files that no row refers to any more
 
 
 def apply(connection: sqlite3.Connection, delta: Delta) -> Committed:
@@ -28,12 +29,11 @@ def apply(connection: sqlite3.Connection, delta: Delta) -> Committed:
         InvalidDeltaError: The delta contradicts what is stored.
         sqlite3.Error: The database refused.
     """
-    if delta.trial is None and delta.update is not None:
-        raise InvalidDeltaError("an update came without its trial; commit both together")
     if delta.trial is not None:
         _write_trial(connection, delta.trial)
-        _write_update(connection, delta.trial.order, delta.update or QUpdate(path=()))
     trials = _one(connection, "SELECT coalesce(max(ordinal), 0) FROM trial")
+    if delta.learned is not None:
+        _write_learned(connection, delta.learned, trials, None if delta.trial is None else delta.trial.number)
     _open(connection, delta.opened, trials)
     if delta.position is not None:
         connection.execute(
@@ -47,6 +47,8 @@ def apply(connection: sqlite3.Connection, delta: Delta) -> Committed:
         )
     connection.executemany("INSERT OR REPLACE INTO arrived VALUES (?, ?)", delta.arrived.items())
     freed = tuple(name for number in delta.dropped_embeddings if (name := _drop(connection, number)) is not None)
+    for name in delta.dropped_files:
+        _drop_file(connection, name)
     jobs = tuple(
         _one(
             connection,
@@ -55,10 +57,10 @@ def apply(connection: sqlite3.Connection, delta: Delta) -> Committed:
         )
         for job in delta.jobs
     )
-    if delta.trial is not None or delta.opened or delta.position is not None:
+    if delta.trial is not None or delta.learned is not None or delta.opened or delta.position is not None:
         seal.write(connection, trials)
     seal.write_tables(connection, _touched(delta))
-    return Committed(jobs, freed)
+    return Committed(jobs, freed, delta.dropped_files)
 
 
 def _touched(delta: Delta) -> Iterator[str]:
@@ -71,6 +73,8 @@ def _touched(delta: Delta) -> Iterator[str]:
         yield "arrived"
     if delta.dropped_embeddings or (delta.trial is not None and delta.trial.embedding is not None):
         yield "embedding"
+    if delta.dropped_files or (delta.learned is not None and delta.learned.files):
+        yield "learned file"
 
 
 def _write_trial(connection: sqlite3.Connection, trial: Trial) -> None:
@@ -102,47 +106,16 @@ def _write_trial(connection: sqlite3.Connection, trial: Trial) -> None:
         connection.execute("INSERT INTO metrics VALUES (?, ?)", (trial.number, codec.to_json(trial.metrics)))
 
 
-def _write_update(connection: sqlite3.Connection, order: int, update: QUpdate) -> None:
-    first_state = 1 + _one(connection, "SELECT coalesce(max(id), -1) FROM state")
-    first_transition = 1 + _one(connection, "SELECT coalesce(max(id), -1) FROM transition")
-    states = first_state + len(update.states)
-    transitions = first_transition + len(update.transitions)
-    _check(update, order, states, transitions)
-    connection.executemany(
-        "INSERT INTO state VALUES (?,?,?,?,?,?,?,?,?,?)",
-        ((number, *state) for number, state in enumerate(update.states, first_state)),
+def _write_learned(connection: sqlite3.Connection, learned: Learned, trials: int, number: int | None) -> None:
+    id = _one(
+        connection,
+        "INSERT INTO learned (ordinal, number, payload) VALUES (?, ?, ?) RETURNING id",
+        (trials, number, learned.payload),
     )
-    connection.executemany(
-        "INSERT INTO transition VALUES (?,?,?)",
-        ((number, *ends) for number, ends in enumerate(update.transitions, first_transition)),
-    )
-    connection.execute(
-        "INSERT INTO q_update VALUES (?,?,?,?,?,?)",
-        (
-            order,
-            codec.pack_ints(update.path),
-            codec.pack_ints(update.q_ids),
-            codec.pack_floats(update.q_values),
-            states,
-            transitions,
-        ),
-    )
-
-
-def _check(update: QUpdate, order: int, states: int, transitions: int) -> None:
-    where = f"the update of the trial observed as number {order}"
-    if len(update.q_ids) != len(update.q_values):
-        raise InvalidDeltaError(f"{where} has {len(update.q_ids)} q_ids and {len(update.q_values)} q_values")
-    for name, ids, limit in (
-        ("q_ids", update.q_ids, transitions),
-        ("path", update.path, transitions),
-        ("transitions", tuple(end for ends in update.transitions for end in ends), states),
-    ):
-        if ids and not 0 <= min(ids) <= max(ids) < limit:
-            raise InvalidDeltaError(f"{where} has {min(ids)} to {max(ids)} in {name}, allowed is 0 to {limit - 1}")
-    new = range(transitions - len(update.transitions), transitions)
-    if not set(new) <= set(update.q_ids):
-        raise InvalidDeltaError(f"{where} numbers transitions {new.start} to {new.stop - 1} without a Q-value for each")
+    for file in learned.files:
+        if connection.execute("SELECT EXISTS (SELECT 1 FROM blob WHERE name = ?)", (file.name,)).fetchone() == (1,):
+            raise InvalidDeltaError(f"the learned file {file.name!r} came with an earlier commit; use a new name")
+        connection.execute("INSERT INTO blob VALUES (?, ?, ?, 1)", (file.name, id, file.sha256))
 
 
 def _open(connection: sqlite3.Connection, opened: tuple[OpenProposal, ...], trials: int) -> None:
@@ -150,7 +123,10 @@ def _open(connection: sqlite3.Connection, opened: tuple[OpenProposal, ...], tria
         due = _last_number(connection) + 1
         if proposal.number != due:
             raise InvalidDeltaError(f"proposal {proposal.number} was opened, due is {due}; propose without a gap")
-        connection.execute("INSERT INTO proposal VALUES (?,?,?,?,?,?)", (*codec.proposal_row(proposal), trials))
+        connection.execute(
+            f"INSERT INTO proposal ({codec.PROPOSAL_COLUMNS}, opened_after) VALUES (?,?,?,?,?,?,?)",  # noqa: S608
+            (*codec.proposal_row(proposal), trials),
+        )
 
 
 def _last_number(connection: sqlite3.Connection) -> int:
@@ -167,6 +143,11 @@ def _drop(connection: sqlite3.Connection, number: int) -> str | None:
     connection.execute("UPDATE trial SET embedding = NULL WHERE number = ?", (number,))
     name: str | None = row[0]
     return name
+
+
+def _drop_file(connection: sqlite3.Connection, name: str) -> None:
+    if connection.execute("UPDATE blob SET kept = 0 WHERE name = ? AND kept", (name,)).rowcount == 0:
+        raise InvalidDeltaError(f"there is no learned file {name!r} that could go")
 
 
 def _one(connection: sqlite3.Connection, query: str, parameters: tuple[object, ...] = ()) -> int:

@@ -16,7 +16,7 @@ def create(path: Path) -> sqlite3.Connection:
     connection = _connect(path, "rwc")
     connection.execute("PRAGMA journal_mode = WAL")
     _configure(connection)
-    schema.migrate(connection)
+    schema.migrate(connection, path)
     return connection
 
 

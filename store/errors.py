@@ -55,10 +55,6 @@ class EmbeddingError(StoreError):
     """An embedding is missing, incomplete, damaged, or larger than allowed."""
 
 
-class CsvError(StoreError):
-    """A CSV file that cannot be read. The message gives file, line and column, what is there and what is expected."""
-
-
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 

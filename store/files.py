@@ -72,10 +72,15 @@ def link_tree(source: Path, target: Path) -> None:
     Raises:
         OSError: The disk refused.
     """
-    shutil.copytree(source, target, copy_function=_link)
+    shutil.copytree(source, target, copy_function=link)
 
 
-def _link(source: str, target: str) -> None:
+def link(source: str | Path, target: str | Path) -> None:
+    """Copy a file by a hard link, or byte by byte where the file system has none. Not synced.
+
+    Raises:
+        OSError: The disk refused.
+    """
     try:
         os.link(source, target)
     except OSError:

@@ -1,22 +1,20 @@
 """The reads of `run.db`. Each takes a connection and raises what `sqlite3` raises; `Run` adds locking and sentences."""
 
-import gc
+import itertools
 import json
 import sqlite3
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from store import codec
-from store.records import Checkpoint, Job, OpenProposal, QUpdate, StateTuple, Trial, TrialStatus
+from store.records import Checkpoint, Job, Learned, LearnedFile, OpenProposal, Step, Trial, TrialStatus
 
 TrialSort = Literal["number", "reward", "best_validation", "test_accuracy", "seconds", "finished_at"]
 
 _COLUMNS = ", ".join("trial." + name for name in codec.TRIAL_COLUMNS.split(", "))
 _TRIALS = f"SELECT {_COLUMNS}, validation, train, metrics.value"
-_STATE = "layer_type, layer_depth, filter_depth, filter_size, stride, padding, image_size, fc_size, terminate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,49 +23,16 @@ class Rewards:
 
     numbers: "array[int]"
     rewards: "array[float]"
-    epsilons: "array[float]"
+    stages: "array[int]"  # of each trial, an index into `labels`
+    labels: tuple[str, ...]  # the stages that occur, in the order of their first trial
 
 
 def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
-    """Read everything needed to go on. The caller holds a read transaction."""
-    with _without_collection():
-        return _checkpoint(connection)
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Two million tuples wake the garbage collector again and again for nothing: 7.0 s instead of 2.4."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
-def _checkpoint(connection: sqlite3.Connection) -> Checkpoint:
-    import numpy as np  # noqa: PLC0415 - 0.1 s that other readers need not pay
-
-    rows = connection.execute("SELECT number, reward FROM trial ORDER BY ordinal").fetchall()
-    states: list[StateTuple] = connection.execute(f"SELECT {_STATE} FROM state ORDER BY id").fetchall()  # noqa: S608
-    transitions: list[tuple[int, int]] = connection.execute(
-        "SELECT state, action FROM transition ORDER BY id"
-    ).fetchall()
-    values = np.full(len(transitions), np.nan)
-    paths = []
-    for path, ids, written in connection.execute("SELECT path, q_ids, q_values FROM q_update ORDER BY ordinal"):
-        paths.append(codec.unpack_ints(path))
-        values[np.frombuffer(ids, "<i4")] = np.frombuffer(written, "<f8")
+    """Read everything needed to go on besides what was learned. The caller holds a read transaction."""
+    (trials,) = connection.execute("SELECT coalesce(max(ordinal), 0) FROM trial").fetchone()
     return Checkpoint(
-        trials=len(rows),
+        trials=trials,
         position=position(connection),
-        states=states,
-        transitions=transitions,
-        q_values=values.tolist(),
-        paths=paths,
-        rewards=[reward for _, reward in rows],
-        numbers=[number for number, _ in rows],
         open=open_proposals(connection),
         jobs=[
             codec.job_from(row)
@@ -182,14 +147,15 @@ def duplicates(connection: sqlite3.Connection, number: int, limit: int) -> list[
 
 def rewards(connection: sqlite3.Connection, after: int) -> Rewards:
     """The trials above a number that counted."""
-    numbers, values, epsilons = array("i"), array("d"), array("d")
-    for number, reward, epsilon in connection.execute(
-        "SELECT number, reward, epsilon FROM trial WHERE counted AND number > ? ORDER BY number", (after,)
+    numbers, values, stages = array("i"), array("d"), array("i")
+    labels: dict[str, int] = {}
+    for number, reward, stage in connection.execute(
+        "SELECT number, reward, stage FROM trial WHERE counted AND number > ? ORDER BY number", (after,)
     ):
         numbers.append(number)
         values.append(reward)
-        epsilons.append(epsilon)
-    return Rewards(numbers, values, epsilons)
+        stages.append(labels.setdefault(stage, len(labels)))
+    return Rewards(numbers, values, stages, tuple(labels))
 
 
 def screening_scores(connection: sqlite3.Connection) -> list[tuple[int, float]]:
@@ -218,36 +184,44 @@ def jobs(connection: sqlite3.Connection, offset: int, limit: int | None) -> list
     return [codec.job_from(row) for row in rows]
 
 
-def updates(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[Trial, QUpdate]]:
-    """Trials and what they changed, by order, from `first` to `last`, both included."""
-    bounds = connection.execute("SELECT states, transitions FROM q_update WHERE ordinal = ?", (first - 1,)).fetchone()
-    states, transitions = bounds or (0, 0)
+def observed(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Trial]:
+    """Trials by order, from `first` to `last`, both included."""
     rows = connection.execute(
-        f"{_TRIALS}, path, q_ids, q_values, states, transitions FROM q_update CROSS JOIN trial USING (ordinal) "
-        "LEFT JOIN curves USING (number) LEFT JOIN metrics USING (number) "
+        f"{_TRIALS} FROM trial LEFT JOIN curves USING (number) LEFT JOIN metrics USING (number) "
         "WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal",
         (first, last),
     )
-    for row in rows:
-        *columns, path, q_ids, q_values, next_state, next_transition = row
-        yield (
-            codec.trial_from(tuple(columns)),
-            QUpdate(
-                path=codec.unpack_ints(path),
-                states=tuple(
-                    connection.execute(
-                        f"SELECT {_STATE} FROM state WHERE id >= ? AND id < ? ORDER BY id",  # noqa: S608
-                        (states, next_state),
-                    )
-                ),
-                transitions=tuple(
-                    connection.execute(
-                        "SELECT state, action FROM transition WHERE id >= ? AND id < ? ORDER BY id",
-                        (transitions, next_transition),
-                    )
-                ),
-                q_ids=codec.unpack_ints(q_ids),
-                q_values=codec.unpack_floats(q_values),
-            ),
-        )
-        states, transitions = next_state, next_transition
+    return map(codec.trial_from, rows)
+
+
+def payloads(connection: sqlite3.Connection, after: int, count: int) -> list[tuple[int, bytes]]:
+    """The next `count` payloads behind the one with the id `after`, with their ids."""
+    return connection.execute(
+        "SELECT id, payload FROM learned WHERE id > ? ORDER BY id LIMIT ?", (after, count)
+    ).fetchall()
+
+
+def steps(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Step]:
+    """What was observed and learned from the `first` to the `last` observed trial, and thought out after each; 0 stands
+    for what was thought out before the first trial.
+    """
+    trials = {trial.order: trial for trial in observed(connection, first, last)}
+    files: dict[int, list[LearnedFile]] = {}
+    for id, name, sha256 in connection.execute(
+        "SELECT learned, name, sha256 FROM blob JOIN learned ON learned.id = blob.learned "
+        "WHERE ordinal BETWEEN ? AND ? ORDER BY blob.rowid",
+        (first, last),
+    ):
+        files.setdefault(id, []).append(LearnedFile(name, sha256))
+    rows = connection.execute(
+        "SELECT ordinal, number, id, payload FROM learned WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal, id",
+        (first, last),
+    )
+    learned = {order: list(group) for order, group in itertools.groupby(rows, key=lambda row: row[0])}
+    for order in range(first, last + 1):
+        made = [(row[1], Learned(row[3], tuple(files.get(row[2], ())))) for row in learned.get(order, ())]
+        trial = trials.get(order)
+        if trial is not None:  # what was learned of a trial came with it, before what was thought out after it
+            yield Step(trial, made.pop(0)[1] if made and made[0][0] == trial.number else None)
+        for _, thought in made:
+            yield Step(None, thought)

@@ -3,16 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-StateTuple = tuple[str, int, int, int, int, int, int, int, int]
-"""layer_type, layer_depth, filter_depth, filter_size, stride, padding, image_size, fc_size, terminate (0 or 1)."""
-
 TrialStatus = Literal["evaluated", "early_stopped", "duplicate", "infeasible", "failed"]
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One proposal and what came of it. The first block is a pure function of (config, seed); `seconds` and what
+    """One proposal and what came of it. The first block is a pure function of (config, seed); `finished_at` and what
     follows it is measured and differs from run to run.
     """
 
@@ -20,9 +17,10 @@ class Trial:
     order: int  # from 1, in the order of observation; equal to number unless the run is `async`
     net: str  # the architecture's string
     status: TrialStatus
-    epsilon: float
     reward: float
-    counted: bool  # whether it advanced the epsilon schedule
+    counted: bool  # whether it advanced the search
+    stage: str = ""  # which part of the search it belongs to, in its strategy's words
+    facts: dict[str, Any] = field(default_factory=dict)  # what its strategy wants to show of it; plain JSON values
     duplicate_of: int | None = None
     reason: str | None = None  # of an infeasible or failed one
     seed: int | None = None  # of the evaluation
@@ -49,14 +47,27 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class QUpdate:
-    """What one trial changed in the Q-table. States and transitions are numbered from 0, gapless, in order."""
+class LearnedFile:
+    """A file of the run that a payload refers to. It is never changed; its name is never used again."""
 
-    path: tuple[int, ...]  # the trial's architecture as transition numbers: its replay row
-    states: tuple[StateTuple, ...] = ()
-    transitions: tuple[tuple[int, int], ...] = ()
-    q_ids: tuple[int, ...] = ()
-    q_values: tuple[float, ...] = ()
+    name: str
+    sha256: str  # hexadecimal
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a strategy has to read again to go on, in a form that it alone understands."""
+
+    payload: bytes
+    files: tuple[LearnedFile, ...] = ()  # those that come with it; each is named by one payload only
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One commit of something learned: an observed trial and what was learned of it, or thinking without a trial."""
+
+    trial: Trial | None
+    learned: Learned | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +76,10 @@ class OpenProposal:
 
     number: int
     net: str
-    epsilon: float
     kind: Literal["evaluate", "duplicate", "infeasible"]
     reason: str | None = None
+    stage: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,27 +104,22 @@ class Delta:
     """One transaction: everything that changes together, or not at all."""
 
     trial: Trial | None = None
-    update: QUpdate | None = None  # with `trial`
+    learned: Learned | None = None  # of `trial`, or without one: something was thought out
     position: dict[str, Any] | None = None  # the strategy's small state after all of this
     opened: tuple[OpenProposal, ...] = ()  # proposals made; the trial's own proposal is closed by its row
     jobs: tuple[Job, ...] = ()  # inserted or replaced
     dropped_embeddings: tuple[int, ...] = ()  # trial numbers whose embedding goes; its folder is removed afterwards
+    dropped_files: tuple[str, ...] = ()  # names of learned files that nobody needs any more; removed afterwards
     flags: dict[str, Any] = field(default_factory=dict)  # e.g. {"paused": true}
     arrived: dict[int, str] = field(default_factory=dict)  # outcomes, as JSON, of open proposals whose turn is to come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """Everything needed to go on, as the last transaction left it."""
+    """Everything needed to go on besides what was learned, as the last transaction left it."""
 
     trials: int  # how many rows
     position: dict[str, Any] | None  # None: nothing was ever proposed
-    states: list[StateTuple]
-    transitions: list[tuple[int, int]]
-    q_values: list[float]  # one per transition
-    paths: list[tuple[int, ...]]  # the replay buffer, in the order of observation
-    rewards: list[float]
-    numbers: list[int]  # trial number of each row
     open: list[OpenProposal]
     jobs: list[Job]
     flags: dict[str, Any]

@@ -5,25 +5,21 @@ import hashlib
 import json
 import sqlite3
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from store import commit, database, files, queries, seal, wal
+from store import commit, database, files, learned, making, queries, wal
 from store.embeddings import Embeddings
 from store.embeddings.folder import is_name
-from store.errors import DamagedError, InvalidDeltaError, RunExistsError, RunMissingError, StoreError, disk_errors
-from store.lock import WriterLock, claim_folder, release_folder
+from store.errors import DamagedError, InvalidDeltaError, RunMissingError, StoreError, disk_errors
+from store.learned import LearnedFiles
+from store.lock import WriterLock
 from store.queries import Rewards, TrialSort
-from store.records import Checkpoint, Delta, Job, QUpdate, Trial, TrialStatus
+from store.records import Checkpoint, Delta, Job, Step, Trial, TrialStatus
 
-STAGED = files.TEMPORARY + "run-"
-"""What the name of a run begins with that is not whole yet."""
-FOLDERS = ("embeddings", "weights", "log")
-"""What a new run has besides its files."""
-_BLOCK = 500  # trials read under one hold of the lock while iterating
+_BLOCK = 500  # rows read under one hold of the lock while iterating
 
 
 class Run:
@@ -36,6 +32,7 @@ class Run:
         path: The directory.
         writable: Whether `commit` is allowed.
         embeddings: The embedding arrays under `embeddings/`.
+        files: The files under `learned/` that what was learned refers to.
         name: The run's name, as given when it was created.
         version: Of nasd, when the run was created.
         created_at: Seconds since the epoch.
@@ -59,6 +56,7 @@ class Run:
         self.loss: wal.Loss | None = None
         self.forked_from: dict[str, Any] | None = json.loads(meta["forked_from"])
         self.embeddings = Embeddings(path / "embeddings", self._embeddings_referred_to, writable=self.writable)
+        self.files = LearnedFiles(path / learned.FOLDER, self._files_referred_to, writable=self.writable)
 
     # --- making and opening -----------------------------------------------------------------------------------
 
@@ -77,15 +75,15 @@ class Run:
             DiskFullError: No space.
             DiskError: The disk refused.
         """
-        return cls._make(Path(path), config_yaml, name=name, version=version)
+        return cls._made(Path(path), making.Description(config_yaml, name, version))
 
     @classmethod
     def open(cls, path: str | Path, *, writable: bool = False) -> "Run":
         """Open an existing run.
 
         A writer takes the lock, checks that the database is what was committed, recovers what an earlier one left,
-        migrates an older database, and sweeps embeddings that no trial refers to. A reader does none of this, never
-        blocks the writer, and works without one.
+        migrates an older database, and sweeps embeddings and learned files that no commit refers to. A reader does
+        none of this, never blocks the writer, and works without one.
 
         Raises:
             RunMissingError: There is no run at `path`.
@@ -112,8 +110,10 @@ class Run:
         run.loss = loss
         try:
             if loss is not None:
-                run._forget_removed_embeddings()
+                run._forget_what_was_removed()
             run.embeddings.sweep()
+            run.files.prepare()
+            run.files.sweep()
         except BaseException:
             run.close()
             raise
@@ -131,45 +131,13 @@ class Run:
             raise
 
     @classmethod
-    def _make(
-        cls,
-        path: Path,
-        config_yaml: str,
-        *,
-        name: str,
-        version: str,
-        forked_from: dict[str, Any] | None = None,
-        fill: Callable[[sqlite3.Connection, Path], None] = lambda _connection, _folder: None,
-    ) -> "Run":
+    def _made(cls, path: Path, description: making.Description, fill: making.Fill = making.nothing) -> "Run":
         with disk_errors(path, "create a run"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                raise RunExistsError(f"{path} exists already; choose another name, or open it as a run")
-            staged, lock = claim_folder(path, STAGED)  # the lock moves with it, and is that of the run
+            lock = making.make(path, description, fill)
             try:
-                config = config_yaml.encode()
-                (staged / "config.yaml").write_bytes(config)
-                for folder in FOLDERS:
-                    (staged / folder).mkdir()
-                with contextlib.closing(database.create(staged / "run.db")) as connection:
-                    connection.executemany(
-                        "INSERT INTO meta VALUES (?, ?)",
-                        [
-                            ("name", name),
-                            ("version", version),
-                            ("created_at", repr(time.time())),
-                            ("config_sha256", hashlib.sha256(config).hexdigest()),
-                            ("forked_from", json.dumps(forked_from)),
-                        ],
-                    )
-                    fill(connection, staged)
-                    seal.write_tables(connection, seal.TABLES)
-                    seal.require(connection, staged / "run.db")
-                files.sync_tree(staged)
-                files.publish(staged, path)
                 return cls._wrap(path, database.open_for_writing(path / "run.db"), lock)
             except BaseException:
-                release_folder(staged, lock)
+                lock.release()
                 raise
 
     def fork(
@@ -184,7 +152,8 @@ class Run:
     ) -> "Run":
         """Make a new run that stands where this one stood after its `at`-th observed trial, open for writing.
 
-        Trials, updates, position and the proposals open at that point are taken over; jobs and flags are not.
+        Trials, what was learned (with the files that are still there), position and the proposals open at that point
+        are taken over; jobs and flags are not.
 
         Args:
             path: The new directory, as for `create`.
@@ -202,23 +171,13 @@ class Run:
             total = queries.count(self._connection, "", ())
         if not 0 <= at <= total:
             raise StoreError(f"{self.path} has {total} trials, it cannot be forked at {at}; choose 0 to {total}")
-        keep = embeddings == "link"
-
-        def fill(connection: sqlite3.Connection, folder: Path) -> None:
-            database.attach(connection, self.path / "run.db", "source")
-            connection.execute("BEGIN")
-            for statement in _FORK:
-                connection.execute(statement, {"at": at})
-            if not keep:
-                connection.execute("UPDATE trial SET embedding = NULL")
-            connection.execute("COMMIT")
-            connection.execute("DETACH source")
-            for (kept,) in connection.execute("SELECT embedding FROM trial WHERE embedding IS NOT NULL"):
-                files.link_tree(self.path / "embeddings" / kept, folder / "embeddings" / kept)
-
         origin = {"path": str(self.path.absolute()), "name": self.name, "at": at}
         config = self.config if config_yaml is None else config_yaml
-        return self._make(Path(path), config, name=name, version=version, forked_from=origin, fill=fill)
+        return self._made(
+            Path(path),
+            making.Description(config, name, version, origin),
+            making.fork_of(self.path, at, embeddings=embeddings == "link"),
+        )
 
     # --- writing ----------------------------------------------------------------------------------------------
 
@@ -230,7 +189,7 @@ class Run:
 
         Raises:
             InvalidDeltaError: It contradicts what is stored: numbers or order with a gap, a trial never proposed or
-                observed before, a Q-value of no transition, an embedding that is not there.
+                observed before, an embedding or a learned file that is not there.
             DiskFullError: No space. Wait and commit the same delta again.
             DiskError: The disk refused.
             StoreError: The run is open for reading only.
@@ -242,6 +201,9 @@ class Run:
             self._require_open()
             if embedding is not None and embedding not in files.names(self.embeddings.path):
                 raise InvalidDeltaError(f"embedding {embedding!r} is not in {self.embeddings.path}; adopt it first")
+            for file in delta.learned.files if delta.learned else ():
+                if not self.files.path(file.name).is_file():
+                    raise InvalidDeltaError(f"file {file.name!r} is not in {self.files.folder}; adopt it first")
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 done = commit.apply(self._connection, delta)
@@ -254,8 +216,10 @@ class Run:
             except BaseException:
                 self._rollback()
                 raise
-        for name in done.freed:
+        for name in done.freed_embeddings:
             self.embeddings.remove(name)
+        for name in done.freed_files:
+            self.files.remove(name)
         return done.jobs
 
     def sync(self) -> int:
@@ -295,7 +259,7 @@ class Run:
         return hashlib.sha256(self.config.encode()).hexdigest() == self.config_sha256
 
     def checkpoint(self) -> Checkpoint:
-        """Read everything needed to go on, as the last commit left it.
+        """Read everything needed to go on besides what was `learned`, as the last commit left it.
 
         Raises:
             DamagedError: The database is damaged.
@@ -392,18 +356,46 @@ class Run:
         with self._reading("read flags"):
             return queries.flags(self._connection)
 
-    def updates(self, first: int = 1, last: int | None = None) -> Iterator[tuple[Trial, QUpdate]]:
-        """Trials and what each changed in the Q-table, in the order of observation.
+    def observed(self, first: int = 1, last: int | None = None) -> Iterator[Trial]:
+        """Trials in the order of observation, without what was learned of them.
 
         Args:
             first: Order of the first one.
             last: Order of the last one, included; None for the end.
         """
-        end = self.count() if last is None else min(last, self.count())
-        for start in range(max(first, 1), end + 1, _BLOCK):
-            with self._reading("read updates"):
-                block = list(queries.updates(self._connection, start, min(start + _BLOCK - 1, end)))
+        for start, stop in self._blocks(max(first, 1), last):
+            with self._reading("read trials"):
+                block = list(queries.observed(self._connection, start, stop))
             yield from block
+
+    def learned(self) -> Iterator[bytes]:
+        """Every payload, in the order in which they were committed; with the checkpoint it is all needed to go on."""
+        last = 0
+        while True:
+            with self._reading("read what was learned"):
+                block = queries.payloads(self._connection, last, _BLOCK)
+            if not block:
+                return
+            yield from (payload for _, payload in block)
+            last = block[-1][0]
+
+    def steps(self, first: int = 1, last: int | None = None) -> Iterator[Step]:
+        """Trials with what was learned of each, and what was thought out in between, in the order committed.
+
+        Args:
+            first: Order of the first trial; 1 begins with what was thought out before any trial.
+            last: Order of the last trial; also what was thought out after it. None for the end.
+        """
+        for start, stop in self._blocks(0 if first <= 1 else first, last):
+            with self._reading("read what was observed and learned"):
+                block = list(queries.steps(self._connection, start, stop))
+            yield from block
+
+    def _blocks(self, first: int, last: int | None) -> Iterator[tuple[int, int]]:
+        """Ranges of orders, both ends included."""
+        end = self.count() if last is None else min(last, self.count())
+        for start in range(first, end + 1, _BLOCK):
+            yield start, min(start + _BLOCK - 1, end)
 
     def size_on_disk(self) -> int:
         """Bytes that the run directory takes, embeddings and log included."""
@@ -429,11 +421,24 @@ class Run:
             finally:
                 self._rollback()
 
-    def _forget_removed_embeddings(self) -> None:
-        """After lost commits: rows of before them may refer to folders that were dropped by them."""
-        there = set(files.names(self.embeddings.path))
-        removed = tuple(number for name, (number, _) in self.embeddings.referred_to().items() if name not in there)
-        self.commit(Delta(dropped_embeddings=removed))
+    def _forget_what_was_removed(self) -> None:
+        """After lost commits: rows of before them may refer to folders and files that were dropped by them."""
+        embeddings, there = set(files.names(self.embeddings.path)), set(files.names(self.files.folder))
+        kept = self.embeddings.referred_to()
+        self.commit(
+            Delta(
+                dropped_embeddings=tuple(number for name, (number, _) in kept.items() if name not in embeddings),
+                dropped_files=tuple(name for name in self.files.referred_to() if name not in there),
+            )
+        )
+
+    def _files_referred_to(self) -> dict[str, str]:
+        with self._reading("read the names of learned files"):
+            kept = dict(self._connection.execute("SELECT name, sha256 FROM blob WHERE kept ORDER BY name").fetchall())
+        for name in kept:  # of somebody else's run: what it names would be read, and removed
+            if not learned.is_name(name):
+                raise DamagedError(f"{self.path} refers to {name!r} as a learned file; do not use it")
+        return kept
 
     def _embeddings_referred_to(self) -> dict[str, tuple[int, float]]:
         with self._reading("read the trials with embeddings"):
@@ -472,18 +477,3 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-_FORK = (
-    "INSERT INTO trial SELECT * FROM source.trial WHERE ordinal <= :at ORDER BY ordinal",
-    "INSERT INTO curves SELECT * FROM source.curves WHERE number IN (SELECT number FROM trial)",
-    "INSERT INTO metrics SELECT * FROM source.metrics WHERE number IN (SELECT number FROM trial)",
-    "INSERT INTO state SELECT * FROM source.state "
-    "WHERE id < coalesce((SELECT states FROM source.q_update WHERE ordinal = :at), 0)",
-    "INSERT INTO transition SELECT * FROM source.transition "
-    "WHERE id < coalesce((SELECT transitions FROM source.q_update WHERE ordinal = :at), 0)",
-    "INSERT INTO q_update SELECT * FROM source.q_update WHERE ordinal <= :at",
-    "INSERT INTO proposal SELECT * FROM source.proposal WHERE opened_after <= :at",
-    "INSERT OR REPLACE INTO seal SELECT * FROM source.seal WHERE ordinal <= :at",
-    "INSERT INTO position SELECT * FROM source.position WHERE after <= :at",
-)

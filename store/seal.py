@@ -12,21 +12,19 @@ from store import codec
 from store.errors import DamagedError
 
 _SIZE = 16  # bytes
+_BLOCK = 1000  # seals written at a time
 
 _TRIAL = ", ".join(f"trial.{name}" for name in codec.TRIAL_COLUMNS.split(", ") if name != "embedding")  # which may go
 _CONTENT = (
-    f"SELECT seal.ordinal, seal.value, q_update.states, q_update.transitions, seal.proposals, {_TRIAL}, "  # noqa: S608
-    "validation, train, path, q_ids, q_values, position.value, metrics.value "
+    f"SELECT seal.ordinal, seal.value, seal.proposals, {_TRIAL}, "  # noqa: S608
+    "validation, train, position.value, metrics.value "
     "FROM seal LEFT JOIN trial ON trial.ordinal = seal.ordinal LEFT JOIN curves ON curves.number = trial.number "
-    "LEFT JOIN q_update ON q_update.ordinal = seal.ordinal LEFT JOIN position ON position.after = seal.ordinal "
-    "LEFT JOIN metrics ON metrics.number = trial.number "
+    "LEFT JOIN position ON position.after = seal.ordinal LEFT JOIN metrics ON metrics.number = trial.number "
     "WHERE seal.ordinal BETWEEN ? AND ? ORDER BY seal.ordinal"
 )
-_NEW = (  # rows of these tables that came with a trial, by what the seals before and of it count
-    "SELECT * FROM state WHERE id >= ? AND id < ? ORDER BY id",
-    "SELECT * FROM transition WHERE id >= ? AND id < ? ORDER BY id",
-    "SELECT * FROM proposal WHERE number > ? AND number <= ? ORDER BY number",
-)
+_PROPOSALS = "SELECT * FROM proposal WHERE number > ? AND number <= ? ORDER BY number"
+_LEARNED = "SELECT id, number, payload FROM learned WHERE ordinal = ? ORDER BY id"
+_FILES = "SELECT name, learned, sha256 FROM blob WHERE learned = ? ORDER BY name"  # whether it is kept may change
 
 TABLES = {
     "meta": "SELECT * FROM meta ORDER BY key",
@@ -34,30 +32,25 @@ TABLES = {
     "job": "SELECT * FROM job ORDER BY id",
     "arrived": "SELECT * FROM arrived ORDER BY number",
     "embedding": "SELECT embedding, number FROM trial WHERE embedding IS NOT NULL ORDER BY embedding",
+    "learned file": "SELECT name FROM blob WHERE kept ORDER BY name",
 }
 """What changes in place, and how it is read to be sealed."""
 
 
 def write(connection: sqlite3.Connection, ordinal: int) -> None:
-    """Seal the newest trial and all that was committed since the one before it; 0 is what was before the first."""
+    """Seal the newest trial and all that was committed since the trial before it; 0 is what was before the first."""
     connection.execute("INSERT OR REPLACE INTO seal SELECT ?, coalesce(max(number), 0), x'' FROM proposal", (ordinal,))
     for found, _, computed in _seals(connection, ordinal, ordinal):
         connection.execute("UPDATE seal SET value = ? WHERE ordinal = ?", (computed, found))
 
 
-def write_missing(connection: sqlite3.Connection) -> None:
-    """Seal a database that has no seals: a new one, or one from before there were any."""
-    if connection.execute("SELECT EXISTS (SELECT 1 FROM seal)").fetchone() == (1,):
-        return
-    connection.execute(
-        "INSERT INTO seal SELECT ordinal, coalesce(max(newest) OVER (ORDER BY ordinal), 0), x'' "
-        "FROM (SELECT ordinal FROM trial UNION SELECT 0) "
-        "LEFT JOIN (SELECT opened_after, max(number) AS newest FROM proposal GROUP BY opened_after) "
-        "ON opened_after = ordinal"
-    )
-    (last,) = connection.execute("SELECT max(ordinal) FROM seal").fetchone()
-    for found, _, computed in list(_seals(connection, 0, last)):
-        connection.execute("UPDATE seal SET value = ? WHERE ordinal = ?", (computed, found))
+def write_all(connection: sqlite3.Connection) -> None:
+    """Write every seal of a database anew, from the numbers of proposals that the old ones hold. For migrations."""
+    (last,) = connection.execute("SELECT coalesce(max(ordinal), -1) FROM seal").fetchone()
+    for first in range(0, last + 1, _BLOCK):
+        computed = [(value, ordinal) for ordinal, _, value in _seals(connection, first, first + _BLOCK - 1)]
+        connection.executemany("UPDATE seal SET value = ? WHERE ordinal = ?", computed)
+    connection.execute("DELETE FROM table_seal")
     write_tables(connection, TABLES)
 
 
@@ -106,24 +99,21 @@ def require(connection: sqlite3.Connection, path: object) -> None:
 
 def _seals(connection: sqlite3.Connection, first: int, last: int) -> Iterator[tuple[int, bytes, bytes]]:
     """(ordinal, the seal that is stored, the seal that its rows have), by ordinal."""
-    row = connection.execute(
-        "SELECT seal.value, coalesce(states, 0), coalesce(transitions, 0), seal.proposals "
-        "FROM seal LEFT JOIN q_update USING (ordinal) WHERE ordinal = ?",
-        (first - 1,),
-    ).fetchone()
-    before, counts = (row[0], row[1:]) if row else (b"", (0, 0, 0))
-    for ordinal, stored, *content, metrics in connection.execute(_CONTENT, (first, last)):
+    row = connection.execute("SELECT value, proposals FROM seal WHERE ordinal = ?", (first - 1,)).fetchone()
+    before, proposed = row or (b"", 0)
+    for ordinal, stored, *content in connection.execute(_CONTENT, (first, last)):
         total = hashlib.blake2b(before, digest_size=_SIZE)
         _take(total, content)
-        if metrics is not None:  # trials from before there were any keep their seals
-            _take(total, (metrics,))
-        now = (content[0] or 0, content[1] or 0, content[2])
-        for query, start, end in zip(_NEW, counts, now, strict=True):
-            if end > start:
-                for new in connection.execute(query, (start, end)):
-                    _take(total, new)
+        newest = content[0]
+        if newest > proposed:
+            for opened in connection.execute(_PROPOSALS, (proposed, newest)):
+                _take(total, opened)
+        for learned in connection.execute(_LEARNED, (ordinal,)):
+            _take(total, learned)
+            for file in connection.execute(_FILES, learned[:1]):
+                _take(total, file)
         yield ordinal, stored, total.digest()
-        before, counts = total.digest(), now
+        before, proposed = total.digest(), newest
 
 
 def _table(connection: sqlite3.Connection, name: str) -> bytes:

@@ -1,4 +1,5 @@
-"""A whole run in one file, taken while the search runs: its database, its config, and the embeddings it refers to.
+"""A whole run in one file, taken while the search runs: its database, its config, and the embeddings
+and learned files that it refers to.
 
 The file is a plain tar. Reading one trusts nothing: only the files of a run's layout are taken, at sizes that the file
 itself has, and the run is checked like any other before it gets its name.
@@ -14,18 +15,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from store import database, files, schema, seal, verify
+from store import database, files, learned, schema, seal, verify
 from store.errors import DamagedError, RunExistsError, disk_errors
 from store.lock import claim_folder, release_folder
-from store.run import FOLDERS, STAGED, Run
+from store.making import FOLDERS, STAGED
+from store.run import Run
 
 _STAGED = files.TEMPORARY + "snapshot-"
-_TRIES = 10  # the search may drop an embedding between the copy of the database and that of the folder
+_TRIES = 10  # the search may drop a file between the copy of the database and that of the folder
 _BLOCK = 512
 _COPY = 1 << 20
 _MAX_FILES = 1_000_000
 _MAX_CONFIG = 1 << 20
-_NAME = re.compile(r"(config\.yaml|run\.db|embeddings(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,120}){1,8})")
+_PART = r"/[A-Za-z0-9_-][A-Za-z0-9._-]{0,120}"
+_NAME = re.compile(rf"(config\.yaml|run\.db|embeddings({_PART}){{1,8}}|{learned.FOLDER}{_PART})")
 
 
 def write(directory: Path, target: Path) -> int:
@@ -109,7 +112,7 @@ def _staging(folder: Path, prefix: str) -> Iterator[Path]:
 
 
 def _copy(run: Run, staged: Path) -> int:
-    """Copy the database as of one moment, and hold on to the embeddings that it refers to."""
+    """Copy the database as of one moment, and hold on to the embeddings and files that it refers to."""
     for tries in range(_TRIES, 0, -1):
         with (
             contextlib.closing(database.open_for_reading(run.path / "run.db")) as source,
@@ -120,19 +123,24 @@ def _copy(run: Run, staged: Path) -> int:
             with Run.open(staged) as copied:
                 for name in copied.embeddings.referred_to():
                     files.link_tree(run.path / "embeddings" / name, staged / "embeddings" / name)
+                (staged / learned.FOLDER).mkdir(exist_ok=True)
+                for name in copied.files.referred_to():
+                    files.link(run.files.path(name), staged / learned.FOLDER / name)
                 (staged / "config.yaml").write_text(run.config, encoding="utf-8")
                 return copied.count()
         except OSError as error:
             if tries == 1 or error.errno not in (errno.ENOENT, None):  # None: several files, from `shutil.copytree`
                 raise
             files.remove(staged / "embeddings")
+            files.remove(staged / learned.FOLDER)
     raise AssertionError("not reached: the last try returns or raises")
 
 
 def _contents(staged: Path) -> Iterator[Path]:
     yield staged / "config.yaml"
     yield staged / "run.db"
-    yield from sorted(path for path in (staged / "embeddings").rglob("*") if path.is_file())
+    for folder in ("embeddings", learned.FOLDER):
+        yield from sorted(path for path in (staged / folder).rglob("*") if path.is_file())
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -3,8 +3,9 @@
 import hashlib
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store import files, seal, wal
@@ -32,7 +33,8 @@ def check(run: "Run", *, embeddings: bool = True) -> list[Problem]:
 
     Args:
         run: Open for reading or writing; commits go on meanwhile.
-        embeddings: Also read every embedding and compare its checksums, which takes a second for some 400 MB.
+        embeddings: Also read every embedding and compare its checksums, which takes a second for some 400 MB; learned
+            files are always read.
 
     Raises:
         DiskError: Something could not be read at all.
@@ -41,7 +43,8 @@ def check(run: "Run", *, embeddings: bool = True) -> list[Problem]:
     try:
         with run.transaction() as connection:
             problems += _database(connection)
-        problems += _folders(run, deep=embeddings)
+        problems += _embeddings(run, deep=embeddings)
+        problems += _learned_files(run)
     except DamagedError as error:
         problems.append(Problem("run.db", str(error)))
     return problems
@@ -71,33 +74,26 @@ _RULES = (
         "trials are not numbered 1, 2, 3 by order",
         "SELECT count(*), max(ordinal) FROM trial HAVING count(*) <> max(ordinal)",
     ),
-    ("states are not numbered 0, 1, 2", "SELECT count(*), max(id) FROM state HAVING count(*) <> max(id) + 1"),
-    ("transitions are not numbered 0, 1, 2", "SELECT count(*), max(id) FROM transition HAVING count(*) <> max(id) + 1"),
+    ("payloads are not numbered 1, 2, 3", "SELECT count(*), max(id) FROM learned HAVING count(*) <> max(id)"),
     (
         "proposals and trials leave a number out",
         "SELECT count(*), max(number) FROM (SELECT number FROM proposal UNION SELECT number FROM trial) "
         "HAVING count(*) <> max(number)",
     ),
     (
-        "trials lack their update",
-        "SELECT count(*), min(ordinal) FROM trial WHERE ordinal NOT IN (SELECT ordinal FROM q_update) "
+        "payloads are not in the order of their trials",
+        "SELECT count(*), min(id) FROM (SELECT id, ordinal, lag(ordinal, 1, 0) OVER (ORDER BY id) AS before "
+        "FROM learned) WHERE ordinal < before HAVING count(*) > 0",
+    ),
+    (
+        "payloads belong to trials that are not there",
+        "SELECT count(*), min(id) FROM learned WHERE ordinal > (SELECT coalesce(max(ordinal), 0) FROM trial) "
         "HAVING count(*) > 0",
     ),
     (
-        "updates have blobs whose lengths do not fit together",
-        "SELECT count(*), min(ordinal) FROM q_update WHERE length(q_ids) * 2 <> length(q_values) "
-        "OR length(q_ids) % 4 <> 0 OR length(path) % 4 <> 0 HAVING count(*) > 0",
-    ),
-    (
-        "updates count fewer states or transitions than the one before",
-        "SELECT count(*), min(ordinal) FROM (SELECT ordinal, states - lag(states, 1, 0) OVER rows AS s, "
-        "transitions - lag(transitions, 1, 0) OVER rows AS t FROM q_update WINDOW rows AS (ORDER BY ordinal)) "
-        "WHERE s < 0 OR t < 0 HAVING count(*) > 0",
-    ),
-    (
-        "the last update counts other states or transitions than there are",
-        "SELECT 1, ordinal FROM q_update WHERE ordinal = (SELECT max(ordinal) FROM q_update) "
-        "AND (states <> (SELECT count(*) FROM state) OR transitions <> (SELECT count(*) FROM transition))",
+        "payloads belong to another trial than was observed last",
+        "SELECT count(*), min(id) FROM learned LEFT JOIN trial USING (ordinal) "
+        "WHERE learned.number <> trial.number HAVING count(*) > 0",
     ),
     (
         "duplicates come before their original",
@@ -116,43 +112,41 @@ def _database(connection: sqlite3.Connection) -> Iterator[Problem]:
     for what, query in _RULES:
         for count, example in connection.execute(query):
             yield Problem("run.db", f"{what} ({count} rows, e.g. {example})")
-    yield from _q_ids(connection)
     for trials, what in seal.broken(connection):
         yield Problem("run.db", what if trials is None else f"{what}; a fork at {trials} is sound")
 
 
-def _q_ids(connection: sqlite3.Connection) -> Iterator[Problem]:
-    import numpy as np  # noqa: PLC0415
-
-    before = 0
-    for order, path, ids, transitions in connection.execute(
-        "SELECT ordinal, path, q_ids, transitions FROM q_update ORDER BY ordinal"
-    ):
-        if len(path) % 4 or len(ids) % 4:
-            continue  # said above
-        touched, row = np.frombuffer(ids, "<i4"), np.frombuffer(path, "<i4")
-        named = np.concatenate([touched, row])
-        if named.size and not 0 <= named.min() <= named.max() < transitions:
-            yield Problem("run.db", f"the trial observed as number {order} names a transition that does not exist")
-        if np.count_nonzero(np.unique(touched) >= before) != transitions - before:
-            yield Problem("run.db", f"the trial observed as number {order} numbers a transition without its Q-value")
-        before = transitions
-
-
-def _folders(run: "Run", *, deep: bool) -> Iterator[Problem]:
-    kept = run.embeddings.referred_to()
-    # In this order, so that an embedding that is committed meanwhile is not taken for one that nothing refers to.
-    found = set(files.names(run.embeddings.path))
-    unreferred = found - set(kept) - set(run.embeddings.referred_to())
+def _unreferred(run: "Run", folder: Path, referred_to: Callable[[], Collection[str]]) -> Iterator[Problem]:
+    """What lies in a folder and no row refers to."""
+    # In this order, so that what is committed meanwhile is not taken for something that nothing refers to.
+    unreferred = set(files.names(folder)) - set(referred_to())
     if unreferred and is_owned(run.path):  # it may be about to be referred to, or to be removed
         time.sleep(SETTLE)
-        unreferred &= set(files.names(run.path / "embeddings")) - set(run.embeddings.referred_to())
+        unreferred &= set(files.names(folder))
+        unreferred -= set(referred_to())
     for name in sorted(unreferred):
         unfinished = name.startswith(files.TEMPORARY)
         if unfinished and is_owned(run.path):
             continue  # a worker is writing it
-        what = "it was not finished" if unfinished else "no trial refers to it"
-        yield Problem(f"embeddings/{name}", f"{what}; the next start of the daemon removes it")
+        what = "it was not finished" if unfinished else "nothing refers to it"
+        yield Problem(f"{folder.name}/{name}", f"{what}; the next start of the daemon removes it")
+
+
+def _learned_files(run: "Run") -> Iterator[Problem]:
+    kept = run.files.referred_to()
+    yield from _unreferred(run, run.files.folder, run.files.referred_to)
+    for name in kept:
+        try:
+            run.files.check(name)
+        except StoreError as error:
+            if name in run.files.referred_to():  # not dropped meanwhile
+                yield Problem(f"{run.files.folder.name}/{name}", str(error))
+
+
+def _embeddings(run: "Run", *, deep: bool) -> Iterator[Problem]:
+    kept = run.embeddings.referred_to()
+    found = set(files.names(run.embeddings.path))
+    yield from _unreferred(run, run.embeddings.path, run.embeddings.referred_to)
     for name, (number, _) in kept.items():
         try:
             faults = list(Embedding(run.embeddings.path / name).check()) if deep or name not in found else []
@@ -164,15 +158,14 @@ def _folders(run: "Run", *, deep: bool) -> Iterator[Problem]:
 
 
 _DIGESTED = (
-    # Seeds, results and what the search made of them; not what was measured, nor jobs, flags and kept embeddings.
-    "SELECT number, ordinal, net, status, epsilon, reward, counted, duplicate_of, reason, seed, best_validation, "
-    "test_accuracy, embedding_dim, micro_batch, imported FROM trial ORDER BY ordinal",
+    # Seeds, results and what the search made of them; not what was measured, nor jobs, flags and what is kept.
+    "SELECT number, ordinal, net, status, reward, counted, duplicate_of, reason, seed, best_validation, "
+    "test_accuracy, embedding_dim, micro_batch, imported, stage, facts FROM trial ORDER BY ordinal",
     "SELECT number, validation, train FROM curves ORDER BY number",
     "SELECT number, value FROM metrics ORDER BY number",
-    "SELECT * FROM state ORDER BY id",
-    "SELECT * FROM transition ORDER BY id",
-    "SELECT * FROM q_update ORDER BY ordinal",
-    "SELECT number, net, epsilon, kind, reason FROM proposal ORDER BY number",
+    "SELECT * FROM learned ORDER BY id",
+    "SELECT learned, name, sha256 FROM blob ORDER BY rowid",
+    "SELECT number, net, kind, reason, stage, facts FROM proposal ORDER BY number",
     "SELECT after, value FROM position ORDER BY after",
 )
 
@@ -180,7 +173,8 @@ _DIGESTED = (
 def digest(run: "Run") -> str:
     """Hash all that is a function of (config, seed): equal for two runs that are the same bit for bit.
 
-    Left out is what was measured (times, memory, device), and what people did (jobs, flags, dropped embeddings).
+    Left out is what was measured (times, memory, device), and what people did (jobs, flags, dropped embeddings
+    and files).
 
     Raises:
         StoreError: The database cannot be read.
