@@ -26,12 +26,18 @@ class Rewards:
     stages: "array[int]"  # of each trial, an index into `labels`
     labels: tuple[str, ...]  # the stages that occur, in the order of their first trial
 
+    @property
+    def of_stages(self) -> list[str]:
+        """The stage's label of each trial."""
+        return [self.labels[stage] for stage in self.stages]
+
 
 def checkpoint(connection: sqlite3.Connection) -> Checkpoint:
     """Read everything needed to go on besides what was learned. The caller holds a read transaction."""
     (trials,) = connection.execute("SELECT coalesce(max(ordinal), 0) FROM trial").fetchone()
     return Checkpoint(
         trials=trials,
+        learned=connection.execute("SELECT coalesce(max(id), 0) FROM learned").fetchone()[0],
         position=position(connection),
         open=open_proposals(connection),
         jobs=[
@@ -63,6 +69,16 @@ def open_proposals(connection: sqlite3.Connection) -> list[OpenProposal]:
     rows = connection.execute(
         f"SELECT {codec.PROPOSAL_COLUMNS} FROM proposal "  # noqa: S608
         "WHERE number NOT IN (SELECT number FROM trial) ORDER BY number"
+    )
+    return [codec.proposal_from(row) for row in rows]
+
+
+def proposals(connection: sqlite3.Connection, after: int) -> list[OpenProposal]:
+    """Proposals that were open when the trial after the `after`-th was to be observed, by number."""
+    rows = connection.execute(
+        f"SELECT {codec.PROPOSAL_COLUMNS} FROM proposal WHERE opened_after <= :after "  # noqa: S608
+        "AND number NOT IN (SELECT number FROM trial WHERE ordinal <= :after) ORDER BY number",
+        {"after": after},
     )
     return [codec.proposal_from(row) for row in rows]
 
@@ -201,9 +217,9 @@ def payloads(connection: sqlite3.Connection, after: int, count: int) -> list[tup
     ).fetchall()
 
 
-def steps(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Step]:
+def steps(connection: sqlite3.Connection, first: int, last: int, newest: int | None) -> Iterator[Step]:
     """What was observed and learned from the `first` to the `last` observed trial, and thought out after each; 0 stands
-    for what was thought out before the first trial.
+    for what was thought out before the first trial. What was learned after payload `newest` is left out.
     """
     trials = {trial.order: trial for trial in observed(connection, first, last)}
     files: dict[int, list[LearnedFile]] = {}
@@ -214,8 +230,9 @@ def steps(connection: sqlite3.Connection, first: int, last: int) -> Iterator[Ste
     ):
         files.setdefault(id, []).append(LearnedFile(name, sha256))
     rows = connection.execute(
-        "SELECT ordinal, number, id, payload FROM learned WHERE ordinal BETWEEN ? AND ? ORDER BY ordinal, id",
-        (first, last),
+        "SELECT ordinal, number, id, payload FROM learned WHERE ordinal BETWEEN ? AND ? AND id <= ? "
+        "ORDER BY ordinal, id",
+        (first, last, 2**62 if newest is None else newest),
     )
     learned = {order: list(group) for order, group in itertools.groupby(rows, key=lambda row: row[0])}
     for order in range(first, last + 1):

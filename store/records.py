@@ -119,6 +119,7 @@ class Checkpoint:
     """Everything needed to go on besides what was learned, as the last transaction left it."""
 
     trials: int  # how many rows
+    learned: int  # the newest payload, as `Run.steps` takes it; 0: there is none
     position: dict[str, Any] | None  # None: nothing was ever proposed
     open: list[OpenProposal]
     jobs: list[Job]

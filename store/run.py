@@ -17,7 +17,7 @@ from store.errors import DamagedError, InvalidDeltaError, RunMissingError, Store
 from store.learned import LearnedFiles
 from store.lock import WriterLock
 from store.queries import Rewards, TrialSort
-from store.records import Checkpoint, Delta, Job, Step, Trial, TrialStatus
+from store.records import Checkpoint, Delta, Job, OpenProposal, Step, Trial, TrialStatus
 
 _BLOCK = 500  # rows read under one hold of the lock while iterating
 
@@ -351,6 +351,11 @@ class Run:
         with self._reading("read the strategy's position"):
             return queries.position(self._connection, after)
 
+    def proposals(self, after: int) -> list[OpenProposal]:
+        """Proposals that were open after `after` observed trials, by number."""
+        with self._reading("read the open proposals"):
+            return queries.proposals(self._connection, after)
+
     def flags(self) -> dict[str, Any]:
         """All flags."""
         with self._reading("read flags"):
@@ -379,16 +384,17 @@ class Run:
             yield from (payload for _, payload in block)
             last = block[-1][0]
 
-    def steps(self, first: int = 1, last: int | None = None) -> Iterator[Step]:
+    def steps(self, first: int = 1, last: int | None = None, *, newest: int | None = None) -> Iterator[Step]:
         """Trials with what was learned of each, and what was thought out in between, in the order committed.
 
         Args:
             first: Order of the first trial; 1 begins with what was thought out before any trial.
             last: Order of the last trial; also what was thought out after it. None for the end.
+            newest: `Checkpoint.learned`: leave out what was learned since; None for all.
         """
         for start, stop in self._blocks(0 if first <= 1 else first, last):
             with self._reading("read what was observed and learned"):
-                block = list(queries.steps(self._connection, start, stop))
+                block = list(queries.steps(self._connection, start, stop, newest))
             yield from block
 
     def _blocks(self, first: int, last: int | None) -> Iterator[tuple[int, int]]:

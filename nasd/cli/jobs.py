@@ -13,7 +13,7 @@ from nasd.errors import NasdError
 from nasd.experiments.selection import Choice, candidates, select
 
 if TYPE_CHECKING:
-    from store.csv import ReplayRow
+    from nasd.runs.published.replay import ReplayRow
 
 
 @click.command("jobs")
@@ -167,6 +167,5 @@ def retrain_command(
 
 
 def _read(path: Path) -> "list[ReplayRow]":
-    from store import csv  # noqa: PLC0415 - the other ways to name an architecture do without
 
-    return csv.read_replay(path)
+    return replay.read(path)

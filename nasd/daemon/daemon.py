@@ -92,7 +92,7 @@ class Daemon:
             )
         self.history = History()
         counted = self.run.rewards()
-        self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.stages)
+        self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
         self._best = self.run.best(views.BEST)
         self._records = Records(self.run, config)
         self._gauge = Gauge(self._directory)

@@ -11,10 +11,10 @@ import numpy as np
 from nasd.errors import NasdError
 from nasd.pictures.style import BAND, GREY
 from nasd.runs.opening import search_of
-from nasd.spaces.layers import State
+from nasd.runs.published import q_values as published
+from nasd.runs.published.q_values import StateTuple
 from nasd.strategies.qlearning.strategy import QLearning
 from store import Run
-from store import csv as csv_files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,10 +56,10 @@ def of_csv(path: Path) -> list[Choice]:
         CsvError: The file is not one.
         DiskError: It cannot be read.
     """
-    return _choices((row.state, row.action, row.value) for row in csv_files.read_q(path))
+    return _choices((row.state, row.action, row.value) for row in published.read(path))
 
 
-def _choices(rows: Iterable[tuple[State, State, float]]) -> list[Choice]:
+def _choices(rows: Iterable[tuple[StateTuple, StateTuple, float]]) -> list[Choice]:
     choices = []
     for before, action, value in rows:
         kind, depth, features, size, stride, _, _, _, terminate = action

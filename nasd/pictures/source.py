@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nasd.errors import NasdError
+from nasd.runs.published import replay
 from nasd.strategies.qlearning.schedule import stage_label
 from store import Run
-from store import csv as csv_files
 
 WINDOW = 20  # of the rolling reward, as published
 
@@ -78,7 +78,7 @@ def of_run(run: Run, best: int = 500) -> Search:
     """A run's, as it is now. Raises StoreError."""
     rewards = run.rewards()
     entries = (Entry(t.net, t.reward, t.best_validation, t.test_accuracy, t.number) for t in run.best(best))
-    return Search(run.path.name, np.array(rewards.rewards), tuple(rewards.stages), tuple(entries))
+    return Search(run.path.name, np.array(rewards.rewards), tuple(rewards.of_stages), tuple(entries))
 
 
 def of_csv(path: Path) -> Search:
@@ -88,7 +88,7 @@ def of_csv(path: Path) -> Search:
         CsvError: The file is not one.
         DiskError: It cannot be read.
     """
-    rows = [(number, row) for number, row in enumerate(csv_files.read_replay(path)) if row.reward > 0]
+    rows = [(number, row) for number, row in enumerate(replay.read(path)) if row.reward > 0]
     best: dict[str, Entry] = {}
     for number, row in sorted(rows, key=lambda item: (-item[1].reward, item[0])):
         best.setdefault(row.net, Entry(row.net, row.reward, row.best_validation, row.test_accuracy, number))

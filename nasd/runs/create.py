@@ -5,10 +5,10 @@ from typing import Any
 
 from nasd import __version__
 from nasd import config as configuration
-from nasd.config import Config
 from nasd.box.devices import assign
-from nasd.errors import ConfigError
 from nasd.box.processor import multiplies_bfloat16
+from nasd.config import Config
+from nasd.errors import ConfigError
 from nasd.spaces.layers import SearchSpace
 from store import Run
 

@@ -85,12 +85,13 @@ def report(run: Run) -> str:
 def _figures(run: Run, config: configuration.Config, search: source.Search, best: list[Trial]) -> list[str]:
     """Those for which there is enough to draw."""
     parts = ["<h2>The search</h2>"]
-    makers: tuple[Callable[[], Figure], ...] = (
+    makers: list[Callable[[], Figure]] = [
         lambda: rewards.draw_rewards([search]),
         lambda: phases.draw_phases(search),
         lambda: leaderboard.draw_leaderboard([search]),
-        *((lambda: q_values.draw_q_values(q_values.of_run(run), search.name),) if config.search.strategy == "qlearning" else ()),
-    )
+    ]
+    if config.search.strategy == "qlearning":
+        makers.append(lambda: q_values.draw_q_values(q_values.of_run(run), search.name))
     with style.styled():
         for number, make in enumerate(makers):
             try:

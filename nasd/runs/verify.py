@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-
 from nasd import config as configuration
 from nasd import rooms
 from nasd.errors import NasdError
@@ -68,7 +67,7 @@ def replay(run: Run) -> Iterator[int]:
     again = _Replay(strategy, config.search.lookahead or 1)
     imported: list[bytes] = []
     begun = False
-    for step in run.steps(count=checkpoint.steps):  # the search may go on meanwhile
+    for step in run.steps(last=checkpoint.trials, newest=checkpoint.learned):  # the search may go on meanwhile
         if step.trial is not None and step.trial.imported:
             imported += [step.learned.payload] if step.learned else []
             yield step.trial.number

@@ -11,7 +11,8 @@ from nasd.cli import cli
 from nasd.errors import NasdError
 from nasd.experiments.selection import Choice, select
 from nasd.protocol import Selected
-from store import Run, csv
+from nasd.runs.published import replay
+from store import Run
 from store.embeddings import Embedding
 from tests.helpers.nasd_harness import living, make, rows, soon, sound, tell
 
@@ -75,7 +76,7 @@ async def test_a_selection_is_one_job_for_each_architecture(home):
 async def test_a_row_of_a_published_csv(home, tmp_path):
     directory, path = make(home, 3), tmp_path / "replay.csv"
     nets = [NET, "[C(32,3,1,1,1), SM(10)]", "[C(64,3,1,1,1), SM(10)]"]
-    csv.write_replay(path, [csv.ReplayRow(epsilon=1.0, net=n, trained=True, reward=0.2) for n in nets])
+    replay.write(path, [replay.ReplayRow(epsilon=1.0, net=n, trained=True, reward=0.2) for n in nets])
     async with living(directory) as live:
         await nasd("retrain", directory, "--csv", path, "--index", 1)
         await nasd("retrain", directory, "--csv", path, "--select", "low,mid,top:1", "--priority", 3)

@@ -17,9 +17,10 @@ from nasd import protocol
 from nasd.daemon.server import Peer, Server
 from nasd.errors import ConfigError
 from nasd.executors.processes import messages
+from nasd.runs.published import q_values, replay
 from nasd.spaces.base import GrammarError
 from nasd.spaces.layers.parse import parse
-from store import CsvError, csv
+from store import CsvError
 
 CORPUS = Path(__file__).parent / "corpus"
 SHARED = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -51,12 +52,12 @@ def replay_csv(data: bytes) -> None:
         first.write(data)
         first.flush()
         try:
-            rows = csv.read_replay(Path(first.name))
+            rows = replay.read(Path(first.name))
         except CsvError:
             return
         again = Path(folder, "again.csv")
-        assert csv.write_replay(again, rows) == len(rows)
-        assert [(row.epsilon, row.net, row.reward) for row in csv.read_replay(again, unit="fraction")] == [
+        assert replay.write(again, rows) == len(rows)
+        assert [(row.epsilon, row.net, row.reward) for row in replay.read(again, unit="fraction")] == [
             (row.epsilon, row.net, row.reward) for row in rows
         ]
 
@@ -67,12 +68,12 @@ def q_csv(data: bytes) -> None:
         first.write(data)
         first.flush()
         try:
-            rows = csv.read_q(Path(first.name))
+            rows = q_values.read(Path(first.name))
         except CsvError:
             return
         again = Path(folder, "again.csv")
-        assert csv.write_q(again, rows) == len(rows)
-        assert csv.read_q(again) == rows
+        assert q_values.write(again, rows) == len(rows)
+        assert q_values.read(again) == rows
 
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what the server takes for a client's fault

@@ -21,7 +21,7 @@ INSTRUMENTED = [
     "nasd.spaces.layers",
     "nasd.config",
     "nasd.daemon.server",
-    "store.csv",
+    "nasd.runs.published",
     "yaml",
 ]
 WORDS = {

@@ -69,7 +69,7 @@ def test_the_rolling_reward_is_the_one_that_the_daemon_shows(long_run, search):
     with Run.open(long_run) as run:
         rewards = run.rewards()
         history = History()
-        history.load({}, rewards.numbers, rewards.rewards, rewards.stages)
+        history.load({}, rewards.numbers, rewards.rewards, rewards.of_stages)
     shown = [point.mean for point in history.rewards(2000, Progress(0, None, 0, ())).points[19:]]
     assert search.rolling == pytest.approx(shown)
     with styled():

@@ -11,7 +11,7 @@ from nasd.errors import NasdError
 from nasd.outcome import Failed, Outcome
 from nasd.spaces.layers import Architecture, SearchSpace, State
 from nasd.strategies import stream
-from nasd.strategies.base import Learned, Observed, Progress, Proposal, Stage, Work
+from nasd.strategies.base import Learned, Observed, Progress, Proposal, ProposalKind, Stage, Work
 from nasd.strategies.qlearning.payload import Update, pack, unpack
 from nasd.strategies.qlearning.qtable import Path, QTable
 from nasd.strategies.qlearning.schedule import SchedulePosition, schedule_position, stage_label
@@ -217,7 +217,8 @@ class QLearning:
         architecture = self._walk(epsilon)
         self._last_number += 1
         infeasible = self._space.feasible(architecture)
-        kind, reason = "evaluate", None
+        kind: ProposalKind = "evaluate"
+        reason = None
         if self._was_proposed(architecture):
             kind = "duplicate"
         elif infeasible is not None:
@@ -228,7 +229,7 @@ class QLearning:
             kind,
             stage_label(epsilon),
             {"epsilon": epsilon},
-            reason,  # type: ignore[arg-type]
+            reason,
         )
         self._open[proposal.number] = (proposal, architecture)
         return proposal
@@ -273,7 +274,18 @@ class QLearning:
         return duplicate_of
 
     def _observed(self, number: int, reward: float, duplicate_of: int | None, path: Path) -> Observed:
-        payload = pack(Update(number, reward, path, *self._table.changes()))
+        changes = self._table.changes()
+        payload = pack(
+            Update(
+                number,
+                reward,
+                path,
+                changes.states,
+                changes.transitions,
+                np.asarray(changes.q_ids, np.int32),
+                np.asarray(changes.q_values),
+            )
+        )
         return Observed(reward, reward > 0, duplicate_of, Learned(payload))
 
     def _import_row(
