@@ -25,8 +25,9 @@ from nasd.client import Client, Target
 from nasd.config import Config
 from nasd.daemon.scheduler import make_trial
 from nasd.errors import NotRunningError
-from nasd.executors.processes.messages import Evaluate, Setup
-from nasd.executors.processes.worker import Evaluator, serve
+from nasd.evaluators.orders import Order
+from nasd.executors.processes.worker import serve
+from nasd.executors.work import Setup, Work
 from nasd.outcome import Evaluated
 from nasd.runs import create
 from store import Delta, Learned, OpenProposal, Run
@@ -160,11 +161,11 @@ def finished(directory: Path) -> bool:
         return False
 
 
-def build(_: Setup) -> Evaluator:
-    return lambda order, _: (answer(order), None)
+def build(_: Setup) -> Work:
+    return lambda order, _: (answer(order), {})
 
 
-def answer(order: Evaluate) -> Evaluated:
+def answer(order: Order) -> Evaluated:
     return outcome(order.net, order.seed)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,6 +12,9 @@ from nasd.strategies.base import Strategy
 
 if TYPE_CHECKING:
     from nasd.config import Config
+    from nasd.evaluators.base import Evaluator, Planner, Thinker
+    from nasd.evaluators.bench import Bench
+    from nasd.executors.base import ExecutorFactory
 
 _SPACES = {
     "layers": "nasd.spaces.layers:SearchSpace",
@@ -20,6 +24,18 @@ _STRATEGIES = {
 }
 _VIEWS = {
     "qlearning": "nasd.strategies.qlearning.views:METHODS",
+}
+
+_PLANNERS = {
+    "deep_prior": "nasd.evaluators.deep_prior.planner:DeepPriorPlanner",
+    "training": "nasd.evaluators.training.planner:TrainingPlanner",
+}
+_EVALUATORS = {
+    "deep_prior": "nasd.evaluators.deep_prior.evaluator:DeepPriorEvaluator",
+    "training": "nasd.evaluators.training.evaluator:TrainingEvaluator",
+}
+_EXECUTORS = {
+    "processes": "nasd.executors.processes.executor:Processes",
 }
 
 View = Callable[[Any, Any, Any], msgspec.Struct]
@@ -47,6 +63,34 @@ def views(config: "Config") -> Mapping[str, View]:
     room = _VIEWS.get(config.search.strategy)
     methods: Mapping[str, View] = _room(room) if room else {}
     return methods
+
+
+def thinker(config: "Config") -> "Thinker":
+    """The heavy thinking of the config's strategy, for a worker."""
+    found: Thinker = _room(f"nasd.strategies.{config.search.strategy}.thinking:think")
+    return found
+
+
+def evaluator_name(config: "Config") -> str:
+    """What the config's trials are evaluated with."""
+    return "training" if config.evaluation == "full" else "deep_prior"
+
+
+def planners(config: "Config", run: Path) -> "dict[str, Planner]":
+    """The daemon's half of each evaluator: a job may ask for another than the trials."""
+    return {name: _room(place)(config, run) for name, place in _PLANNERS.items()}
+
+
+def evaluator(name: str, bench: "Bench") -> "Evaluator[Any]":
+    """The worker's half of an evaluator."""
+    made: Evaluator[Any] = _room(_EVALUATORS[name])(bench)
+    return made
+
+
+def executor(config: "Config") -> "ExecutorFactory":
+    """What makes the config's executor."""
+    factory: ExecutorFactory = _room(_EXECUTORS[getattr(config.executor, "kind", "processes")])
+    return factory
 
 
 def _room(place: str) -> Any:

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nasd import __version__, paths, protocol, rooms
-from nasd.box.devices import assign
 from nasd.box.load import Gauge
 from nasd.daemon import answers, committing, views
 from nasd.daemon import log as logs
@@ -23,10 +22,6 @@ from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
 from nasd.errors import ConfigError, NasdError
-from nasd.evaluators.deep_prior.screening import Screen
-from nasd.evaluators.training import weight_files as weights
-from nasd.executors.processes.executor import Supervisor
-from nasd.executors.processes.worker_process import WORKER_COMMAND, Worker
 from nasd.protocol import (
     Event,
     Hello,
@@ -40,6 +35,7 @@ from nasd.protocol import (
     Status,
     TrialFinished,
     WorkerChanged,
+    WorkerStatus,
 )
 from nasd.runs.opening import proposal_of, search_of
 from store import Delta, Run, StoreError, Trial
@@ -56,7 +52,7 @@ class Daemon:
         directory: The run.
         listener: Hears every event, as a subscriber would; for a foreground run.
         exit_when_finished: Whether to end once the search and all jobs are done.
-        worker_command: How a worker is started.
+        worker_command: How a worker on this box is started; None: as usual.
 
     Raises:
         StoreError: The run is missing, damaged, or owned by another daemon.
@@ -70,7 +66,7 @@ class Daemon:
         *,
         listener: Callable[[Event], None] | None = None,
         exit_when_finished: bool = False,
-        worker_command: tuple[str, ...] = WORKER_COMMAND,
+        worker_command: tuple[str, ...] | None = None,
     ) -> None:
         self._directory, self._listener, self._exit_when_finished = directory, listener, exit_when_finished
         socket_path = paths.socket_path(directory)
@@ -81,7 +77,7 @@ class Daemon:
             self.run.close()
             raise
 
-    def _build(self, socket_path: Path, worker_command: tuple[str, ...]) -> None:
+    def _build(self, socket_path: Path, worker_command: tuple[str, ...] | None) -> None:
         self.config, self.space, self.strategy, checkpoint = search_of(self.run)
         config, open_proposals = self.config, tuple(map(proposal_of, checkpoint.open))
         self.journal = logs.set_up(config.log, self._directory / "log", self._logged)
@@ -102,43 +98,38 @@ class Daemon:
         self._shown: tuple[str, str, tuple[str, ...]] | None = None
         self._started_at = time.time()
         self._stop = asyncio.Event()
-        executor = config.executor
-        self._supervisor = Supervisor(
+        self._executor = rooms.executor(config)(
+            config,
             self.run.config,
-            assign(executor.devices, executor.workers_per_device, executor.threads),
             self.run.embeddings.path,
-            timeout=executor.trial_timeout,
-            attempts=executor.trial_attempts,
-            memory_limit=executor.memory_limit,
             changed=self._worker_changed,
             trouble=lambda worker, problem: self._problem(f"worker {worker}", problem),
             command=worker_command,
         )
+        planners = rooms.planners(config, self.run.path)
         self.scheduler = Scheduler(
             run=self.run,
             strategy=self.strategy,
-            supervisor=self._supervisor,
+            executor=self._executor,
+            planner=planners[rooms.evaluator_name(config)],
             seed=config.seed,
             order=config.search.order,
-            lookahead=config.search.lookahead or len(self._supervisor.workers),
+            lookahead=config.search.lookahead or self._executor.capacity,
             keep_embeddings=config.store.keep_embeddings,
             on_trial=self._trial_finished,
             on_change=self._show,
             trouble=lambda problem: self._problem("disk", problem),
             on_failures=self._failing,
-            full=config.evaluation == "full",
-            screen=Screen(screen.keep, screen.after) if (screen := config.training.screen) else None,
             paused=bool(checkpoint.flags.get("paused")),
         )
         self.scheduler.restore(open_proposals, checkpoint.arrived, checkpoint.trials)
-        weights.sweep(
-            self._directory,
-            trials=[proposal.number for proposal in open_proposals],
-            jobs=[job.id for job in checkpoint.jobs if job.status in ("queued", "running")],
-        )
+        going_on = [job.id for job in checkpoint.jobs if job.status in ("queued", "running")]
+        for planner in planners.values():
+            planner.sweep([proposal.number for proposal in open_proposals], going_on)
         self.jobs = JobQueue(
             self.run,
-            self._supervisor,
+            self._executor,
+            planners,
             config.seed,
             config.training.epochs,
             checkpoint.jobs,
@@ -191,7 +182,7 @@ class Daemon:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._supervisor.close()
+            await self._executor.close()
             self._records.close()
             await self._backups.finish()
             with contextlib.suppress(StoreError):  # else the next start does it
@@ -277,9 +268,8 @@ class Daemon:
         if trial.embedding is not None:
             self._quota.keep()
 
-    def _worker_changed(self, worker: Worker) -> None:
-        status = worker.status
-        self._publish(lambda seq: WorkerChanged(seq=seq, time=time.time(), worker=status))
+    def _worker_changed(self, worker: WorkerStatus) -> None:
+        self._publish(lambda seq: WorkerChanged(seq=seq, time=time.time(), worker=worker))
         self._show()
 
     def _job_changed(self, job: JobRow) -> None:
@@ -352,7 +342,7 @@ class Daemon:
             progress=self.history.progress(self.strategy.progress()),
             best=tuple(map(views.trial_row, self._best)),
             recent=tuple(map(views.trial_row, self.run.trials(limit=views.RECENT, descending=True))),
-            workers=tuple(worker.status for worker in self._supervisor.workers),
+            workers=tuple(self._executor.workers),
             machine=self._machine,
             problems=tuple(self._problems.values()),
             started_at=self._started_at,

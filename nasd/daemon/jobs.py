@@ -4,16 +4,16 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import msgspec
 
 from nasd.daemon import committing
-from nasd.daemon.retrain import Repeat, Retrain, Retraining, embeddings_folder, summed_up, without_curves
+from nasd.daemon.retrain import Repeat, Retrain, Retraining, evaluator_of, summed_up, without_curves
 from nasd.errors import NasdError
-from nasd.executors.processes.executor import Supervisor
-from nasd.executors.processes.messages import Step
+from nasd.evaluators.base import Planner, Step
+from nasd.executors.base import Executor
 from nasd.outcome import Evaluated
 from nasd.protocol import (
     MAX_EPOCHS,
@@ -30,7 +30,7 @@ from nasd.protocol import (
     Selected,
     encode,
 )
-from store import Delta, Job, Run, files
+from store import Delta, Job, Run
 
 log = logging.getLogger("nasd.jobs")
 
@@ -43,7 +43,8 @@ class JobQueue:
 
     Args:
         run: Where jobs and their results are kept.
-        supervisor: Whose workers do them.
+        executor: Whose workers do them.
+        planners: Of each evaluator.
         seed: The run's.
         epochs: The run's, for jobs that name none.
         jobs: Those that the run knows already.
@@ -54,25 +55,21 @@ class JobQueue:
     def __init__(
         self,
         run: Run,
-        supervisor: Supervisor,
+        executor: Executor,
+        planners: Mapping[str, Planner],
         seed: int,
         epochs: int,
         jobs: Iterable[Job],
         changed: Callable[[JobRow], None],
         trouble: Callable[[str | None], None],
     ) -> None:
-        self._run, self._supervisor, self._seed, self._epochs = run, supervisor, seed, epochs
+        self._run, self._executor, self._planners, self._seed, self._epochs = run, executor, planners, seed, epochs
         self._changed, self._trouble = changed, trouble
         self._jobs = {job.id: job for job in jobs}
         self._wake = asyncio.Event()
         self._ended = asyncio.Event()
         self._current: dict[int, asyncio.Task[None]] = {}
         self._lanes: set[str | None] = set()
-        folder = embeddings_folder(run.path)
-        with contextlib.suppress(OSError):  # what cannot be removed now may be at the next start
-            for name in files.names(folder):
-                if name.startswith(files.TEMPORARY):  # of a worker that was killed
-                    files.remove(folder / name)
 
     @property
     def queued(self) -> int:
@@ -113,7 +110,7 @@ class JobQueue:
                 label=params.label,
                 batch=first if params.selection else None,
                 store_embedding=params.store_embedding,
-                full=params.full,
+                evaluator=evaluator_of(full=params.full),
                 device=params.device,
             )
             details = msgspec.to_builtins(retrain)
@@ -216,7 +213,7 @@ class JobQueue:
                 task.result()
             self._forget(self._jobs[job.id])
         if device is not None:
-            await self._supervisor.retire(device)
+            await self._executor.retire(device)
         self._lanes.remove(device)
         self._wake.set()  # for what was queued meanwhile
 
@@ -237,21 +234,22 @@ class JobQueue:
         while (number := len(done) + 1) <= repeats:
             task = work.task(number)
             task.on_step = step
-            finished = await self._supervisor.evaluate(task)
+            finished = await self._executor.evaluate(task)
             outcome = finished.outcome
             if not isinstance(outcome, Evaluated):
                 ended = replace(self._jobs[id], status="failed", reason=outcome.reason, finished_at=time.time())
                 await self._save(ended)
                 log.warning("job %d failed: %s", id, outcome.reason)
                 return
-            done.append(work.done(number, finished, outcome))
+            done.append(await work.done(number, finished, outcome))
             await self._save(replace(self._jobs[id], result=summed_up(done), progress=len(done) / repeats))
             work.forget(number)
         await self._save(replace(self._jobs[id], status="done", progress=1.0, finished_at=time.time()))
         log.info("job %d done: %s", id, work.job.net)
 
     def _retraining(self, job: Job) -> Retraining:
-        return Retraining(self._run.path, self._seed, job.id, Retrain.of(job))
+        retrain = Retrain.of(job)
+        return Retraining(self._planners[retrain.evaluator], self._seed, job.id, retrain)
 
     def _forget(self, job: Job) -> None:
         """Remove the checkpoint of a job that will not go on, once its worker does not write any more."""

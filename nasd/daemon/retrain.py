@@ -1,25 +1,25 @@
 """A retrain job: one architecture evaluated again and again, each time with freshly drawn weights."""
 
-import contextlib
-import logging
 import statistics
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from nasd.evaluators.training.weight_files import WeightFiles, job_stem
-from nasd.executors.processes.messages import Finished
-from nasd.executors.processes.worker_process import Task
+from nasd.evaluators.base import Planner
+from nasd.evaluators.orders import Evaluation
+from nasd.executors.base import Finished, Task
 from nasd.outcome import Evaluated
 from nasd.seeding import derive
-from store import Job, files
-
-log = logging.getLogger("nasd.jobs")
+from store import Job
 
 Repeat = dict[str, Any]
 """What came of one evaluation, as it lies in the job's row."""
+
+
+def evaluator_of(*, full: bool) -> str:
+    """The evaluator of a job, for which clients have a flag."""
+    return "training" if full else "deep_prior"
 
 
 class Retrain(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,13 +34,18 @@ class Retrain(msgspec.Struct, frozen=True, kw_only=True):
     label: str = ""
     batch: int | None = None
     store_embedding: bool = False
-    full: bool = False
+    evaluator: str = "deep_prior"
     device: str | None = None
 
     @classmethod
     def of(cls, job: Job) -> "Retrain":
-        """A job's."""
-        return msgspec.convert(job.params, cls)
+        """A job's. Rows that were written before jobs named their evaluator have the flag."""
+        return msgspec.convert({"evaluator": evaluator_of(full=job.params.get("full", False)), **job.params}, cls)
+
+    @property
+    def full(self) -> bool:
+        """The flag."""
+        return self.evaluator == evaluator_of(full=True)
 
     @property
     def summary(self) -> str:
@@ -56,38 +61,28 @@ class Retraining:
     """Carries a retrain job out: what a worker is asked, and what is kept of its answer. Repeats count from 1.
 
     Attributes:
-        run: The run's directory.
+        planner: Of the job's evaluator.
         seed: The run's.
         id: The job's.
         job: What is to be done.
     """
 
-    run: Path
+    planner: Planner
     seed: int
     id: int
     job: Retrain
 
     def task(self, repeat: int) -> Task:
         """What a worker is asked for."""
-        task = Task(
-            net=self.job.net,
-            seed=self._seed(repeat),
-            job=self.id,
-            epochs=self.job.epochs,
-            device=self.job.device,
-            full=self.job.full,
-            keep_weights=self.job.full,
-            weights=str(job_stem(self.run, self.id, repeat)) if self.job.full else None,
-        )
-        if self.job.store_embedding:
-            folder = embeddings_folder(self.run)
-            task.keep_above, task.staging = (lambda: -1.0), str(folder)
-            with contextlib.suppress(OSError):  # the worker will say that it cannot write there
-                folder.mkdir(parents=True, exist_ok=True)
-        return task
 
-    def done(self, repeat: int, finished: Finished, outcome: Evaluated) -> Repeat:
-        """Keep what the worker left on the disk, and put together what came of it."""
+        def order() -> Evaluation:
+            seed, job = self._seed(repeat), self.job
+            return self.planner.repeat(self.id, repeat, job.net, seed, job.epochs, embedding=job.store_embedding)
+
+        return Task(order=order, job=self.id, device=self.job.device, timeout=self.planner.timeout)
+
+    async def done(self, repeat: int, finished: Finished, outcome: Evaluated) -> Repeat:
+        """Keep what the worker left, and put together what came of it."""
         return {
             "seed": self._seed(repeat),
             "reward": outcome.reward,
@@ -95,38 +90,16 @@ class Retraining:
             "test_accuracy": outcome.test_accuracy,
             "validation_accuracies": list(outcome.validation_accuracies),
             "seconds": outcome.measured.seconds,
-            "embedding": self._keep(finished.staged, f"job-{self.id:06}-{repeat}.zarr"),
-            "weights": list(self._weights(repeat).names()),
+            **await self.planner.keep(self.id, repeat, finished.files),
             **({} if outcome.labels is None else {"labels": msgspec.to_builtins(outcome.labels)}),
         }
 
     def forget(self, repeat: int) -> None:
-        """Remove the checkpoint of a repeat that will not go on, once no worker writes it any more."""
-        self._weights(repeat).ended()
+        """Remove what a repeat needs only to go on: it will not, and no worker is at it."""
+        self.planner.forget(self.id, repeat)
 
     def _seed(self, repeat: int) -> int:
         return derive(self.seed, f"job/{self.id}/{repeat - 1}")
-
-    def _weights(self, repeat: int) -> WeightFiles:
-        return WeightFiles(job_stem(self.run, self.id, repeat), keep=True)
-
-    def _keep(self, staged: str | None, name: str) -> str | None:
-        """Give a staged embedding its name; one that a kill left there already is the same and gives way."""
-        if staged is None:
-            return None
-        target = embeddings_folder(self.run) / name
-        try:
-            files.remove(target)
-            files.publish(Path(staged), target)
-        except OSError as error:  # the result counts, with or without its embedding
-            log.warning("%s is not kept: %s", target, error)
-            return None
-        return str(target.relative_to(self.run))
-
-
-def embeddings_folder(run: Path) -> Path:
-    """Where the embeddings that jobs keep lie."""
-    return run / "exports" / "jobs"
 
 
 def summed_up(repeats: list[Repeat]) -> dict[str, Any]:

@@ -5,15 +5,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal
 
 from nasd.daemon import committing
-from nasd.evaluators.deep_prior.screening import Screen
-from nasd.evaluators.training.weight_files import WeightFiles, trial_stem
-from nasd.executors.processes.executor import Supervisor
-from nasd.executors.processes.messages import Finished
-from nasd.executors.processes.worker_process import Task
+from nasd.evaluators.base import File, Planner
+from nasd.evaluators.orders import Evaluation
+from nasd.executors.base import Executor, Finished, Task
 from nasd.outcome import Evaluated, Failed, decode_outcome, encode_outcome, to_metrics
 from nasd.seeding import trial_seed
 from nasd.strategies.base import Learned, Observed, Proposal, Strategy
@@ -40,7 +38,8 @@ class Scheduler:
 
     run: Run
     strategy: Strategy
-    supervisor: Supervisor
+    executor: Executor
+    planner: Planner
     seed: int
     order: Literal["ordered", "async"]
     lookahead: int
@@ -49,8 +48,6 @@ class Scheduler:
     on_change: Callable[[], None]  # what `activity` says may have changed
     trouble: Callable[[str | None], None]  # what keeps the search from going on
     on_failures: Callable[[str], None]  # too many in a row: pause, and tell a person
-    full: bool = False  # trials are full trainings
-    screen: Screen | None = None  # None: every trial is evaluated fully
     paused: bool = False
     _not_searching: str | None = "starting"  # what `activity` says then
     _flights: list[Flight] = field(default_factory=list)
@@ -66,13 +63,11 @@ class Scheduler:
         """
         self._flights = [Flight(proposal) for proposal in open_proposals]
         self._observed = observed
-        if self.screen is not None:
-            for order, score in self.run.screening_scores():
-                self.screen.add(order, score)
+        self.planner.restore(self.run.screening_scores())
         for flight in self._flights:
             if (outcome := arrived.get(flight.proposal.number)) is not None:
                 done: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()
-                done.set_result(Finished(id=0, outcome=decode_outcome(outcome)))
+                done.set_result(Finished(decode_outcome(outcome)))
                 flight.evaluation = done
 
     def pause(self, paused: bool) -> None:
@@ -144,22 +139,25 @@ class Scheduler:
             proposal = flight.proposal
             if proposal.kind == "evaluate" and flight.evaluation is None:
                 flight.task = Task(
-                    net=proposal.net,
-                    seed=trial_seed(self.seed, proposal.number),
-                    trial=proposal.number,
-                    keep_above=self._keep_above,
-                    screen_floor=self.screen.floor(proposal.number - self.lookahead) if self.screen else None,
-                    full=self.full,
-                    weights=str(trial_stem(self.run.path, proposal.number)) if self.full else None,
+                    order=partial(self._order, proposal), trial=proposal.number, timeout=self.planner.timeout
                 )
                 evaluation = self._evaluate(flight, flight.task)
                 flight.evaluation = asyncio.create_task(evaluation, name=f"trial-{proposal.number}")
 
+    def _order(self, proposal: Proposal) -> Evaluation:
+        """What a worker is asked for a proposal."""
+        return self.planner.trial(
+            proposal.net,
+            proposal.number,
+            after=proposal.number - self.lookahead,
+            keep_above=self._keep_above(),
+        )
+
     async def _evaluate(self, flight: Flight, task: Task) -> Finished:
         """Have a worker do it. What arrives ahead of its turn is committed, so that a kill does not cost it."""
-        finished = await self.supervisor.evaluate(task)
+        finished = await self.executor.evaluate(task)
         early = self.order == "ordered" and self._flights and self._flights[0] is not flight
-        if early and finished.staged is None:  # an embedding that no row refers to would not outlast a restart
+        if early and not finished.files:  # a file that no row refers to would not outlast a restart
             await self._commit(Delta(arrived={flight.proposal.number: encode_outcome(finished.outcome)}))
         return finished
 
@@ -203,8 +201,8 @@ class Scheduler:
         trial = make_trial(flight.proposal, observed, outcome, order=self._observed, seed=self.seed)
         opened = self._propose()
         dropped: tuple[int, ...] = ()
-        if finished and finished.staged:
-            trial, dropped = self._keep(trial, Path(finished.staged))
+        if finished and (embedding := finished.files.get("embedding")):
+            trial, dropped = await self._keep(trial, embedding)
         delta = Delta(
             trial=trial,
             learned=_stored(observed.learned, {}),
@@ -213,10 +211,7 @@ class Scheduler:
             dropped_embeddings=dropped,
         )
         await self._commit(delta)
-        if self.screen is not None and isinstance(outcome, Evaluated) and outcome.screening is not None:
-            self.screen.add(self._observed, outcome.screening)
-        if self.full:
-            WeightFiles(trial_stem(self.run.path, trial.number), keep=False).ended()
+        self.planner.observed(trial.number, self._observed, outcome)
         log.info("trial %d %s: reward %.4f %s", trial.number, trial.status, trial.reward, trial.net)
         self.on_trial(trial, seconds)
         self._watch(trial)
@@ -249,17 +244,17 @@ class Scheduler:
         kept = self.run.embeddings.kept()
         return max(self._floor, min(kept.values()) if len(kept) >= self.keep_embeddings else 0.0)
 
-    def _keep(self, trial: Trial, staged: Path) -> tuple[Trial, tuple[int, ...]]:
+    async def _keep(self, trial: Trial, embedding: File) -> tuple[Trial, tuple[int, ...]]:
         """Give a staged embedding its name, and say whose goes: the worst reward's, the latest of equals."""
         ranking = {**self.run.embeddings.kept(), trial.number: trial.reward}
         ranked = sorted(ranking, key=lambda number: (-ranking[number], number))
         dropped = ranked[self.keep_embeddings :]
         if trial.number in dropped:  # another worker's trial took the place meanwhile
-            self.run.embeddings.remove(staged.name)
+            await embedding.discard()
             return trial, ()
         try:
-            name = self.run.embeddings.adopt(staged, f"trial-{trial.number:06d}.zarr")
-        except StoreError as error:  # the result counts, with or without its embedding
+            name = self.run.embeddings.adopt(await embedding.fetch(), f"trial-{trial.number:06d}.zarr")
+        except (StoreError, OSError) as error:  # the result counts, with or without its embedding
             log.warning("the embedding of trial %d is not kept: %s", trial.number, error)
             return trial, ()
         return replace(trial, embedding=name), tuple(dropped)

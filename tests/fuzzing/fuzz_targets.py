@@ -81,7 +81,7 @@ NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what the
 
 def frames(data: bytes) -> None:
     """A line on the socket, either way, and between daemon and worker."""
-    for decode in (protocol.decode_response, messages.decode_order, messages.decode_report):
+    for decode in (protocol.decode_response, messages.decode_request, messages.decode_report):
         with contextlib.suppress(*NOT_JSON):
             decode(data)
     with contextlib.suppress(*NOT_JSON):

@@ -27,9 +27,11 @@ from pathlib import Path
 import msgspec
 
 from nasd.errors import NasdError
-from nasd.executors.processes.messages import Evaluate, Setup, Step
-from nasd.executors.processes.worker import Evaluator, serve
-from nasd.outcome import Evaluated, Failed, Measured, Outcome
+from nasd.evaluators.base import Answer, Step
+from nasd.evaluators.orders import DeepPrior, Think
+from nasd.executors.processes.worker import serve
+from nasd.executors.work import Setup, Work
+from nasd.outcome import Evaluated, Failed, Measured
 
 
 def outcome_of(net: str, seed: int, epochs: int = 5) -> Evaluated:
@@ -57,7 +59,7 @@ def screened(made: Evaluated, floor: float | None) -> Evaluated:
     )  # fmt: skip
 
 
-def build(setup: Setup) -> Evaluator:
+def build(setup: Setup) -> Work:
     directory = Path(setup.staging).parent
     match _orders(directory).get("setup"):
         case "fail":
@@ -67,32 +69,38 @@ def build(setup: Setup) -> Evaluator:
         case "hang":
             time.sleep(3600)
 
-    def run(order: Evaluate, report) -> tuple[Outcome, str | None]:
+    def run(order, report):
         orders = _orders(directory)
+        if isinstance(order, Think):
+            return Answer(payload=order.request[::-1]), {}
         epochs = order.epochs or orders.get("epochs", 5)
         made = outcome_of(order.net, order.seed, epochs)
         if orders.get("screen"):
-            made = screened(made, order.screen_floor)
+            made = screened(made, getattr(order, "screen_floor", None))
         behaviour = orders.get("do", {}).get(str(order.seed), orders.get("every"))
         marker = directory / f"misbehaved-{order.seed}"
         if behaviour and not (orders.get("once") and marker.exists()):
             marker.touch()
             instead = _misbehave(behaviour)
             if instead is not None:
-                return instead, None
+                return instead, {}
         for epoch in range(len(made.validation_accuracies) + 1):
-            report(Step(id=order.id, stage="train", epoch=epoch, epochs=epochs,
+            report(Step(stage="train", epoch=epoch, epochs=epochs,
                         validation_accuracy=made.validation_accuracies[epoch - 1] if epoch else None))  # fmt: skip
             time.sleep(orders.get("pace", 0))
         time.sleep(orders.get("seconds", 0))
         while (directory / "gate").exists():
             time.sleep(0.005)
-        staged = None
-        if orders.get("embed") and order.keep_above is not None and made.reward > order.keep_above:
-            staged = _embed(Path(order.staging or setup.staging), orders["embed"], made.reward)
-        return made, staged
+        if not isinstance(order, DeepPrior) or not orders.get("embed") or not _keeps(order, made):
+            return made, {}
+        staged = _embed(Path(order.staging or setup.staging), orders["embed"], made.reward)
+        return made, {} if staged is None else {"embedding": staged}
 
     return run
+
+
+def _keeps(order: DeepPrior, made: Evaluated) -> bool:
+    return order.keep_above is not None and made.reward > order.keep_above
 
 
 def _orders(directory: Path) -> dict:
@@ -102,7 +110,7 @@ def _orders(directory: Path) -> dict:
         return {}
 
 
-def _misbehave(behaviour: str) -> Outcome | None:
+def _misbehave(behaviour: str) -> Evaluated | Failed | None:
     match behaviour:
         case "raise":
             raise RuntimeError("the stub\nraises")
@@ -155,7 +163,7 @@ def _is_pipe(fd: int) -> bool:
         return False
 
 
-def _embed(staging: Path, rows: int, reward: float) -> str | None:
+def _embed(staging: Path, rows: int, reward: float) -> Path | None:
     import numpy as np
 
     from store import StoreError
@@ -164,7 +172,7 @@ def _embed(staging: Path, rows: int, reward: float) -> str | None:
     draw = np.random.default_rng(rows)
     split = Split(draw.standard_normal((rows, 64)).astype("float32"), np.zeros(rows, "int64"), np.arange(rows))
     try:
-        return str(stage(staging, {"train": split}, {"reward": reward}))
+        return stage(staging, {"train": split}, {"reward": reward})
     except StoreError as error:  # as the real one: the result counts without it
         sys.stderr.write(f"the embedding was not kept: {error}\n")
         return None

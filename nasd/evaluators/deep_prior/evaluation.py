@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import torch
 
 from nasd.config import Config
 from nasd.data import Data
+from nasd.evaluators.base import Progress
 from nasd.evaluators.clock import Clock
 from nasd.evaluators.deep_prior.embed import embed
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit, Embedding
@@ -22,16 +23,6 @@ from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import threads_on
 from nasd.outcome import Evaluated, Outcome
 from nasd.spaces.layers import Architecture
-
-
-class Progress(Protocol):
-    """Called with epoch 0 when a stage (build, encode, train) begins, and after each epoch of training."""
-
-    def __call__(
-        self, stage: str, epoch: int, epochs: int, train_accuracy: float | None, validation_accuracy: float | None
-    ) -> None:
-        """Accuracies are fractions, None where there is none yet."""
-        ...
 
 
 def evaluate(

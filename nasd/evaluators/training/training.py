@@ -22,9 +22,9 @@ from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
 from nasd.config import Config, TrainingConfig
 from nasd.data import Crops, Data, Split, Streamed, StreamedSplit, fetched
+from nasd.evaluators.base import Progress
 from nasd.evaluators.clock import Clock
 from nasd.evaluators.deep_prior.embed import mini_batches, to_input
-from nasd.evaluators.deep_prior.evaluation import Progress
 from nasd.evaluators.deep_prior.probe import recent_mean
 from nasd.evaluators.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch

@@ -1,6 +1,7 @@
-"""Gives tasks to workers, which are started when needed and replaced when gone or late."""
+"""The executor of this box: gives tasks to worker processes, which are started when needed and replaced when lost."""
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from collections.abc import Callable
@@ -8,10 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from nasd.executors.processes.messages import Finished, Setup
+from nasd.box.devices import assign
+from nasd.config import Config
+from nasd.executors.base import Finished, Task
 from nasd.executors.processes.pool import Pool
-from nasd.executors.processes.worker_process import WORKER_COMMAND, Task, Worker, WorkerLostError, WorkerUnfitError
+from nasd.executors.processes.worker_process import WORKER_COMMAND, Worker, WorkerLostError, WorkerUnfitError
+from nasd.executors.work import Setup
 from nasd.outcome import Failed
+from nasd.protocol import WorkerStatus
+from store import files
 
 log = logging.getLogger("nasd.worker")
 
@@ -19,58 +25,69 @@ STARTING_AGAIN = (0.5, 60.0)  # seconds until a worker that did not start is tri
 KILLS_FROM_OUTSIDE = 100  # tries of one task, however little it is to blame
 
 
-class Supervisor:
-    """Gives tasks to workers. A lost worker is replaced and its task tried again.
+class Staged:
+    """A file or folder in the run's own staging folder (`nasd.evaluators.base.File`)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def fetch(self) -> Path:
+        """It is there already."""
+        return self._path
+
+    async def discard(self) -> None:
+        """Remove it."""
+        with contextlib.suppress(OSError):
+            files.remove(self._path)
+
+
+class Processes:
+    """Gives tasks to workers. A lost worker is replaced and its task tried again (`nasd.executors.base.Executor`).
 
     The search's workers are always there. A task that names a device gets a worker of its own, which stays until
-    `retire`; the search's are not touched by it.
+    `retire`; the search's are not touched by it, and it takes as many threads as the first of them, so that a device
+    gives the same results with either.
     """
 
     def __init__(
         self,
-        config: str,
-        devices: list[tuple[str, int]],
+        config: Config,
+        text: str,
         staging: Path,
         *,
-        timeout: float,
-        attempts: int,
-        memory_limit: int | None,
-        changed: Callable[[Worker], None],
+        changed: Callable[[WorkerStatus], None],
         trouble: Callable[[int, str | None], None],
-        command: tuple[str, ...] = WORKER_COMMAND,
+        command: tuple[str, ...] | None = None,
     ) -> None:
-        """
-        Args:
-            config: The run's YAML.
-            devices: (device, CPU threads) of each of the search's workers; other workers take as many threads as the
-                first, so that a device gives the same results with either.
-            staging: Folder for embeddings that are to be kept.
-            timeout: Seconds for one try.
-            attempts: Tries at a task that may itself be to blame for the loss of its worker.
-            memory_limit: Bytes for each worker, or None.
-            changed: Called when a worker's status changes.
-            trouble: Called with what keeps a worker from starting, and with None once it does.
-            command: How a worker is started.
-        """
-        self._timeout, self._attempts, self._trouble = timeout, attempts, trouble
+        """See `nasd.executors.base.ExecutorFactory`."""
+        executor = config.executor
+        devices = assign(executor.devices, executor.workers_per_device, executor.threads)
+        self._timeout, self._attempts, self._trouble = executor.trial_timeout, executor.trial_attempts, trouble
         self._setup = Setup(
-            config=config, device="", threads=devices[0][1], staging=str(staging), memory_limit=memory_limit
+            config=text,
+            device="",
+            threads=devices[0][1],
+            staging=str(staging),
+            memory_limit=executor.memory_limit,
         )
-        self._command, self._changed = command, changed
+        self._command, self._changed = command or WORKER_COMMAND, changed
         self._ids, self._worker_ids = itertools.count(1), itertools.count()
         self._pool = Pool([self._worker(device=device, threads=threads) for device, threads in devices])
         self._own: dict[str, Pool] = {}
 
     @property
-    def workers(self) -> list[Worker]:
+    def capacity(self) -> int:
+        """The search's workers."""
+        return len(self._pool.workers)
+
+    @property
+    def workers(self) -> list[WorkerStatus]:
         """The search's, then those of jobs with a device of their own."""
-        return [worker for pool in (self._pool, *self._own.values()) for worker in pool.workers]
+        return [worker.status for worker in self._workers]
 
     async def evaluate(self, task: Task) -> Finished:
-        """Carry out a task, however many workers it takes; never raises on the task's account.
-
-        Returns:
-            The worker's report, or one whose outcome is Failed with the reason why no try came to an end.
+        """See `nasd.executors.base.Executor`. A task is tried `executor.trial_attempts` times where it may itself be
+        to blame for the loss of its worker, and `KILLS_FROM_OUTSIDE` times where it is not.
         """
         blamed = lost = 0
         pool = self._pool_of(task)
@@ -80,15 +97,15 @@ class Supervisor:
                 if not await self._ensure(worker):
                     continue
                 task.running = True
-                return await worker.run(task, next(self._ids), self._timeout)
+                ended = await worker.run(task, next(self._ids), self._timeout)
+                return Finished(ended.result, {name: Staged(Path(path)) for name, path in ended.files.items()})
             except WorkerLostError as error:
                 lost += 1
                 blamed += error.blame
-                what = f"trial {task.trial}" if task.trial is not None else f"job {task.job}"
-                log.warning("worker %d %s at %s (try %d)", worker.id, error, what, lost)
+                log.warning("worker %d %s at %s (try %d)", worker.id, error, task.purpose, lost)
                 if blamed >= self._attempts or lost >= KILLS_FROM_OUTSIDE:
                     tries = f" (the last of {lost} tries)" if lost > 1 else ""
-                    return Finished(id=0, outcome=Failed(reason=f"the worker {error}{tries}"))
+                    return Finished(Failed(reason=f"the worker {error}{tries}"))
             finally:
                 task.running = False
                 pool.release(worker)
@@ -102,7 +119,11 @@ class Supervisor:
 
     async def close(self) -> None:
         """End all workers."""
-        await asyncio.gather(*(worker.kill() for worker in self.workers))
+        await asyncio.gather(*(worker.kill() for worker in self._workers))
+
+    @property
+    def _workers(self) -> list[Worker]:
+        return [worker for pool in (self._pool, *self._own.values()) for worker in pool.workers]
 
     async def _ensure(self, worker: Worker) -> bool:
         """Have the worker's process running. If it does not start, say so, wait a while, and leave it to the caller
@@ -132,4 +153,5 @@ class Supervisor:
 
     def _worker(self, *, passing: bool = False, **setup: str | int) -> Worker:
         setup_of_it = msgspec.structs.replace(self._setup, **setup)
-        return Worker(next(self._worker_ids), setup_of_it, self._command, self._changed, passing=passing)
+        worker_id = next(self._worker_ids)
+        return Worker(worker_id, setup_of_it, self._command, lambda w: self._changed(w.status), passing=passing)

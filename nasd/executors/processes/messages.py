@@ -2,39 +2,26 @@
 
 import msgspec
 
-from nasd.outcome import Outcome
+from nasd.evaluators import base
+from nasd.evaluators.base import Answer
+from nasd.evaluators.orders import Order
+from nasd.executors.work import Setup
+from nasd.outcome import Evaluated, Failed
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     pass
 
 
-class Setup(_Message, frozen=True, tag="setup"):
-    """The first message: all that stays the same for every task of this worker."""
-
-    config: str  # the run's YAML
-    device: str
-    threads: int
-    staging: str  # folder for embeddings that are to be kept
-    memory_limit: int | None
-
-
 class Evaluate(_Message, frozen=True, tag="evaluate"):
-    """Evaluate one architecture."""
+    """Carry an order out."""
 
     id: int  # of the task; echoed in every message about it
-    net: str
-    seed: int
-    epochs: int | None = None  # None: the run's
-    keep_above: float | None = None  # stage the embedding if the reward is higher; None: never
-    screen_floor: float | None = None  # quick score below which the evaluation ends; None: it does not
-    staging: str | None = None  # folder to stage it in; None: the setup's
-    full: bool = False  # train all of it; else as the run's config says
-    weights: str | None = None  # path with which the names of a full training's files begin; None: none is written
-    keep_weights: bool = False  # not only the checkpoint
+    order: Order
 
 
-Order = Setup | Evaluate
+Request = Setup | Evaluate
+"""`Setup` is the first one."""
 
 
 class Ready(_Message, frozen=True, tag="ready"):
@@ -52,40 +39,36 @@ class Alive(_Message, frozen=True, tag="alive"):
 
 
 class Step(_Message, frozen=True, tag="step"):
-    """A stage began (epoch 0) or an epoch ended."""
+    """The task got on."""
 
     id: int
-    stage: str
-    epoch: int = 0
-    epochs: int = 0
-    train_accuracy: float | None = None
-    validation_accuracy: float | None = None
+    step: base.Step
 
 
-class Finished(_Message, frozen=True, tag="finished"):
+class Ended(_Message, frozen=True, tag="ended"):
     """A task's end."""
 
     id: int
-    outcome: Outcome
-    staged: str | None = None  # temporary folder of the embedding
+    result: Evaluated | Failed | Answer
+    files: dict[str, str] = {}  # paths by name
     leaving: bool = False  # the process ends itself: an exception may have left its device unusable
 
 
-Report = Ready | SetupFailed | Alive | Step | Finished
+Report = Ready | SetupFailed | Alive | Step | Ended
 
 _encoder = msgspec.json.Encoder()
-_orders: msgspec.json.Decoder[Order] = msgspec.json.Decoder(Order)
+_requests: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 _reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 
 
-def encode(message: Order | Report) -> bytes:
+def encode(message: Request | Report) -> bytes:
     """One line, without its end."""
     return _encoder.encode(message)
 
 
-def decode_order(line: bytes) -> Order:
+def decode_request(line: bytes) -> Request:
     """Raises msgspec.DecodeError."""
-    return _orders.decode(line)
+    return _requests.decode(line)
 
 
 def decode_report(line: bytes) -> Report:

@@ -4,7 +4,8 @@ import asyncio
 import heapq
 import itertools
 
-from nasd.executors.processes.worker_process import Task, Worker
+from nasd.executors.base import Task
+from nasd.executors.processes.worker_process import Worker
 
 COMING_BACK = 5  # turns of the event loop in which a job's next repeat, or the next job, asks for its worker again
 
@@ -15,15 +16,15 @@ class Pool:
     def __init__(self, workers: list[Worker]) -> None:
         self.workers = workers
         self._idle = list(workers)
-        self._waiting: list[tuple[int, int, asyncio.Future[Worker]]] = []
+        self._waiting: list[tuple[int, int, str | None, asyncio.Future[Worker]]] = []
         self._count = itertools.count()
 
     async def acquire(self, task: Task) -> Worker:
         """Wait for a worker; it is the caller's until `release`."""
         if self._idle and (task.job is not None or not self._waiting):
-            return self._idle.pop(0)
+            return self._take(task.affinity)
         future: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (0 if task.job is not None else 1, next(self._count), future))
+        heapq.heappush(self._waiting, (0 if task.job is not None else 1, next(self._count), task.affinity, future))
         try:
             return await future
         except asyncio.CancelledError:
@@ -43,6 +44,11 @@ class Pool:
             asyncio.get_running_loop().call_soon(self._hand_over, turns - 1)
             return
         while self._idle and self._waiting:
-            future = heapq.heappop(self._waiting)[2]
+            *_, affinity, future = heapq.heappop(self._waiting)
             if not future.done():
-                future.set_result(self._idle.pop(0))
+                future.set_result(self._take(affinity))
+
+    def _take(self, affinity: str | None) -> Worker:
+        """The idle worker whose last task had this affinity, or the longest idle one."""
+        alike = (number for number, worker in enumerate(self._idle) if worker.affinity == affinity)
+        return self._idle.pop(0 if affinity is None else next(alike, 0))

@@ -1,4 +1,5 @@
-"""A worker process: `python -m nasd.executors.processes.worker`. Orders on standard input, reports on standard output.
+"""A worker process: `python -m nasd.executors.processes.worker`. Requests on standard input, reports on standard
+output.
 
 It ends with its daemon: at the end of standard input, and by a parent-death signal should it be stuck then. Whatever
 the evaluation does to this process (a fault, an out-of-memory kill, a hang) costs the daemon one trial.
@@ -16,143 +17,48 @@ from pathlib import Path
 
 import msgspec
 
-from nasd.box import tuning
 from nasd.errors import NasdError
 from nasd.executors.processes import messages
-from nasd.executors.processes.messages import Alive, Evaluate, Finished, Ready, Report, Setup, SetupFailed, Step
-from nasd.outcome import Failed, Outcome
+from nasd.executors.processes.messages import Alive, Ended, Evaluate, Ready, Report, SetupFailed, Step
+from nasd.executors.work import Setup, Work, attempt, build
 
 HEARTBEAT = 2.0  # seconds
 
-Evaluator = Callable[[Evaluate, Callable[[Step], None]], tuple[Outcome, str | None]]
-"""Takes an order and a function to report steps to; returns the outcome and the staged embedding, if any."""
 
-
-def serve(build: Callable[[Setup], Evaluator]) -> None:
+def serve(build: Callable[[Setup], Work]) -> None:
     """Work until standard input ends.
 
     Args:
-        build: Makes the evaluator from the first message; a NasdError from it is reported and ends the process.
+        build: Sets the worker up from the first message; a NasdError from it is reported and ends the process.
     """
     _die_with_parent()
     report = _take_standard_output()
-    orders: queue.SimpleQueue[messages.Order] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(orders,), name="orders", daemon=True).start()
+    requests: queue.SimpleQueue[messages.Request] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(requests,), name="requests", daemon=True).start()
     threading.Thread(target=_beat, args=(report,), name="heartbeat", daemon=True).start()
-    setup = orders.get()
+    setup = requests.get()
     if not isinstance(setup, Setup):
         raise TypeError(f"the first message must be setup, not {setup}")
     try:
-        evaluate = build(setup)
+        work = build(setup)
     except NasdError as error:
         report(SetupFailed(reason=str(error)))
         return
     report(Ready())
-    while True:
-        order = orders.get()
-        if not isinstance(order, Evaluate):
-            raise TypeError(f"an order must be evaluate, not {order}")
-        try:
-            outcome, staged = evaluate(order, report)
-        except Exception as error:  # noqa: BLE001 - whatever an architecture does, it is one failed trial with its reason
-            sys.excepthook(type(error), error, error.__traceback__)  # the whole of it goes to the log
-            reason = f"the evaluation raised {type(error).__name__}: {_brief(error)}"
-            report(Finished(id=order.id, outcome=Failed(reason=reason), leaving=True))
-            return
-        report(Finished(id=order.id, outcome=outcome, staged=staged))
+    leaving = False
+    while not leaving:
+        request = requests.get()
+        if not isinstance(request, Evaluate):
+            raise TypeError(f"a message after setup must be evaluate, not {request}")
+        leaving = _carry_out(work, request, report)
 
 
-def build(setup: Setup) -> Evaluator:
-    """The real evaluator: imports torch, loads the data set onto the device."""
-    tuning.prepare(setup.threads)
-    import torch  # noqa: PLC0415 - two seconds that the heartbeat should not wait for
-
-    from nasd import config as configuration  # noqa: PLC0415
-    from nasd import data as datasets  # noqa: PLC0415
-    from nasd.evaluators.deep_prior.embedding import Embedding, OnHost  # noqa: PLC0415
-    from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: PLC0415
-    from nasd.evaluators.deep_prior.warm_up import warm_up  # noqa: PLC0415
-    from nasd.evaluators.training.training import train_fully  # noqa: PLC0415
-    from nasd.evaluators.training.weight_files import WeightFiles  # noqa: PLC0415
-    from nasd.spaces.layers import SearchSpace  # noqa: PLC0415
-    from store import StoreError, embeddings  # noqa: PLC0415
-
-    torch.set_num_threads(setup.threads)
-    config = configuration.parse(setup.config)
-    space = SearchSpace(config.space)
-    device = torch.device(setup.device)
-    if device.type == "cuda" and (device.index or 0) >= (gpus := torch.cuda.device_count()):
-        raise NasdError(
-            f"torch finds no {setup.device} among {gpus} GPUs: name another, in executor.devices for the search, "
-            "with --device for a job"
-        )
-    read = datasets.stream if config.data.multi_label else datasets.load
-    data: datasets.Data | datasets.Streamed = read(config.data, config.seed, config.search.classes).to(device)
-    staging = Path(setup.staging)
-    warm_up(config, device)
-
-    def run(order: Evaluate, report: Callable[[Step], None]) -> tuple[Outcome, str | None]:
-        staged: list[str] = []
-
-        def keep(embedding: Embedding) -> None:
-            if order.keep_above is None or embedding.attributes["reward"] <= order.keep_above:
-                return
-            splits = {
-                name: embeddings.Unwritten(OnHost(split.x), split.y.cpu().numpy(), split.index.cpu().numpy())
-                for name, split in embedding.splits.items()
-            }
-            try:
-                folder = staging if order.staging is None else Path(order.staging)
-                staged.append(str(embeddings.stage(folder, splits, embedding.attributes)))
-            except StoreError as error:  # the result counts without it
-                sys.stderr.write(f"the embedding was not kept: {error}\n")
-
-        def step(
-            stage: str, epoch: int, epochs: int, train_accuracy: float | None, validation_accuracy: float | None
-        ) -> None:
-            report(
-                Step(
-                    id=order.id,
-                    stage=stage,
-                    epoch=epoch,
-                    epochs=epochs,
-                    train_accuracy=train_accuracy,
-                    validation_accuracy=validation_accuracy,
-                )
-            )
-
-        changed = config
-        if order.epochs is not None:
-            changed = config.model_copy(
-                update={"training": config.training.model_copy(update={"epochs": order.epochs})}
-            )
-        if isinstance(data, datasets.Streamed) or order.full or config.evaluation == "full":
-            files = None if order.weights is None else WeightFiles(Path(order.weights), keep=order.keep_weights)
-            trained = train_fully(
-                space.parse(order.net),
-                data,
-                changed,
-                order.seed,
-                device,
-                progress=step,
-                files=files,
-                memory_limit=setup.memory_limit,
-            )
-            return trained, None
-        outcome = evaluate(
-            space.parse(order.net),
-            data,
-            changed,
-            order.seed,
-            device,
-            progress=step,
-            on_embedding=keep if order.keep_above is not None else None,
-            screen_floor=order.screen_floor,
-            memory_limit=setup.memory_limit,
-        )
-        return outcome, staged[0] if staged else None
-
-    return run
+def _carry_out(work: Work, request: Evaluate, report: Callable[[Report], None]) -> bool:
+    """Report what becomes of an order; returns whether the process should end."""
+    done = attempt(work, request.order, lambda step: report(Step(id=request.id, step=step)))
+    left = {name: str(path) for name, path in done.files.items()}
+    report(Ended(id=request.id, result=done.result, files=left, leaving=done.leaving))
+    return done.leaving
 
 
 def _take_standard_output() -> Callable[[Report], None]:
@@ -168,13 +74,13 @@ def _take_standard_output() -> Callable[[Report], None]:
     return report
 
 
-def _read(orders: "queue.SimpleQueue[messages.Order]") -> None:
+def _read(requests: "queue.SimpleQueue[messages.Request]") -> None:
     # Not sys.stdin: the interpreter closes that when it ends, and aborts where another thread reads from it.
     for line in os.fdopen(os.dup(0), "rb"):
         try:
-            orders.put(messages.decode_order(line))
+            requests.put(messages.decode_request(line))
         except msgspec.DecodeError as error:
-            sys.stderr.write(f"an order that is not understood: {error}\n")
+            sys.stderr.write(f"a message that is not understood: {error}\n")
             break
     os._exit(0)  # the daemon is gone: whatever the main thread is at, nobody waits for it
 
@@ -195,11 +101,6 @@ def _die_with_parent() -> None:
     # If memory runs out, the kernel should take the worker, not the daemon.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("700", encoding="ascii")
-
-
-def _brief(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 300 else text[:299] + "…"
 
 
 if __name__ == "__main__":

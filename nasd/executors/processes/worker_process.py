@@ -14,8 +14,11 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from nasd.evaluators.base import Step
+from nasd.executors.base import Task
 from nasd.executors.processes import messages
-from nasd.executors.processes.messages import Evaluate, Finished, Setup, SetupFailed, Step
+from nasd.executors.processes.messages import Ended, Evaluate, SetupFailed
+from nasd.executors.work import Setup
 from nasd.protocol import WorkerStatus
 
 log = logging.getLogger("nasd.worker")
@@ -25,7 +28,7 @@ SILENCE = 60.0  # seconds without a heartbeat after which a process counts as st
 LATE = 0.5  # seconds by which a timeout fires late only if this process was itself stopped
 SETUP_TIME = 900.0  # seconds until a worker is set up
 KILL_TIME = 10.0  # seconds until a killed process is gone, unless it hangs inside a driver
-MAX_LINE = 1 << 22
+MAX_LINE = 1 << 26  # bytes of a report; what a strategy thought out may be megabytes
 
 
 class WorkerLostError(Exception):
@@ -41,26 +44,6 @@ class WorkerUnfitError(Exception):
 
 
 @dataclass
-class Task:
-    """One evaluation: what to do, for what, and how long it may take."""
-
-    net: str
-    seed: int
-    trial: int | None = None
-    job: int | None = None
-    epochs: int | None = None
-    keep_above: Callable[[], float | None] = lambda: None  # asked when the task starts
-    screen_floor: float | None = None  # quick score below which the evaluation ends; None: it does not
-    staging: str | None = None  # folder for the embedding; None: the workers' own
-    full: bool = False  # train all of it; the timeout is then each epoch's
-    weights: str | None = None  # path with which the names of a full training's files begin
-    keep_weights: bool = False  # not only the checkpoint
-    device: str | None = None  # on which a worker of its own does it; None: the search's workers
-    on_step: Callable[[Step], None] = lambda step: None
-    running: bool = False  # a worker is at it; set by the supervisor
-
-
-@dataclass
 class Worker:
     """One worker process. `run` one task at a time."""
 
@@ -69,6 +52,7 @@ class Worker:
     command: tuple[str, ...]
     changed: Callable[["Worker"], None]
     passing: bool = False  # it is there only as long as jobs ask for its device
+    affinity: str | None = None  # of its last task
     process: asyncio.subprocess.Process | None = None
     status: WorkerStatus = field(init=False)
     _said: deque[str] = field(default_factory=lambda: deque(maxlen=5))
@@ -118,17 +102,19 @@ class Worker:
             raise WorkerUnfitError(report.reason)
         self._show(state="idle")
 
-    async def run(self, task: Task, id: int, timeout: float) -> Finished:
+    async def run(self, task: Task, id: int, timeout: float) -> Ended:
         """Carry out one task.
 
         Raises:
             WorkerLostError: The process ended, fell silent, or took longer than `timeout` seconds; it is gone then.
         """
+        order = task.order()
+        self.affinity = task.affinity
         self._show(
             state="busy",
             trial=task.trial,
             job=task.job,
-            net=task.net,
+            net=order.subject,
             stage="build",
             epoch=0,
             epochs=0,
@@ -138,31 +124,18 @@ class Worker:
         )
         deadline = time.monotonic() + timeout
         try:
-            self._send(
-                Evaluate(
-                    id=id,
-                    net=task.net,
-                    seed=task.seed,
-                    epochs=task.epochs,
-                    keep_above=task.keep_above(),
-                    screen_floor=task.screen_floor,
-                    staging=task.staging,
-                    full=task.full,
-                    weights=task.weights,
-                    keep_weights=task.keep_weights,
-                )
-            )
+            self._send(Evaluate(id=id, order=order))
             while True:
                 report = await self._hear(deadline)
-                if isinstance(report, Finished) and report.id == id:
+                if isinstance(report, Ended) and report.id == id:
                     self._show(state="idle", trial=None, job=None, net=None, stage=None, started_at=None)
                     if report.leaving:
                         await self.kill()
                     return report
-                if isinstance(report, Step) and report.id == id:
-                    self._step(report)
-                    task.on_step(report)
-                    if task.full:  # a checkpoint was written
+                if isinstance(report, messages.Step) and report.id == id:
+                    self._step(report.step)
+                    task.on_step(report.step)
+                    if task.timeout == "step":
                         deadline = time.monotonic() + timeout
         except TimeoutError:
             await self.kill()
@@ -190,10 +163,10 @@ class Worker:
                 log.error("worker %d: process %d cannot be killed, its device may hang", self.id, process.pid)
         self._show(state="gone", pid=None, trial=None, job=None, net=None, stage=None, started_at=None)
 
-    def _send(self, order: messages.Order) -> None:
+    def _send(self, request: messages.Request) -> None:
         assert self.process is not None
         assert self.process.stdin is not None
-        self.process.stdin.write(messages.encode(order) + b"\n")
+        self.process.stdin.write(messages.encode(request) + b"\n")
 
     async def _hear(self, deadline: float) -> messages.Report:
         """The next report that is not a heartbeat.

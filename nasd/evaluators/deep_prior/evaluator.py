@@ -1,0 +1,59 @@
+"""The worker's half of deep priors."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from nasd.data import Streamed
+from nasd.evaluators.base import Report, reporting
+from nasd.evaluators.bench import Bench
+from nasd.evaluators.deep_prior.embedding import Embedding, OnHost
+from nasd.evaluators.deep_prior.evaluation import evaluate
+from nasd.evaluators.deep_prior.warm_up import warm_up
+from nasd.evaluators.orders import DeepPrior
+from nasd.outcome import Failed, Outcome
+from store import StoreError, embeddings
+
+
+class DeepPriorEvaluator:
+    """Evaluates random networks, and stages embeddings that are worth keeping as the file `embedding`."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        warm_up(bench.config, bench.device)
+
+    def run(self, order: DeepPrior, report: Report) -> tuple[Outcome, Mapping[str, Path]]:
+        """See `nasd.evaluators.base.Evaluator`."""
+        bench, staged = self._bench, dict[str, Path]()
+        if isinstance(bench.data, Streamed):
+            return Failed(reason="A deep prior's classifier cannot learn several labels per image."), staged
+
+        def keep(embedding: Embedding) -> None:
+            if order.keep_above is None or embedding.attributes["reward"] <= order.keep_above:
+                return
+            folder = bench.staging if order.staging is None else Path(order.staging)
+            try:
+                staged["embedding"] = _stage(embedding, folder)
+            except StoreError as error:  # the result counts without it
+                sys.stderr.write(f"the embedding was not kept: {error}\n")
+
+        outcome = evaluate(
+            bench.space.parse(order.net),
+            bench.data,
+            bench.config_of(order.epochs),
+            order.seed,
+            bench.device,
+            progress=reporting(report),
+            on_embedding=keep if order.keep_above is not None else None,
+            screen_floor=order.screen_floor,
+            memory_limit=bench.memory_limit,
+        )
+        return outcome, staged
+
+
+def _stage(embedding: Embedding, folder: Path) -> Path:
+    splits = {
+        name: embeddings.Unwritten(OnHost(split.x), split.y.cpu().numpy(), split.index.cpu().numpy())
+        for name, split in embedding.splits.items()
+    }
+    return embeddings.stage(folder, splits, embedding.attributes)
