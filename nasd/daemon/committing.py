@@ -3,12 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 from store import DamagedError, Delta, InvalidDeltaError, Run, StoreError
 
 log = logging.getLogger("nasd.store")
 
 RETRY = 5.0  # seconds between tries
+
+
+T = TypeVar("T")
 
 
 async def commit(run: Run, delta: Delta, trouble: Callable[[str | None], None]) -> None:
@@ -23,9 +28,23 @@ async def commit(run: Run, delta: Delta, trouble: Callable[[str | None], None]) 
         DamagedError: The database is damaged: waiting does not help.
         InvalidDeltaError: The delta contradicts what is stored.
     """
+    await persist(partial(run.commit, delta), trouble)
+
+
+async def persist(write: Callable[[], T], trouble: Callable[[str | None], None]) -> T:
+    """Do what writes to the disk, as often as it takes.
+
+    Args:
+        write: Leaves everything as it was where it raises StoreError.
+        trouble: As for `commit`.
+
+    Raises:
+        DamagedError: The database is damaged: waiting does not help.
+        InvalidDeltaError: What is to be written contradicts what is stored.
+    """
     while True:
         try:
-            run.commit(delta)
+            written = write()
         except (DamagedError, InvalidDeltaError):
             raise
         except StoreError as error:
@@ -34,4 +53,4 @@ async def commit(run: Run, delta: Delta, trouble: Callable[[str | None], None]) 
             await asyncio.sleep(RETRY)
         else:
             trouble(None)
-            return
+            return written

@@ -3,19 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
 from nasd.daemon import committing
-from nasd.evaluators.base import File, Planner
-from nasd.evaluators.orders import Evaluation
+from nasd.evaluators.base import Answer, File, Planner
+from nasd.evaluators.orders import Evaluation, Think
 from nasd.executors.base import Executor, Finished, Task
 from nasd.outcome import Evaluated, Failed, decode_outcome, encode_outcome, to_metrics
 from nasd.seeding import trial_seed
-from nasd.strategies.base import Learned, Observed, Proposal, Strategy
-from store import Delta, LearnedFile, OpenProposal, Run, StoreError, Trial, TrialStatus
+from nasd.strategies.base import Learned, Observed, Proposal, Strategy, Work
+from store import Delta, OpenProposal, Run, StoreError, Trial, TrialStatus
 from store import Learned as StoredLearned
 
 log = logging.getLogger("nasd.search")
@@ -53,11 +53,12 @@ class Scheduler:
     _flights: list[Flight] = field(default_factory=list)
     _observed: int = 0
     _failures: int = 0
+    _thinking: Work | None = None  # what a worker thinks for the strategy
     _floor: float = 0.0  # the best reward whose embedding had to go for want of space
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _last_end: float = field(default_factory=time.monotonic)
 
-    def restore(self, open_proposals: list[Proposal], arrived: Mapping[int, str], observed: int) -> None:
+    def restore(self, open_proposals: Sequence[Proposal], arrived: Mapping[int, str], observed: int) -> None:
         """Take up where the checkpoint ends: its open proposals, the outcomes that had arrived ahead of their turn, and
         how many trials were observed.
         """
@@ -91,14 +92,18 @@ class Scheduler:
         if numbers:
             what = f"evaluating trial{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
             return f"{what}, then pausing" if self.paused else what
+        if self._thinking is not None:
+            return self._thinking.name
         if self.paused:
             return "paused"
         return "waiting for a worker" if self.busy else "saving a trial"
 
     @property
     def busy(self) -> bool:
-        """Whether an evaluation is under way."""
-        return any(flight.evaluation is not None and not flight.evaluation.done() for flight in self._flights)
+        """Whether an evaluation, or thinking, is under way."""
+        return self._thinking is not None or any(
+            flight.evaluation is not None and not flight.evaluation.done() for flight in self._flights
+        )
 
     async def search(self) -> None:
         """Run to the end of the schedule. Cancel to stop: what is not committed will be done again."""
@@ -119,6 +124,39 @@ class Scheduler:
         self.run.embeddings.sweep()  # of proposals that were ahead of the end
         self._not_searching = "the search is finished"
         self.on_change()
+
+    async def _think(self) -> None:
+        """Have a worker think what the strategy has to know before it goes on, and commit the answer."""
+        while (work := self.strategy.work()) is not None:
+            self._dispatch()
+            await self._until_resumed()
+            self._thinking = work
+            self.on_change()
+            try:
+                finished = await self.executor.evaluate(Task(order=partial(self._thought, work)))
+            finally:
+                self._thinking = None
+            if isinstance(finished.result, Answer):
+                answer = Learned(finished.result.payload, tuple(finished.files))
+                self.strategy.learn(answer)
+                learned = await self._stored(answer, finished)
+                opened = self._propose()
+                await self._commit(Delta(learned=learned, position=self.strategy.position(), opened=opened))
+                log.info("%s: done", work.name)
+            else:
+                reason = finished.result.reason if isinstance(finished.result, Failed) else "it gave no answer"
+                self.on_failures(f"{work.name} failed, the search is paused: {reason}")
+
+    def _thought(self, work: Work) -> Think:
+        """What a worker is asked for a strategy's work."""
+        inputs = {name: str(self.run.files.path(name)) for name in work.files}
+        return Think(name=work.name, request=work.request, inputs=inputs)
+
+    async def _until_resumed(self) -> None:
+        while self.paused:
+            self._wake.clear()
+            await self._wake.wait()
+        self._dispatch()
 
     def _propose(self) -> tuple[OpenProposal, ...]:
         """Ask for as many proposals as there is room for, unless the strategy has to think first."""
@@ -205,7 +243,7 @@ class Scheduler:
             trial, dropped = await self._keep(trial, embedding)
         delta = Delta(
             trial=trial,
-            learned=_stored(observed.learned, {}),
+            learned=await self._stored(observed.learned, finished),
             position=self.strategy.position(),
             opened=opened,
             dropped_embeddings=dropped,
@@ -243,6 +281,17 @@ class Scheduler:
             return None
         kept = self.run.embeddings.kept()
         return max(self._floor, min(kept.values()) if len(kept) >= self.keep_embeddings else 0.0)
+
+    async def _stored(self, learned: Learned | None, finished: Finished | None) -> StoredLearned | None:
+        """What a strategy learned, its files given their place in the run, where the row names them by hash."""
+        if learned is None:
+            return None
+        files = []
+        for name in learned.files:
+            assert finished is not None
+            staged = await finished.files[name].fetch()
+            files.append(await committing.persist(partial(self.run.files.adopt, staged, name), self.trouble))
+        return StoredLearned(learned.payload, tuple(files))
 
     async def _keep(self, trial: Trial, embedding: File) -> tuple[Trial, tuple[int, ...]]:
         """Give a staged embedding its name, and say whose goes: the worst reward's, the latest of equals."""
@@ -306,8 +355,3 @@ def make_trial(
         peak_memory=measured.peak_memory if measured else 0,
         device=measured.device if measured else "",
     )
-
-
-def _stored(learned: Learned | None, files: Mapping[str, LearnedFile]) -> StoredLearned | None:
-    """What a strategy learned, with the hashes of the files that it names."""
-    return None if learned is None else StoredLearned(learned.payload, tuple(files[name] for name in learned.files))

@@ -3,11 +3,11 @@
 import csv
 
 import pytest
-from nasd.runs.opening import search_of
 
 from nasd.config import Config, SearchConfig, SpaceConfig
 from nasd.outcome import Evaluated
 from nasd.runs.exchange import create_from_csv, export
+from nasd.runs.opening import search_of
 from nasd.runs.verify import replay
 from nasd.spaces.layers import SearchSpace
 from nasd.strategies.qlearning.strategy import QLearning

@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from nasd.runs.opening import search_of
 from PIL import Image
 
 from nasd.cli.plot import plot_command, report_command
@@ -21,6 +20,7 @@ from nasd.pictures.q_values import END, of_csv, of_run
 from nasd.pictures.rewards import draw_rewards
 from nasd.pictures.style import styled
 from nasd.runs.exchange import export
+from nasd.runs.opening import search_of
 from nasd.spaces.layers.parse import parse
 from nasd.strategies.base import Progress
 from nasd.strategies.qlearning.strategy import initial_q
