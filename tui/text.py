@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from os.path import commonprefix
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -92,3 +93,9 @@ def bar(fraction: float, width: int) -> tuple[str, str]:
 def shorten(text: str, width: int) -> str:
     """At most `width` characters, with an ellipsis where something is missing."""
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def common_start(labels: Sequence[str]) -> str:
+    """What all labels begin with, up to where their own part does: `e=` of `e=1` and `e=0.9`; nothing of a single one."""
+    start = commonprefix(labels) if len(labels) > 1 else ""
+    return start.rstrip("".join(character for character in start if character.isalnum() or character in "._"))
