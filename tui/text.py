@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from os.path import commonprefix
+from itertools import takewhile
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -96,6 +96,8 @@ def shorten(text: str, width: int) -> str:
 
 
 def common_start(labels: Sequence[str]) -> str:
-    """What all labels begin with, up to where their own part does: `e=` of `e=1` and `e=0.9`; nothing of a single one."""
-    start = commonprefix(labels) if len(labels) > 1 else ""
-    return start.rstrip("".join(character for character in start if character.isalnum() or character in "._"))
+    """What all labels begin with, whole words only: `e=` of `e=1` and `e=0.9`; nothing of a single label."""
+    first, last = min(labels, default=""), max(labels, default="")  # if these two agree, so do all between them
+    start = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    word = sum(1 for _ in takewhile(lambda character: character.isalnum() or character in "._", reversed(start)))
+    return start[: len(start) - word] if first != last else ""

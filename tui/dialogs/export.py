@@ -35,8 +35,9 @@ class Export(Dialog[str]):
             yield Static("Write a CSV file into the run's exports folder.")
             with Horizontal(classes="buttons"):
                 for number, table in enumerate(self._tables):
-                    variant = "default" if number else "primary"
-                    yield Button(f"{table.label}  {table.key}", id=table.what, variant=variant, compact=True)
+                    button = Button(f"{table.label}  {table.key}", id=table.what, compact=True)
+                    button.variant = "default" if number else "primary"
+                    yield button
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -1,4 +1,4 @@
-"""What the UI has for a strategy besides what it has for all. Only here are strategies named; all is imported lazily."""
+"""What the UI has for a strategy besides what it has for all. Only here are strategies named; imports are lazy."""
 
 from dataclasses import dataclass
 from importlib import import_module

@@ -23,9 +23,8 @@ COLUMNS = (
     Column("age", 5, "right"),
     Column("trial", 7, "right"),
     Column("reward %", 9, "right"),
-    Column("", 12, least=110),
+    Column("", 12, least=70),
     Column("parent", 7, "right"),
-    Column("change", 22, least=70),
     Column("architecture", 0),
 )
 
@@ -43,7 +42,7 @@ class Population(StrategyPane):
         super().__init__(link, id)
         self._chart = _ByAge()
         self._page: evolution.Population | None = None
-        self._table: evolution.PopulationdTable[Member] = PagedTable(
+        self._table: PagedTable[Member] = PagedTable(
             COLUMNS, self._cells, lambda member: member.trial, self._fetch,
             "Nobody lives yet.\nThe first trial that counts is the first member.",
         )  # fmt: skip
@@ -83,7 +82,7 @@ class Population(StrategyPane):
             self.post_message(Retrain(member.net, member.trial))
 
     @on(PagedTable.Opened)
-    def _opened(self, message: evolution.PopulationdTable.Opened) -> None:
+    def _opened(self, message: PagedTable.Opened) -> None:
         self.post_message(ShowTrial(message.row.trial))
 
     async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[Member]]:
@@ -110,7 +109,6 @@ class Population(StrategyPane):
             (text.percent(member.reward), "success" if best else ""),
             (text.bar(share, 12)[0], "success" if best else "primary"),
             (str(member.parent) if member.parent is not None else "–", ""),
-            (text.clean(member.mutation) or "drawn at random", "" if member.mutation else "dim"),
             (text.clean(member.net), ""),
         )
 
