@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from nasd.protocol import Message
 from nasd.spaces.base import Space
 from nasd.strategies.base import Strategy
 
@@ -22,7 +21,7 @@ _VIEWS = {
     "qlearning": "nasd.strategies.qlearning.views:METHODS",
 }
 
-View = Callable[[Any, Any, Any], msgspec.Struct]
+View = Callable[[Any, Any, Any], Message]
 """Answers a client's request: takes the strategy, its space, and the request's parameters."""
 
 
