@@ -5,8 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from nasd.protocol import Message
 from nasd.spaces.base import Space
 from nasd.strategies.base import Strategy
 
@@ -20,7 +19,9 @@ _SPACES = {
     "layers": "nasd.spaces.layers:SearchSpace",
 }
 _STRATEGIES = {
+    "evolution": "nasd.strategies.evolution.strategy:Evolution",
     "qlearning": "nasd.strategies.qlearning.strategy:QLearning",
+    "random": "nasd.strategies.random.strategy:RandomSearch",
 }
 _VIEWS = {
     "qlearning": "nasd.strategies.qlearning.views:METHODS",
@@ -38,7 +39,7 @@ _EXECUTORS = {
     "processes": "nasd.executors.processes.executor:Processes",
 }
 
-View = Callable[[Any, Any, Any], msgspec.Struct]
+View = Callable[[Any, Any, Any], Message]
 """Answers a client's request: takes the strategy, its space, and the request's parameters."""
 
 

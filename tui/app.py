@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from textual import on
@@ -16,17 +16,23 @@ from nasd import protocol
 from nasd.client import Target
 from nasd.errors import NasdError
 from tui import text, theme
-from tui.link import Change, Link
-from tui.messages import AttachRun, CopyNet, Heard, Retrain, ShowTrial, WalkTo
+from tui.link import Change, Link, Renewed
+from tui.messages import AttachRun, CopyNet, Heard, Retrain, ShowPlace, ShowTrial
 from tui.panes.overview import Overview
 from tui.panes.pane import Pane
+from tui.strategies.table import Extras, extras, load
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 from tui.widgets.notice import Notice
-from tui.widgets.tabs import NAMES, Tabs
+from tui.widgets.tabs import Tabs
 from tui.work import work
 
-OVERVIEW, TRIALS, TRIAL, QTABLE, JOBS, LOG, RUNS = range(len(NAMES))
+OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS = range(7)
+
+NAMES: Mapping[int, str] = {
+    OVERVIEW: "Overview", TRIALS: "Trials", TRIAL: "Trial", STRATEGY: "", JOBS: "Jobs", LOG: "Log", RUNS: "Runs"
+}  # fmt: skip
+"""The screens that every search has; the strategy's own is named by its extras, and keeps its key if there is none."""
 
 
 def _everywhere(key: str, action: str, description: str, tooltip: str, id: str) -> Binding:
@@ -35,7 +41,8 @@ def _everywhere(key: str, action: str, description: str, tooltip: str, id: str) 
 
 
 def _screen(index: int, name: str) -> Binding:
-    return _everywhere(str(index + 1), f"go({index})", name, f"Show the screen {name}", f"go.{name.lower()}")
+    name = name or "the strategy's own"
+    return _everywhere(str(index + 1), f"go({index})", name, f"Show the screen {name}", f"go.{index + 1}")
 
 
 class NasdApp(App[None]):
@@ -47,7 +54,7 @@ class NasdApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]  # noqa: RUF012
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(_screen(index, name) for index, name in enumerate(NAMES)),
+        *(_screen(index, name) for index, name in NAMES.items()),
         _everywhere("right_square_bracket", "turn(1)", "next screen", "Next screen", "go.next"),
         _everywhere("left_square_bracket", "turn(-1)", "previous screen", "Previous screen", "go.previous"),
         Binding("p", "pause", "pause", id="search.pause", tooltip="Start no further trial; the one under way ends"),
@@ -56,7 +63,7 @@ class NasdApp(App[None]):
         Binding("ctrl+p", "command_palette", show=False, priority=True, id="view.commands", tooltip="All commands"),
         Binding("C", "checkpoint", "checkpoint", id="search.checkpoint", tooltip="Write a checkpoint now"),
         Binding("R", "retrain_net", "new job", id="jobs.new", tooltip="Queue a retrain job of any architecture"),
-        Binding("e", "export", "export", id="search.export", tooltip="Write the trials or the Q-table as CSV"),
+        Binding("e", "export", "export", id="search.export", tooltip="Write a table of the run as CSV"),
         Binding("X", "stop", "stop", id="search.stop", tooltip="Stop the daemon, after asking once more"),
         _everywhere("t", "theme", "theme", "Dark or light", "view.theme"),
         _everywhere("ctrl+z", "suspend_process", "suspend", "Back to the shell; `fg` returns", "view.suspend"),
@@ -80,11 +87,13 @@ class NasdApp(App[None]):
         self._host = host or os.uname().nodename
         self._panes: dict[int, Pane] = {}
         self._shown = OVERVIEW
+        self._strategy: str | None = None
+        self._extras = Extras()
 
     def compose(self) -> ComposeResult:
         """Header, tabs, the present screen, keys."""
         yield Header(self.link, self._host)
-        yield Tabs()
+        yield Tabs(self._screens)
         yield Notice(self.link)
         self._panes[OVERVIEW] = Overview(self.link, "pane-0")
         yield Container(self._panes[OVERVIEW], id="panes")
@@ -107,12 +116,32 @@ class NasdApp(App[None]):
     # --- news ------------------------------------------------------------------------------------------------------
 
     @on(Heard)
-    def _heard(self, message: Heard) -> None:
+    async def _heard(self, message: Heard) -> None:
         self.query_one(Header).renew()
         if not isinstance(message.change, protocol.TrialFinished | protocol.WorkerChanged | protocol.MachineLoad):
             self.query_one(Notice).renew()
             self.refresh_bindings()
+        if isinstance(message.change, Renewed):
+            await self._adapt()
         self._panes[self._shown].hear(message.change)
+
+    async def _adapt(self) -> None:
+        """Another strategy has other screens; the ones that differ are made anew."""
+        status = self.link.status
+        if status is None or status.strategy == self._strategy:
+            return
+        self._strategy, self._extras = status.strategy, extras(status.strategy)
+        for index in {TRIAL, STRATEGY} & self._panes.keys():
+            await self._panes.pop(index).remove()
+        self.query_one(Tabs).names = self._screens
+        if self._shown not in self._panes:
+            self.show(self._shown if self._shown in self._screens else OVERVIEW)
+
+    @property
+    def _screens(self) -> dict[int, str]:
+        """Those that the search has, by number, with their names."""
+        names = {**NAMES, STRATEGY: self._extras.screen}
+        return {index: name for index, name in names.items() if name}
 
     # --- screens ---------------------------------------------------------------------------------------------------
 
@@ -126,13 +155,14 @@ class NasdApp(App[None]):
 
     def action_turn(self, step: int) -> None:
         """The next or the previous screen."""
-        self.show((self._shown + step) % len(NAMES))
+        order = list(self._screens)
+        self.show(order[(order.index(self._shown) + step) % len(order)])
 
     def show(self, index: int) -> Pane:
         """Show a screen, made when it is first needed."""
         pane = self._panes.get(index)
         if pane is None:
-            pane = self._panes[index] = _make(index, self.link)
+            pane = self._panes[index] = _make(index, self._extras, self.link)
             self.query_one("#panes").mount(pane)
         for other in self._panes.values():
             other.display = other is pane
@@ -145,9 +175,9 @@ class NasdApp(App[None]):
     def _show_trial(self, message: ShowTrial) -> None:
         self.show(TRIAL).call_after_refresh(self._panes[TRIAL].show, message.number)  # type: ignore[attr-defined]
 
-    @on(WalkTo)
-    def _walk_to(self, message: WalkTo) -> None:
-        self.show(QTABLE).call_after_refresh(self._panes[QTABLE].walk, message.path)  # type: ignore[attr-defined]
+    @on(ShowPlace)
+    def _show_place(self, message: ShowPlace) -> None:
+        self.show(STRATEGY).call_after_refresh(self._panes[STRATEGY].go, message.place)  # type: ignore[attr-defined]
 
     @on(AttachRun)
     async def _attach_run(self, message: AttachRun) -> None:
@@ -171,10 +201,12 @@ class NasdApp(App[None]):
         self._do("resume")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """One key pauses and resumes: only one of the two is there."""
+        """One key pauses and resumes: only one of the two is there. Nor can one go to a screen that is not."""
         if action in ("pause", "resume"):
             paused = self.link.status is not None and self.link.status.state in ("paused", "pausing")
             return paused == (action == "resume")
+        if action == "go":
+            return parameters[0] in self._screens
         return True
 
     def action_checkpoint(self) -> None:
@@ -197,7 +229,7 @@ class NasdApp(App[None]):
             if what:
                 self._do("export", protocol.ExportParams(what=what))
 
-        self.push_screen(Export(), chosen)
+        self.push_screen(Export(self._extras.exports), chosen)
 
     def action_retrain_net(self) -> None:
         """A retrain job of an architecture that is typed."""
@@ -226,7 +258,7 @@ class NasdApp(App[None]):
         """The keys of the screen one is on."""
         from tui.dialogs.help import Help  # noqa: PLC0415
 
-        self.push_screen(Help(NAMES[self._shown], list(self.screen.active_bindings.values())))
+        self.push_screen(Help(self._screens[self._shown], list(self.screen.active_bindings.values())))
 
     def action_detach(self) -> None:
         """Leave; the search goes on."""
@@ -243,8 +275,11 @@ class NasdApp(App[None]):
             binding = active.binding
             if binding.tooltip and binding.id and not binding.id.startswith("table.") and binding.id not in seen:
                 seen.add(binding.id)
-                title = f"{binding.description[:1].upper()}{binding.description[1:]}  ({self.get_key_display(binding)})"
-                yield SystemCommand(title, binding.tooltip, _runner(self, binding.action, active.node))
+                name, tooltip = binding.description, binding.tooltip
+                if binding.action == f"go({STRATEGY})":
+                    name, tooltip = self._extras.screen, f"Show the screen {self._extras.screen}"
+                title = f"{name[:1].upper()}{name[1:]}  ({self.get_key_display(binding)})"
+                yield SystemCommand(title, tooltip, _runner(self, binding.action, active.node))
 
     def _do(self, method: str, params: protocol.Params | None = None) -> None:
         work(self, f"actions-{method}", self._doing, method, params)
@@ -269,16 +304,15 @@ def _runner(app: App[None], action: str, node: Any) -> Callable[[], Any]:
     return run
 
 
-def _make(index: int, link: Link) -> Pane:
+def _make(index: int, extras: Extras, link: Link) -> Pane:
     """The screen with this number. Imported when first shown: the first paint does not wait for the others."""
-    from tui.panes import jobs, log, qtable, runs, trial, trials  # noqa: PLC0415
-
-    makers: dict[int, type[Pane]] = {
-        TRIALS: trials.Trials,
-        TRIAL: trial.Trial,
-        QTABLE: qtable.QTable,
-        JOBS: jobs.Jobs,
-        LOG: log.Log,
-        RUNS: runs.Runs,
+    makers = {
+        TRIALS: "tui.panes.trials:Trials",
+        TRIAL: extras.trial,
+        STRATEGY: extras.pane,
+        JOBS: "tui.panes.jobs:Jobs",
+        LOG: "tui.panes.log:Log",
+        RUNS: "tui.panes.runs:Runs",
     }
-    return makers[index](link, f"pane-{index}")
+    pane: Pane = load(makers[index])(link, f"pane-{index}")
+    return pane

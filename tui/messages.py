@@ -1,5 +1,7 @@
 """What panes ask of the app. The app wires them to the link and to one another."""
 
+from typing import Any
+
 from textual.message import Message
 
 from tui.link import Change
@@ -21,12 +23,12 @@ class ShowTrial(Message):
         self.number = number
 
 
-class WalkTo(Message):
-    """Show a state in the Q-table, by the layers that lead there."""
+class ShowPlace(Message):
+    """Show a place in the strategy's own screen, which alone knows what places it has."""
 
-    def __init__(self, path: tuple[str, ...]) -> None:
+    def __init__(self, place: Any) -> None:
         super().__init__()
-        self.path = path
+        self.place = place
 
 
 class Retrain(Message):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -92,3 +93,11 @@ def bar(fraction: float, width: int) -> tuple[str, str]:
 def shorten(text: str, width: int) -> str:
     """At most `width` characters, with an ellipsis where something is missing."""
     return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def common_start(labels: Sequence[str]) -> str:
+    """What all labels begin with, whole words only: `e=` of `e=1` and `e=0.9`; nothing of a single label."""
+    first, last = min(labels, default=""), max(labels, default="")  # if these two agree, so do all between them
+    start = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    word = sum(1 for _ in takewhile(lambda character: character.isalnum() or character in "._", reversed(start)))
+    return start[: len(start) - word] if first != last else ""

@@ -98,11 +98,18 @@ LEVELS: dict[protocol.LogLevel, tuple[str, str]] = {
 }
 
 KINDS: dict[str, tuple[str, str]] = {
+    "input": ("input", "$dim"),
     "conv": ("convolution", "$primary"),
     "wrn": ("wide residual", "$success"),
+    "separable_conv": ("separable conv", "$primary"),
+    "dilated_conv": ("dilated conv", "$primary"),
     "max_pool": ("max pool", "$warning"),
+    "avg_pool": ("average pool", "$warning"),
+    "identity": ("identity", "$dim"),
+    "add": ("add", "$success"),
+    "concat": ("concatenate", "$success"),
     "spp": ("pyramid pool", "$violet"),
     "fc": ("fully connected", "$accent"),
     "classifier": ("classifier", "$error"),
 }
-"""Of every kind of layer its name and its colour."""
+"""Of the kinds of nodes their names and colours; another kind is shown as it is written."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,58 +10,36 @@ import msgspec
 from nasd import paths, protocol
 from nasd.box.devices import find_device
 from nasd.daemon import views
-from nasd.errors import NasdError
+from nasd.daemon.methods import Handler, Methods
+from nasd.protocol import Message
 from nasd.rooms import View
 from nasd.runs.exchange import export
 from nasd.runs.overview import run_row
-from store import Run, StoreError
+from store import Run
 
 if TYPE_CHECKING:
     from nasd.daemon.daemon import Daemon
 
-Answer = Callable[["Daemon", Any], msgspec.Struct | Awaitable[msgspec.Struct]]
-Handler = Callable[[Any], Awaitable[msgspec.Struct]]
+Answer = Callable[["Daemon", Any], Message | Awaitable[Message]]
 
 
-def table(daemon: "Daemon", views: Mapping[str, View]) -> dict[str, Handler]:
-    """A handler for every method of the protocol.
+def table(daemon: "Daemon", views: Mapping[str, View]) -> Methods:
+    """What a daemon answers.
 
     Args:
         daemon: Who answers.
         views: What only the run's strategy can show, by method.
     """
-    handlers: dict[str, Handler] = {name: _of_daemon(answer, daemon) for name, answer in ANSWERS.items()}
-    for name in protocol.METHODS:
-        owner = protocol.strategy_of(name)
-        if owner is not None:
-            view = views[name] if owner == daemon.config.search.strategy else _foreign(owner)
-            handlers[name] = _of_strategy(view, daemon)
-    return handlers
-
-
-def _of_daemon(answer: Answer, daemon: "Daemon") -> Handler:
-    async def handle(params: Any) -> msgspec.Struct:
-        try:
-            made = answer(daemon, params)
-            return made if isinstance(made, msgspec.Struct) else await made
-        except StoreError as error:  # a full disk is the client's to know, not a fault of the daemon
-            raise NasdError(str(error)) from error
-
-    return handle
+    handlers: dict[str, Handler] = {name: partial(answer, daemon) for name, answer in ANSWERS.items()}
+    handlers |= {name: _of_strategy(view, daemon) for name, view in views.items()}
+    return Methods(daemon.config.search.strategy, handlers)
 
 
 def _of_strategy(view: View, daemon: "Daemon") -> Handler:
-    async def handle(params: Any) -> msgspec.Struct:
+    def handle(params: Any) -> Message:
         return view(daemon.strategy, daemon.space, params)
 
     return handle
-
-
-def _foreign(owner: str) -> View:
-    def refuse(strategy: Any, space: Any, params: Any) -> msgspec.Struct:
-        raise NasdError(f"this run's search is not by {owner}: it has nothing of that kind to show")
-
-    return refuse
 
 
 def _status(daemon: "Daemon", _: protocol.Empty) -> protocol.Status:

@@ -145,8 +145,7 @@ class Daemon:
             self.scheduler.embeddings_dropped,
             trouble=lambda problem: self._problem("quota", problem),
         )
-        self._answers = answers.table(self, rooms.views(config))
-        self.server = Server(socket_path, self._hello, lambda method, params: self._answers[method](params))
+        self.server = Server(socket_path, self._hello, answers.table(self, rooms.views(config)))
 
     async def serve(self) -> int:
         """Run until told to stop.

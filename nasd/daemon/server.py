@@ -7,13 +7,14 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from nasd import __version__, protocol
+from nasd.daemon.methods import Methods
 from nasd.daemon.turns import Turns
 from nasd.errors import NasdError
 from nasd.protocol import ErrorCode, Hello, HelloParams, Request
@@ -27,9 +28,6 @@ MAX_CLIENTS = 256
 
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-Handler = Callable[[str, msgspec.Struct], Awaitable[msgspec.Struct]]
-"""Takes a method and its checked parameters. A NasdError it raises is the client's answer."""
-
 
 class Peer(NamedTuple):
     """Who connected."""
@@ -42,8 +40,8 @@ class Peer(NamedTuple):
 class Server:
     """Serves one Unix socket. `publish` reaches every subscriber."""
 
-    def __init__(self, path: Path, hello: Callable[[], Hello], handle: Handler) -> None:
-        self._path, self._hello, self._handle = path, hello, handle
+    def __init__(self, path: Path, hello: Callable[[], Hello], methods: Methods) -> None:
+        self._path, self._hello, self._methods = path, hello, methods
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
         self._subscribers: set[asyncio.StreamWriter] = set()
@@ -177,15 +175,14 @@ class Server:
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> bytes:
         method = protocol.METHODS.get(request.method)
         if method is None or request.method == "hello":
-            known = ", ".join(sorted(protocol.METHODS))
-            message = f"no method {request.method[:100]!r}; there are {known}"
+            message = f"no method {request.method[:100]!r}; there are {', '.join(self._methods.names)}"
             return protocol.encode_error(request.id, ErrorCode.UNKNOWN_METHOD, message)
         try:
-            params = msgspec.json.decode(request.params or b"{}", type=method[0])
+            params = msgspec.json.decode(request.params or b"{}", type=method.params)
         except _NOT_JSON as error:
             return protocol.encode_error(request.id, ErrorCode.INVALID_PARAMS, f"{request.method}: {error}")
         try:
-            result = await self._handle(request.method, params)
+            result = await self._methods.call(request.method, params)
         except NasdError as error:
             return protocol.encode_error(request.id, ErrorCode.REFUSED, str(error))
         except Exception:

@@ -18,7 +18,6 @@ class Member(Message, frozen=True):
     reward: float
     age: int  # members that are younger; the oldest dies first
     parent: int | None = None  # trial that it was mutated from; None: drawn at random
-    mutation: str = ""  # what was changed, in words
 
 
 class Population(Message, frozen=True):

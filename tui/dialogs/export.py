@@ -1,40 +1,51 @@
 """What to export."""
 
-from typing import ClassVar, Literal
+from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.events import Key
 from textual.widgets import Button, Static
 
 from tui.dialogs.dialog import Dialog
+from tui.strategies.table import Export as Table
 
-What = Literal["replay_buffer", "q_values"]
+TRIALS = Table("trials", "t", "Trials")
+"""What every run can export."""
 
 
-class Export(Dialog[What]):
-    """The replay buffer or the Q-values, as CSV in the published columns."""
+class Export(Dialog[str]):
+    """A button for each table that the run can write; a letter presses it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("b", "choose('replay_buffer')", "replay buffer", id="export.buffer", tooltip="All trials as CSV"),
-        Binding("v", "choose('q_values')", "Q-values", id="export.values", tooltip="The Q-table as CSV"),
         Binding("left,right", "app.focus_next", "other button", show=False, id="export.other"),
     ]
 
+    def __init__(self, tables: Sequence[Table]) -> None:
+        super().__init__()
+        self._tables = (TRIALS, *tables)
+
     def compose(self) -> ComposeResult:
-        """Two buttons."""
+        """The buttons, the first one chosen."""
         with Vertical(classes="window") as window:
             window.border_title = "Export"
-            yield Static("Write CSV files in the published columns into the run's exports folder.")
+            yield Static("Write a CSV file into the run's exports folder.")
             with Horizontal(classes="buttons"):
-                yield Button("Replay buffer  b", id="replay_buffer", variant="primary", compact=True)
-                yield Button("Q-values  v", id="q_values", compact=True)
+                for number, table in enumerate(self._tables):
+                    button = Button(f"{table.label}  {table.key}", id=table.what, compact=True)
+                    button.variant = "default" if number else "primary"
+                    yield button
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        self.action_choose("q_values" if event.button.id == "q_values" else "replay_buffer")
+        self.dismiss(event.button.id)
 
-    def action_choose(self, what: What) -> None:
-        """This one."""
-        self.dismiss(what)
+    def on_key(self, event: Key) -> None:
+        """A table's letter."""
+        for table in self._tables:
+            if event.key == table.key:
+                event.stop()
+                self.dismiss(table.what)

@@ -11,8 +11,8 @@ from tui.link import Change, Link, Renewed
 from tui.messages import ShowTrial
 from tui.panes.overview_machine import MachinePanel
 from tui.panes.overview_now import Now
-from tui.panes.overview_phases import Phases, ProgressPanel
 from tui.panes.overview_rewards import RewardPlot
+from tui.panes.overview_stages import ProgressPanel, Stages
 from tui.panes.overview_trials import Best, Recent
 from tui.panes.pane import Pane
 from tui.work import work
@@ -21,7 +21,7 @@ TICK = 0.3
 """Seconds between two looks at whether the plot is behind."""
 
 REFETCH = 10.0
-"""Seconds after which the rolling rewards and the phases are asked for anew, if there were trials since."""
+"""Seconds after which the rolling rewards and the stages are asked for anew, if there were trials since."""
 
 
 class Overview(Pane, can_focus=True):
@@ -35,7 +35,7 @@ class Overview(Pane, can_focus=True):
     def __init__(self, link: Link, id: str) -> None:
         super().__init__(link, id)
         self._plot = RewardPlot(link)
-        self._phases = Phases(link)
+        self._stages = Stages(link)
         self._progress = ProgressPanel(link)
         self._panels = (self._progress, Now(link), Best(link), Recent(link), MachinePanel(link))
         self._since: float | None = None  # seconds since the rewards were asked for; None: there is nothing new
@@ -43,7 +43,7 @@ class Overview(Pane, can_focus=True):
     def compose(self) -> ComposeResult:
         """Panels; the style sheet arranges them for the size."""
         progress, now, best, recent, machine = self._panels
-        yield from (progress, self._plot, now, best, self._phases, machine, recent)
+        yield from (progress, self._plot, now, best, self._stages, machine, recent)
 
     def on_mount(self) -> None:
         """The plot follows the trials more slowly than the rest."""
@@ -96,5 +96,5 @@ class Overview(Pane, can_focus=True):
         except NasdError:
             return  # the header says what is wrong, and a new snapshot asks again
         self._plot.show(rewards)
-        self._progress.show(rewards.phases)
-        self._phases.show(rewards.phases)
+        self._progress.show(rewards.stages)
+        self._stages.show(rewards.stages)

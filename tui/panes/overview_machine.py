@@ -60,7 +60,7 @@ def _gauge(name: str, share: float, value: str, width: int, colour: str = "") ->
     )
 
 
-def _marks(progress: protocol.Progress, width: int) -> list[Content]:
+def _marks(progress: protocol.SearchProgress, width: int) -> list[Content]:
     """How the trials ended, which is also the legend of the marks."""
     found = []
     for status, (glyph, name, colour) in theme.MARKS.items():

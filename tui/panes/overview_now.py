@@ -40,7 +40,7 @@ class Now(Panel):
     ) -> list[Content]:
         if worker.state != "busy":
             return [Content.styled(text.shorten(f"○ {text.clean(worker.device)} {worker.state}", width), "$dim")]
-        what = f"job {worker.job}" if worker.job is not None else f"trial {text.count(worker.trial or 0)}"
+        what = _what(worker)
         colour = theme.SERIES[order % len(theme.SERIES)]
         stage = text.clean(worker.stage or "")
         if stage == "train" and worker.epochs:
@@ -60,6 +60,12 @@ class Now(Panel):
         if len(net) > room:
             net = [*net[: room - 1], text.shorten(" ".join(part.strip() for part in net[room - 1 :]), width)]
         return [Content.assemble(*head), second.truncate(width, ellipsis=True), *map(Content, net)]
+
+
+def _what(worker: protocol.WorkerStatus) -> str:
+    if worker.work is not None:
+        return text.clean(worker.work)
+    return f"job {worker.job}" if worker.job is not None else f"trial {text.count(worker.trial or 0)}"
 
 
 def _order(busy: Sequence[protocol.WorkerStatus], worker: protocol.WorkerStatus) -> int:

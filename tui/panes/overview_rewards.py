@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from nasd import protocol
-from tui import chart
+from tui import chart, text
 from tui.link import Link
 from tui.widgets.panel import Panel
 
@@ -14,18 +14,18 @@ MOST = 1500
 
 
 class RewardPlot(Panel):
-    """Every reward as a dot, the mean of a window as a line, epsilon phases as marks."""
+    """Every reward as a dot, the mean of a window as a line, stages as marks."""
 
     def __init__(self, link: Link) -> None:
         super().__init__("rolling reward", id="rewards")
         self._link = link
         self._points: list[protocol.RewardPoint] = []
-        self._phases: Sequence[protocol.Phase] = ()
+        self._stages: Sequence[protocol.StageRewards] = ()
         self._window = 20
 
     def show(self, rewards: protocol.Rewards) -> None:
         """What the daemon sent."""
-        self._points, self._phases, self._window = list(rewards.points), rewards.phases, rewards.window
+        self._points, self._stages, self._window = list(rewards.points), rewards.stages, rewards.window
         self.border_title = Content(f"rolling reward, window {rewards.window}")
         self.renew()
 
@@ -60,10 +60,13 @@ class RewardPlot(Panel):
         # A few hopeless architectures would flatten the curve: they may lie below the window.
         low, high = chart.spread([rewards[len(rewards) // 12], rewards[-1], min(means), max(means)])
         axes = chart.Axes((1, last), (max(0.0, low), min(1.0, high)), y_text=lambda value: f"{100 * value:.4g}")
+        stages = self._stages if len(self._stages) > 1 else ()
+        names = [text.clean(stage.label) for stage in stages]
+        common = text.common_start(names)
         marks = [
-            chart.Mark(phase.first_trial, f"ε {phase.epsilon:g}", f"{phase.epsilon:g}")
-            for phase in self._phases
-            if phase.first_trial is not None
+            chart.Mark(stage.first_trial, name, name[len(common) :])
+            for stage, name in zip(stages, names, strict=True)
+            if stage.first_trial is not None
         ]
         dots = chart.Series([(point.trial, point.reward) for point in self._points], "$secondary", line=False)
         line = chart.Series(chart.thin([(point.trial, point.mean) for point in self._points], width), "bold $warning")

@@ -1,5 +1,7 @@
 """What all screens have in common."""
 
+from typing import Any
+
 from textual.containers import Container
 
 from tui.link import Change, Link
@@ -21,3 +23,10 @@ class Pane(Container):
 
     def hear(self, change: Change) -> None:
         """The link has news, while the screen is shown."""
+
+
+class StrategyPane(Pane):
+    """The screen that only one strategy has."""
+
+    def go(self, place: Any) -> None:
+        """Show a place in it, as another screen of the same strategy names it."""

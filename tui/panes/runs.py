@@ -91,7 +91,7 @@ class Runs(Pane):
             ("▶" if self._here(run) else " ", "primary"),
             (text.clean(run.name), "strong" if self._here(run) else ""),
             (f"{glyph} {run.state}", colour),
-            (f"{text.count(run.counted)}/{text.count(run.total)}", ""),
+            (text.count(run.counted) + (f"/{text.count(run.total)}" if run.total is not None else ""), ""),
             (text.percent(run.best_reward), "strong"),
             (text.clock(run.modified_at, self.link.now), "dim"),
             (text.clean(run.directory), "dim"),

@@ -57,8 +57,10 @@ class Header(Widget):
         glyph, colour = theme.STATES[status.state]
         progress = status.progress
         parts.append(Content.styled(f"{glyph} {status.state}", colour))
-        parts.append(Content.assemble(("ε ", "$dim"), f"{progress.epsilon:g}"))
-        parts.append(Content.assemble(text.count(progress.counted), (f"/{text.count(progress.total)}", "$dim")))
+        if len(progress.stages) > 1:
+            parts.append(Content(text.shorten(text.clean(progress.stages[progress.stage].label), 16)))
+        total = "" if progress.total is None else f"/{text.count(progress.total)}"
+        parts.append(Content.assemble(text.count(progress.counted), (total or " counted", "$dim")))
         if progress.eta_seconds is not None and status.state != "finished":
             parts.append(Content.assemble(("ETA ", "$dim"), text.duration(progress.eta_seconds)))
         if status.problems:

@@ -1,12 +1,12 @@
 """The strip with the names of the screens."""
 
+from collections.abc import Mapping
+
 from textual import events
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
-
-NAMES = ("Overview", "Trials", "Trial", "Q-table", "Jobs", "Log", "Runs")
 
 
 class Tabs(Widget):
@@ -17,6 +17,12 @@ class Tabs(Widget):
     """
 
     current = reactive(0)
+    names: reactive[Mapping[int, str]] = reactive(dict)
+    """By number of the screen, from 0; a number may be missing."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        super().__init__()
+        self.set_reactive(Tabs.names, names)
 
     class Chosen(Message):
         """A tab was clicked."""
@@ -28,7 +34,7 @@ class Tabs(Widget):
     def render(self) -> Content:
         """Names, with the present one as a filled tab."""
         parts = []
-        for index, name in enumerate(self._names()):
+        for index, name in self._texts():
             here = index == self.current
             parts.append(Content.styled(name, "bold $background on $primary" if here else ""))
         return Content("").join(parts)
@@ -36,10 +42,10 @@ class Tabs(Widget):
     def on_click(self, event: events.Click) -> None:
         """Which name is under the mouse."""
         start = 0
-        for index, name in enumerate(self._names()):
+        for index, name in self._texts():
             if start <= event.x < start + len(name):
                 self.post_message(self.Chosen(index))
             start += len(name)
 
-    def _names(self) -> list[str]:
-        return [f" {index + 1} {name} " for index, name in enumerate(NAMES)]
+    def _texts(self) -> list[tuple[int, str]]:
+        return [(index, f" {index + 1} {name} ") for index, name in self.names.items()]

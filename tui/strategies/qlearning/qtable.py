@@ -10,9 +10,10 @@ from textual.content import Content
 from textual.widget import Widget
 
 from nasd import protocol
+from nasd.protocol.qlearning import Action, QPage, QParams
 from tui import text
 from tui.link import Change, Link, Renewed
-from tui.panes.pane import Pane
+from tui.panes.pane import StrategyPane
 from tui.widgets.table import Cell, Column, PagedTable
 
 COLUMNS = (
@@ -25,7 +26,7 @@ COLUMNS = (
 )
 
 
-class QTable(Pane):
+class QTable(StrategyPane):
     """Where one is, the greedy path from there, and the actions, best first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -38,10 +39,10 @@ class QTable(Pane):
     def __init__(self, link: Link, id: str) -> None:
         super().__init__(link, id)
         self._path: tuple[str, ...] = ()
-        self._page: protocol.QPage | None = None
+        self._page: QPage | None = None
         self._cursors: list[int] = []
         self._head = _Where()
-        self._table: PagedTable[protocol.Action] = PagedTable(
+        self._table: PagedTable[Action] = PagedTable(
             COLUMNS, self._cells, lambda action: action.text, self._fetch,
             "This state has no actions.\nBackspace goes back.",
         )  # fmt: skip
@@ -61,9 +62,9 @@ class QTable(Pane):
         if isinstance(change, Renewed | protocol.TrialFinished):
             self._table.renew()
 
-    def walk(self, path: tuple[str, ...]) -> None:
-        """Go to a state."""
-        self._path, self._cursors = path, []
+    def go(self, place: tuple[str, ...]) -> None:
+        """Show a state, by the layers that lead there."""
+        self._path, self._cursors = place, []
         self._table.restart()
 
     def action_back(self) -> None:
@@ -84,11 +85,11 @@ class QTable(Pane):
 
     def action_start(self) -> None:
         """Back to the start."""
-        self.walk(())
+        self.go(())
 
     @on(PagedTable.Opened)
     def _opened(self, message: PagedTable.Opened) -> None:
-        action: protocol.Action = message.row
+        action: Action = message.row
         if action.terminal:
             self.notify("The architecture ends here. Backspace goes back.", timeout=3)
             return
@@ -100,16 +101,16 @@ class QTable(Pane):
         greedy = self._page.greedy_path if self._page else ()
         ahead = greedy[: min(steps, len(greedy) - 1)]  # the last one is the end: there is no state behind it
         if ahead:
-            self.walk((*self._path, *ahead))
+            self.go((*self._path, *ahead))
 
-    async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[protocol.Action]]:
+    async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[Action]]:
         path = self._path
-        page: protocol.QPage = await self.link.call("q", protocol.QParams(path=path, offset=offset, limit=limit))
+        page: QPage = await self.link.call("qlearning.page", QParams(path=path, offset=offset, limit=limit))
         self._page = page
         self._head.show(page)
         return page.total, page.actions
 
-    def _cells(self, action: protocol.Action) -> Sequence[Cell]:
+    def _cells(self, action: Action) -> Sequence[Cell]:
         best = max((one.q for one in self._page.actions), default=1.0) if self._page else 1.0
         filled, _ = text.bar(action.q / best if best > 0 else 0.0, 20)
         note = "ends here" if action.terminal else "greedy" if action.greedy else ""
@@ -135,9 +136,9 @@ class _Where(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._page: protocol.QPage | None = None
+        self._page: QPage | None = None
 
-    def show(self, page: protocol.QPage) -> None:
+    def show(self, page: QPage) -> None:
         """Another state, or new values."""
         self._page = page
         self.refresh()
