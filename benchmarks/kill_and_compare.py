@@ -36,7 +36,7 @@ from nasd.client import Client, Target
 from nasd.errors import NasdError
 from nasd.protocol import Status, WorkerStatus
 from nasd.runs import create
-from nasd.runs.exchange import export
+from nasd.runs.tables import export
 from nasd.runs.verify import replay
 from store import Run, verify
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nasd.evaluators.base import Evaluator, Planner, Thinker
     from nasd.evaluators.bench import Bench
     from nasd.executors.base import ExecutorFactory
+    from store import Run
 
 _SPACES = {
     "layers": "nasd.spaces.layers:SearchSpace",
@@ -39,8 +40,17 @@ _EXECUTORS = {
     "processes": "nasd.executors.processes.executor:Processes",
 }
 
+_TABLES = {
+    "replay_buffer": "nasd.runs.published.replay_buffer:write",
+}
+_TABLES_OF = {
+    "qlearning": {"q_values": "nasd.runs.published.q_table:write"},
+}
+
 View = Callable[[Any, Any, Any], Message]
 """Answers a client's request: takes the strategy, its space, and the request's parameters."""
+Table = Callable[["Run", Path, Any], int]
+"""Takes a run, the file to write, and the unit of accuracies; returns the number of rows."""
 
 
 def space(config: "Config") -> Space[Any]:
@@ -64,6 +74,12 @@ def views(config: "Config") -> Mapping[str, View]:
     room = _VIEWS.get(config.search.strategy)
     methods: Mapping[str, View] = _room(room) if room else {}
     return methods
+
+
+def tables(config: "Config") -> "Mapping[str, Table]":
+    """What writes each table of a run in the columns that published code reads."""
+    places = {**_TABLES, **_TABLES_OF.get(config.search.strategy, {})}
+    return {name: _room(place) for name, place in places.items()}
 
 
 def thinker(config: "Config") -> "Thinker":

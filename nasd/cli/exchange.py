@@ -28,13 +28,13 @@ def export_command() -> None:
     "--percent", is_flag=True, help="Accuracies in percent, as the published DP-NAS code writes and reads them."
 )
 def export_csv_command(run: str | None, folder: Path, percent: bool) -> None:
-    """Replay buffer and Q-values as CSV files with the published columns."""
-    from nasd.runs.exchange import export  # noqa: PLC0415
+    """The search's tables as CSV files with the published columns: its replay buffer, its Q-values."""
+    from nasd.runs.tables import export, names  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     directory = paths.find_run(run)
     with Run.open(directory) as opened:
-        for what in ("replay_buffer", "q_values"):
+        for what in names(opened):
             path = folder / f"{directory.name}-{what.replace('_', '-')}.csv"
             rows = export(opened, what, path, unit="percent" if percent else "fraction")
             click.echo(f"{rows} rows in {path}")
@@ -121,7 +121,7 @@ def import_csv_command(
 ) -> None:
     """Go on with a search of the published code: its replay buffer and Q-values become a run of CONFIG."""
     from nasd.runs import create  # noqa: PLC0415
-    from nasd.runs.exchange import create_from_csv  # noqa: PLC0415
+    from nasd.runs.published.taking_over import create_from_csv  # noqa: PLC0415
 
     named = (configuration.name_override(name),) if name else ()
     settled = create.settle(configuration.load(config, (*overrides, *named)))

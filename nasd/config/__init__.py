@@ -53,6 +53,7 @@ class DataConfig(_Section):
 class SpaceConfig(_Section):
     """The search space (DP-NAS's defaults: arXiv 2104.06788, and its published README)."""
 
+    kind: Literal["layers"] = "layers"
     form: Literal["dp_nas", "codebrim"] = "dp_nas"  # codebrim: no padding, no pooling but the pyramid at the end
     patch_size: Positive = 28  # side of the input image; set from the data set when a run is created
     min_conv: Annotated[int, Field(ge=0)] = 3

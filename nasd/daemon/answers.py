@@ -11,9 +11,10 @@ from nasd import paths, protocol
 from nasd.box.devices import find_device
 from nasd.daemon import views
 from nasd.daemon.methods import Handler, Methods
+from nasd.errors import NasdError
 from nasd.protocol import Message
 from nasd.rooms import View
-from nasd.runs.exchange import export
+from nasd.runs import tables
 from nasd.runs.overview import run_row
 from store import Run
 
@@ -117,12 +118,14 @@ def _checkpoint(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
 
 
 async def _export(daemon: "Daemon", params: protocol.ExportParams) -> protocol.Done:
-    directory = daemon.run.path
+    directory, known = daemon.run.path, tables.names(daemon.run)
+    if params.what not in known:  # it becomes a file's name
+        raise NasdError(f"this run has no table {params.what[:40]!r} to export: it has {', '.join(known)}")
     path = directory / "exports" / f"{params.what}.csv"
 
     def write() -> int:  # seconds, for a long run: with a connection of its own, beside the search
         with Run.open(directory) as run:
-            return export(run, params.what, path)
+            return tables.export(run, params.what, path)
 
     rows = await asyncio.to_thread(write)
     return protocol.Done(message=f"wrote {rows} rows to {path}")

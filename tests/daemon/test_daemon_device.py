@@ -30,7 +30,7 @@ def jobs_at_work(live):
 
 
 def statuses(live):
-    return {job.id: job.status for job in live.daemon._jobs._jobs.values()}
+    return {job.id: job.status for job in live.daemon.jobs._jobs.values()}
 
 
 async def searched(directory):

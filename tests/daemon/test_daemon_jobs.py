@@ -110,7 +110,7 @@ async def test_cancelled_while_it_waits_for_a_worker(home):
         await live.busy()
         client = await live.connect()
         await client.call("queue_job", retrain())
-        await soon(lambda: live.daemon._jobs._current)
+        await soon(lambda: live.daemon.jobs._current)
         await client.call("cancel_job", protocol.JobParams(id=1))
         (directory / "gate").unlink()
         await live.state("finished")
@@ -124,7 +124,7 @@ async def test_goes_on_at_the_repeat_that_it_had_reached(home):
     async with living(directory) as live:
         client = await live.connect()
         await client.call("queue_job", retrain(repeats=5))
-        await soon(lambda: live.daemon._jobs._jobs[1].progress >= 0.4, "two repeats")
+        await soon(lambda: live.daemon.jobs._jobs[1].progress >= 0.4, "two repeats")
         await client.close()
     with Run.open(directory) as run:
         (job,) = run.jobs()
@@ -162,7 +162,7 @@ async def test_a_disk_that_is_full_for_a_while_loses_no_job(home, monkeypatch):
     async with living(directory) as live:
         client = await live.connect()
         await client.call("queue_job", retrain(repeats=4))
-        run, full = live.daemon._run, [True]
+        run, full = live.daemon.run, [True]
         commit = run.commit
 
         def refuse(delta):
@@ -223,7 +223,7 @@ async def test_a_page_of_large_jobs_fits_into_a_frame(home):
     async with living(directory) as live:
         client = await live.connect()
         await client.call("queue_job", retrain(repeats=1000))
-        queue = live.daemon._jobs
+        queue = live.daemon.jobs
         repeat = {"seed": 1 << 62, "reward": 0.1234567890123, "best_validation": 0.1234567890123,
                   "test_accuracy": 0.1234567890123, "validation_accuracies": [0.1] * 70, "seconds": 1.0}  # fmt: skip
         template = queue._jobs[1]

@@ -369,7 +369,7 @@ class TestEmbeddings:
         tell(directory, embed=2000)  # about 500 kB each
         async with living(directory) as live:
             await live.state("finished")
-            live.daemon._keep_quota()
+            live.daemon._quota.keep()
             assert live.status.problems == ()
         with Run.open(directory) as run:
             kept = run.embeddings.kept()

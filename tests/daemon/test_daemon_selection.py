@@ -114,10 +114,10 @@ async def test_a_paused_job_waits_and_goes_on_where_it_was(home):
     async with living(directory) as live:
         await nasd("retrain", directory, "--net", NET, "--repeats", 6)
         await nasd("retrain", directory, "--net", NET)
-        await soon(lambda: live.daemon._jobs._jobs[1].progress >= 0.3, "a repeat")
+        await soon(lambda: live.daemon.jobs._jobs[1].progress >= 0.3, "a repeat")
         assert "job 1 is paused" in await nasd("jobs", directory, "--pause", 1)
-        await soon(lambda: live.daemon._jobs._jobs[2].status == "done", "the other job")
-        before = live.daemon._jobs._jobs[1].result["repeats"]
+        await soon(lambda: live.daemon.jobs._jobs[2].status == "done", "the other job")
+        before = live.daemon.jobs._jobs[1].result["repeats"]
         assert 1 <= len(before) < 6
         await live.state("finished")
     async with living(directory) as live:  # a restart does not end the pause
@@ -127,7 +127,7 @@ async def test_a_paused_job_waits_and_goes_on_where_it_was(home):
         assert "priority 7" in await nasd("jobs", directory, "--move", 1, 7)
         assert "job 1 is " in await nasd("jobs", directory, "--resume", 1)
         await finish(live)
-        assert live.daemon._jobs._jobs[1].result["repeats"][: len(before)] == before
+        assert live.daemon.jobs._jobs[1].result["repeats"][: len(before)] == before
         with pytest.raises(NasdError, match="job 1 is done: only one that waits or runs"):
             await nasd("jobs", directory, "--pause", 1)
     with Run.open(directory) as run:

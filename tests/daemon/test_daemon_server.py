@@ -366,7 +366,7 @@ class TestSubscribers:
             sleeper.writer.transport.pause_reading()
             client = await live.connect()
             await client.subscribe()
-            server = live.daemon._server
+            server = live.daemon.server
             for number in itertools.count():
                 server_module.log.warning("%d %s", number, "x" * 3000)
                 if number % 50 == 0:
@@ -393,7 +393,7 @@ class TestSubscribers:
                 for _ in range(3000):
                     raw.writer.write(frame)
                 await asyncio.wait_for(raw.writer.drain(), 30)
-            await soon(lambda: not live.daemon._server._clients, "the end of the connection")
+            await soon(lambda: not live.daemon.server._clients, "the end of the connection")
 
 
 async def test_two_hundred_clients(finished):

@@ -96,7 +96,7 @@ def judge(original, directory, *, all_trials):
         daemon = Daemon(directory, worker_command=STUB)
     except (StoreError, NasdError) as error:
         return wrong, str(error)
-    daemon._run.close()
+    daemon.run.close()
     with Run.open(directory) as run:
         trials = run.count()
         assert updates_of(run) == original.updates[:trials]

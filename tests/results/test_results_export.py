@@ -21,7 +21,7 @@ from nasd.cli.exchange import export_command
 from nasd.errors import NasdError
 from nasd.evaluators.deep_prior.embed import to_input
 from nasd.export.model import export_model, load
-from nasd.runs.exchange import export as csv_export
+from nasd.runs.tables import export as csv_export
 from store import EmbeddingError, Run
 from store.embeddings import Embedding, Split, layout, stage
 
@@ -168,7 +168,7 @@ if what == "model":
     from tests.results.test_results_embed import prior
     export_model(prior(), target)
 with Run.open(Path(run)) as opened:
-    from nasd.runs.exchange import export
+    from nasd.runs.tables import export
     export(opened, what, target)
 """
 

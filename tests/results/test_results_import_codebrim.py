@@ -6,8 +6,9 @@ import pytest
 
 from nasd.config import Config, SearchConfig, SpaceConfig
 from nasd.outcome import Evaluated
-from nasd.runs.exchange import create_from_csv, export
 from nasd.runs.opening import search_of
+from nasd.runs.published.taking_over import create_from_csv
+from nasd.runs.tables import export
 from nasd.runs.verify import replay
 from nasd.spaces.layers import SearchSpace
 from nasd.strategies.qlearning.strategy import QLearning

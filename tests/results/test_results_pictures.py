@@ -19,8 +19,8 @@ from nasd.pictures.architecture import dot, draw_architecture
 from nasd.pictures.q_values import END, of_csv, of_run
 from nasd.pictures.rewards import draw_rewards
 from nasd.pictures.style import styled
-from nasd.runs.exchange import export
 from nasd.runs.opening import search_of
+from nasd.runs.tables import export
 from nasd.spaces.layers.parse import parse
 from nasd.strategies.base import Progress
 from nasd.strategies.qlearning.strategy import initial_q

@@ -1,16 +1,30 @@
-"""Columns of a replay buffer that a data set of several labels per image has besides."""
+"""A run's replay buffer in the published columns, with further ones where images have several labels."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from nasd.outcome import Labels
-from nasd.runs.published.replay import ReplayRow, rows_of
+from nasd.runs.published import replay
+from nasd.runs.published.replay import ReplayRow, Unit, rows_of
 from store import Run
 
 
-def columns(run: Run) -> dict[str, Callable[[ReplayRow], float | Sequence[float] | None]]:
+def write(run: Run, path: Path, unit: Unit) -> int:
+    """Write the rows in the order of observation, and return their number.
+
+    Of a data set of several labels per image there are the mean accuracy over the labels (`label_acc_val_all_epochs`,
+    `label_acc_test_last`) and of each label `val_accuracy_NAME`, `val_precision_NAME`, ..., `test_f1_NAME` besides.
+
+    Raises:
+        StoreError: The run cannot be read, or the disk refuses.
+    """
+    return replay.write(path, rows_of(run), unit=unit, more=_columns(run))
+
+
+def _columns(run: Run) -> dict[str, Callable[[ReplayRow], float | Sequence[float] | None]]:
     """What of each label is exported; nothing where the run has none."""
     first = next((row for row in rows_of(run) if row.metrics is not None), None)
     measured = None if first is None else _labels(first)

@@ -1,6 +1,5 @@
-"""CSV files in the published columns, out of a run and into a new one."""
+"""A search that was begun with the published code goes on here: its CSV files become a new run."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -8,45 +7,12 @@ from nasd import __version__, rooms
 from nasd import config as configuration
 from nasd.config import Config
 from nasd.errors import NasdError
-from nasd.export.place import unfinished
-from nasd.runs.opening import search_of
-from nasd.runs.published import labels, q_values, replay
-from nasd.runs.published.replay import Unit
+from nasd.runs.published import q_values, replay
 from nasd.spaces.base import GrammarError
 from nasd.spaces.layers import Architecture, SearchSpace, State
 from nasd.strategies.qlearning.schedule import stage_label
 from nasd.strategies.qlearning.strategy import QLearning
 from store import Delta, Learned, Run, Trial
-
-TABLES = ("replay_buffer", "q_values")
-
-
-def export(run: Run, what: str, path: Path, *, unit: Unit = "fraction") -> int:
-    """Write one of the two published files; returns its number of rows.
-
-    The Q-values list every action of every state that was updated, untouched ones with their initial value: the
-    published code takes what a file does not list not to exist. The replay buffer of a search on images with several
-    labels has further columns: the mean accuracy over the labels (`label_acc_val_all_epochs`, `label_acc_test_last`),
-    and of each label `val_accuracy_NAME`, `val_precision_NAME`, ..., `test_f1_NAME`.
-
-    Raises:
-        NasdError: The run has no such table, or another export is writing the same file.
-        StoreError: The disk refuses.
-    """
-    if what not in TABLES:
-        raise NasdError(f"there is no table {what[:40]!r} to export: there are {' and '.join(TABLES)}")
-    rows = _q_rows(run) if what == "q_values" else iter(())
-    with unfinished(path, replace=True) as whole:
-        if what == "replay_buffer":
-            return replay.write(whole, replay.rows_of(run), unit=unit, more=labels.columns(run))
-        return q_values.write(whole, rows)
-
-
-def _q_rows(run: Run) -> Iterator[q_values.QRow]:
-    strategy = search_of(run).strategy
-    if not isinstance(strategy, QLearning):
-        raise NasdError(f"{run.path.name} has no Q-values to export: its search is not by Q-learning")
-    return (q_values.QRow(state, action, value) for state, action, value in strategy.values())
 
 
 def create_from_csv(config: Config, directory: Path, buffer: Path, table: Path | None, counted: int | None) -> int:
