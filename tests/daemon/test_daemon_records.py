@@ -14,5 +14,5 @@ async def test_events_and_tensorboard_of_a_search_that_is_stopped_and_goes_on(ho
         await live.state("finished")
     lines = [json.loads(line) for line in (directory / "log/events.jsonl").read_text().splitlines()]
     with Run.open(directory) as run:
-        assert [line["net"] for line in lines] == [trial.net for trial, _ in run.updates()]
+        assert [line["net"] for line in lines] == [trial.net for trial in run.observed()]
     assert list((directory / "log/tensorboard").glob("events.out.tfevents.*"))

@@ -15,6 +15,7 @@ from nasd.client import Client, RemoteError, Target
 from nasd.daemon import server as server_module
 from nasd.errors import NotRunningError
 from nasd.protocol import ErrorCode
+from nasd.protocol.qlearning import NeighboursParams
 from tests.helpers.nasd_harness import Process, living, make, short_folder, soon
 
 NET = "[C(16,3,1,1,1), SM(10)]"
@@ -75,12 +76,13 @@ PARAMS = {
     "queue_job": protocol.QueueJobParams(net=NET),
     "cancel_job": protocol.JobParams(id=1),
     "move_job": protocol.MoveJobParams(id=1, priority=3),
+    "qlearning.neighbours": NeighboursParams(net=NET),
 }
 
 
 @pytest.mark.parametrize("method", sorted(set(protocol.METHODS) - {"hello"}))
 async def test_every_method_is_answered_with_its_type(home, method):
-    directory = make(home, 30)
+    directory = make(home, 30, protocol.strategy_of(method) or "qlearning")
     (directory / "gate").touch()
     async with living(directory) as live:
         await live.busy()
@@ -173,7 +175,7 @@ class TestMistakes:
             ("trials", {"offset": 10**30}), ("trials", {"limit": -(10**30)}), ("trial", {"number": 10**30}),
             ("trials", {"colour": "blue"}), (PAGE, {"path": "SM(10)"}), ("status", {"x": 1}),
             ("log", {"level": "loud"}),
-            ("export", {"what": "../../etc/passwd"}), ("queue_job", {"kind": "shell"}), ("move_job", {"id": 1}),
+            ("queue_job", {"kind": "shell"}), ("move_job", {"id": 1}),
             ("trials", [1, 2]), ("trials", 7), ("trials", "x"),
         ],
     )  # fmt: skip
@@ -192,6 +194,8 @@ class TestMistakes:
             ("trial", {"number": -(2**53)}, "there is no trial"),
             (PAGE, {"path": ["C(9,9,9,9,9)"]}, "after 0 layers there is no action"),
             (PAGE, {"path": ["../../etc/passwd"]}, "there is no action"),
+            ("export", {"what": "../../etc/passwd"}, "this run has no table"),
+            ("evolution.population", {}, "this run's strategy is qlearning"),
             ("cancel_job", {"id": 2**53}, "there is no job"),
             ("pause", {}, "the search is finished"),
         ],
@@ -325,7 +329,8 @@ class TestPages:
         async with living(directory) as live:
             await live.state("finished")
             client = await live.connect()
-            live.daemon._do_config = lambda _: protocol.Config(yaml="x" * protocol.MAX_FRAME)
+            handlers = live.daemon.server._methods._handlers
+            handlers["config"] = lambda _: protocol.ConfigText(yaml="x" * protocol.MAX_FRAME)
             with pytest.raises(RemoteError, match="larger than a frame"):
                 await client.call("config")
             assert await client.call("status")

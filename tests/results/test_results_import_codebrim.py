@@ -31,8 +31,8 @@ def published(tmp_path):
     """Twelve rows and their Q-values, as that code writes them."""
     strategy, rows = QLearning(CONFIG, SearchSpace(SPACE)), []
     for number in range(12):
-        proposal = strategy.propose()
-        net = str(proposal.architecture)
+        (proposal,) = strategy.propose(1)
+        net = proposal.net
         reward = reward_of(net)
         outcome = Evaluated(
             reward=reward, validation_accuracies=(reward,), train_accuracies=(), test_accuracy=None,
