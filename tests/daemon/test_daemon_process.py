@@ -43,6 +43,16 @@ def test_a_signal_ends_it_and_loses_nothing(home, number):
     sound(directory)
 
 
+def test_nohup_is_heeded(home):
+    directory = held(home)
+    with Process(directory, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) as daemon:
+        daemon.ready().busy()
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.process.send_signal(signal.SIGCONT)
+        assert daemon.status() is not None
+        assert daemon.process.poll() is None
+
+
 def test_signals_again_and_again(home):
     directory = held(home)
     with Process(directory) as daemon:

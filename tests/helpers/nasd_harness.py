@@ -141,6 +141,11 @@ async def living(directory, **options):
         await live.stop()
 
 
+def as_from_a_terminal():
+    """In a child: signals do what they do by default, also where the tests themselves were begun with `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Process:
     """A daemon in a process of its own."""
 
@@ -148,8 +153,9 @@ class Process:
         self.directory = directory
         command = command or [sys.executable, str(HERE / "stub_daemon.py"), str(directory), json.dumps(constants or {})]
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **options
-        )
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            **{"preexec_fn": as_from_a_terminal, **options},
+        )  # fmt: skip
 
     @property
     def pid(self):
