@@ -144,8 +144,8 @@ def architecture_command(run: str | None, trial: int | None, net: str | None, by
     """An architecture, layer by layer. Our own drawing is to scale, and as SVG needs no other library."""
     from nasd import config as configuration  # noqa: PLC0415
     from nasd.cli.priors import find_trial  # noqa: PLC0415
-    from nasd.pictures import style  # noqa: PLC0415
-    from nasd.pictures.architecture import dot, draw_architecture  # noqa: PLC0415
+    from nasd.pictures import graphviz, style  # noqa: PLC0415
+    from nasd.pictures.architecture import draw_architecture  # noqa: PLC0415
     from nasd.spaces.base import GrammarError  # noqa: PLC0415
     from nasd.spaces.layers import SearchSpace  # noqa: PLC0415
 
@@ -153,23 +153,23 @@ def architecture_command(run: str | None, trial: int | None, net: str | None, by
         raise click.UsageError("give one of --trial and --net")
     style.check_suffix(output, (*style.SUFFIXES, ".dot"))
     with _opened(run) as opened:
-        space = configuration.parse(opened.config, source=str(opened.path / "config.yaml")).space
+        space = SearchSpace(configuration.parse(opened.config, source=str(opened.path / "config.yaml")).space)
         title = opened.path.name
         if net is None:
             chosen = find_trial(opened, trial)
             net, title = chosen.net, f"{opened.path.name}, trial {chosen.number}"
     try:
-        architecture = SearchSpace(space).parse(net)
+        graph = space.graph(space.parse(net))
     except GrammarError as error:
         raise NasdError(str(error)) from error
     form = output.suffix.lower()[1:]
-    text = dot(architecture, space.channels, space.patch_size, title)
+    text = graphviz.dot(graph, net, title)
     if form == "dot":
         content: bytes | None = text.encode()
     else:
         content = None if by == "own" else _by_graphviz(text, form, required=by == "graphviz")
     if content is None:
-        drawing = draw_architecture(architecture, space.channels, space.patch_size, title)
+        drawing = draw_architecture(graph, net, title)
         if form == "svg":
             content = drawing.svg()
         else:

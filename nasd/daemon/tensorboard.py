@@ -9,13 +9,16 @@ from typing import Any
 
 from nasd.config import Config
 from nasd.errors import NasdError
+from nasd.pictures.tensorboard_graph import graph_def
+from nasd.spaces.layers import SearchSpace
 from store import Run, Trial
 
 WINDOW = 20  # of the rolling reward
 
 
 class Board:
-    """A folder for `tensorboard --logdir`: the search, and a subfolder with the curves of each trial that was the best.
+    """A folder for `tensorboard --logdir`: the search, and a subfolder for each trial that was the best, with its
+    curves and its architecture as a graph.
 
     Steps are trial numbers. The folder is written anew when a daemon starts, from what the store holds: a search of
     2,500 trials in half a second.
@@ -30,6 +33,7 @@ class Board:
         except ImportError as error:
             raise NasdError("log.tensorboard is on: pip install 'nasd[tensorboard]', or set it to false") from error
         self._folder, self._config, self._yaml = folder, config, config_yaml
+        self._space = SearchSpace(config.space)
         self._writer: Any = None
         self._written = 0
         self._recent: deque[float] = deque(maxlen=WINDOW)
@@ -80,10 +84,12 @@ class Board:
         if trial.reward > self._best:
             self._best = trial.reward
             self._writer.add_event(_event(trial.number, moment, _text("best_architecture", f"`{trial.net}`")))
-            self._curves(trial)
+            self._details(trial)
 
-    def _curves(self, trial: Trial) -> None:
+    def _details(self, trial: Trial) -> None:
         writer = _writer(self._folder / f"trial-{trial.number:06}")
+        drawn = graph_def(self._space.graph(self._space.parse(trial.net)))
+        writer.add_event(_event(0, trial.finished_at, graph=drawn))
         for name, values in (("validation", trial.validation_accuracies), ("train", trial.train_accuracies)):
             for epoch, value in enumerate(values, 1):
                 writer.add_event(_event(epoch, trial.finished_at, _scalars({f"curve/{name}": value})))
@@ -102,10 +108,10 @@ def _writer(folder: Path) -> Any:
     return EventFileWriter(str(folder))
 
 
-def _event(step: int, moment: float, summary: Any) -> Any:
+def _event(step: int, moment: float, summary: Any = None, graph: bytes | None = None) -> Any:
     from tensorboard.compat.proto.event_pb2 import Event  # noqa: PLC0415
 
-    return Event(step=step, wall_time=moment, summary=summary)
+    return Event(step=step, wall_time=moment, summary=summary, graph_def=graph)
 
 
 def _scalars(values: Mapping[str, float]) -> Any:

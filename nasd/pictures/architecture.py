@@ -1,168 +1,130 @@
-"""An architecture, drawn: a block a layer, as high as its image and as wide as its features; or as a graphviz text."""
+"""An architecture, drawn: a block a node, as high as its image and as wide as its features."""
 
 import math
 import textwrap
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Iterator
+from itertools import accumulate
 
+from nasd.graph import Graph, Node
+from nasd.pictures import nodes
 from nasd.pictures.drawing import Box, Curve, Drawing, Label
-from nasd.pictures.style import FAINT, GREY, INK
-from nasd.spaces.layers import Architecture, describe
-from nasd.spaces.layers.describe import LayerInfo
+from nasd.pictures.layout import Place, arrange
+from nasd.pictures.style import BAND, FAINT, GREY, INK
 
-# Fills light enough for the ink beside them, told apart by lightness too; each with its border.
-_FILLS = {
-    "image": ("#ffffff", GREY),
-    "conv": ("#56B4E9", "#0072B2"),
-    "wrn": ("#4fc3a1", "#007a59"),
-    "max_pool": ("#f2c14e", "#b97f00"),
-    "spp": ("#f2c14e", "#b97f00"),
-    "embedding": ("#e8eaee", GREY),
-    "fc": ("#e3a7c6", "#a8497a"),
-    "classifier": ("#e3a7c6", "#a8497a"),
-}
-_NAMES = {
-    "conv": "convolution",
-    "wrn": "residual block",
-    "max_pool": "max pooling",
-    "spp": "pyramid pooling",
-    "fc": "fully connected",
-    "classifier": "linear classifier",
-}
-_TALLEST, _LOWEST = 150.0, 14.0
+_TALLEST, _TALLEST_IN_LANES, _LOWEST = 150.0, 60.0, 14.0
 _WIDEST, _THINNEST = 84.0, 8.0
 _STEP = 132.0  # from block to block
-_PER_ROW = 8
-_ROW = 272.0
+_ABOVE, _BELOW = 30.0, 92.0  # of a block: for edges, for its lines of text
+_LINE = 16.0
 
 
-@dataclass(frozen=True)
-class _Block:
-    kind: str
-    side: int  # of the image; 0 where there is none
-    features: int
-    lines: tuple[str, ...]  # below it, the first in bold
-
-
-def draw_architecture(architecture: Architecture, channels: int, image_size: int, title: str = "") -> Drawing:
-    """All layers from left to right, in as many rows as they need.
+def draw_architecture(graph: Graph, net: str, title: str = "") -> Drawing:
+    """All nodes from left to right, in as many rows as they need.
 
     Args:
-        architecture: Of any length.
-        channels: Of the images.
-        image_size: Their side in pixels.
-        title: The headline; the architecture's string is below it.
+        graph: Of any space.
+        net: How the architecture is written; it stands below the headline.
+        title: The headline.
     """
-    blocks = _blocks(architecture, channels, image_size)
-    per_row = _per_row(len(blocks))
-    rows = -(-len(blocks) // per_row)
-    width = 40 + _STEP * per_row
-    most = max(*(block.features for block in blocks if block.side), 2)
-    text = str(architecture)
-    per_line = int(width / 6.8)
-    written = [text[start : start + per_line] for start in range(0, len(text), per_line)]
-    top = 34 + 16 * len(written)
-    shapes: list[Box | Curve | Label] = [Label(20, 28, title or "Architecture", 16, INK, "start", bold=True)]
-    shapes += [Label(20, 48 + 16 * n, line, 11.5, GREY, "start") for n, line in enumerate(written)]
-    for number, block in enumerate(blocks):
-        row, column = divmod(number, per_row)
-        x = 20 + _STEP * (column + 0.5)
-        y = top + _ROW * row + 30 + _TALLEST / 2
-        box = _box(block, x, y, image_size, most)
-        if column:
-            previous = _box(blocks[number - 1], x - _STEP, y, image_size, most)
-            start, end = previous.x + previous.width + 5, box.x - 5
-            third = (end - start) / 3
-            shapes.append(Curve(((start, y), (start + third, y), (end - third, y), (end, y)), GREY, arrow=True))
-        elif row:
-            end = box.x - 5
-            shapes.append(Curve(((end - 24, y), (end - 16, y), (end - 8, y), (end, y)), GREY, arrow=True))
-        if block.kind == "wrn":  # the way around it
-            high = box.y - 14
-            shapes.append(Box(box.x - 11, high, box.width + 22, y - high, "none", _FILLS["wrn"][1], 10))
-        shapes.append(box)
-        shapes += [
-            Label(x, y + _TALLEST / 2 + 22 + 16 * line, words, 12, INK if line == 0 else GREY, bold=line == 0)
-            for line, words in enumerate(block.lines)
-        ]
-    height = top + _ROW * rows
-    shapes.insert(0, Box(0.5, 0.5, width - 1, height - 1, "white", FAINT, 10))
-    return Drawing(width, height, tuple(shapes), text)
+    return _Picture(graph, net, title).draw()
 
 
-def dot(architecture: Architecture, channels: int, image_size: int, title: str = "") -> str:
-    """The same as a text for graphviz: a table of lines a layer, rows of layers as `draw_architecture` has them.
+class _Picture:
+    def __init__(self, graph: Graph, net: str, title: str) -> None:
+        self._graph, self._net, self._title = graph, net, title
+        self._places = arrange(graph)
+        lanes: dict[int, float] = {}  # by row
+        for place in self._places:
+            lanes[place.row] = max(lanes.get(place.row, 1), 2 * abs(place.lane) + 1)
+        self._tallest = _TALLEST if set(lanes.values()) == {1} else _TALLEST_IN_LANES
+        self._lane = _ABOVE + self._tallest + _BELOW
+        heights = [lanes[row] * self._lane for row in sorted(lanes)]
+        self._width = 40 + _STEP * (max(place.column for place in self._places) + 1)
+        images = [node.shape for node in graph.nodes if len(node.shape) > 1]
+        self._largest = max((shape[1] for shape in images), default=1)
+        self._most = max(2, *(shape[0] for shape in images))
+        self._written = [*textwrap.wrap(net, int(self._width / 6.8)), nodes.summary(graph)]
+        self._tops = list(accumulate(heights, initial=34 + _LINE * len(self._written)))
+        self._boxes = [self._box(node, place) for node, place in zip(graph.nodes, self._places, strict=True)]
 
-    Arguments as there.
-    """
-    blocks = _blocks(architecture, channels, image_size)
-    per_row = _per_row(len(blocks))
-    written = "".join(f"{escape(line)}<br align='left'/>" for line in textwrap.wrap(str(architecture), 120))
-    headline = f"<b>{escape(title or 'Architecture')}</b><br align='left'/>{written}"
-    lines = [
-        "digraph architecture {",
-        f"  label=<{headline}>; labelloc=t; labeljust=l; rankdir=LR; newrank=true; fontname=Helvetica;",
-        '  node [shape=box, style="filled,rounded", fontname=Helvetica, fontsize=11, margin="0.15,0.08"];',
-        f'  edge [color="{GREY}", arrowsize=0.7];',
-    ]
-    for number, block in enumerate(blocks):
-        fill, border = _FILLS[block.kind]
-        first, *rest = map(escape, block.lines)
-        label = "<br/>".join([f"<b>{first}</b>", *rest])
-        lines.append(f'  n{number} [label=<{label}>, fillcolor="{fill}", color="{border}"];')
-        if number:
-            further_row = " [constraint=false]" if number % per_row == 0 else ""
-            lines.append(f"  n{number - 1} -> n{number}{further_row};")
-        if block.kind == "wrn":  # the way around it
-            lines.append(f'  n{number}:n -> n{number}:n [color="{border}"];')
-    for start in range(per_row, len(blocks), per_row):  # each row begins at the left
-        lines.append(f"  {{ rank=same; n0; n{start}; }}")
-    return "\n".join([*lines, "}\n"])
+    def draw(self) -> Drawing:
+        height = self._tops[-1]
+        shapes = (
+            Box(0.5, 0.5, self._width - 1, height - 1, "white", FAINT, 10),
+            Label(20, 28, self._title or "Architecture", 16, INK, "start", bold=True),
+            *(Label(20, 48 + _LINE * n, line, 11.5, GREY, "start") for n, line in enumerate(self._written)),
+            *self._groups(),
+            *self._edges(),
+            *self._blocks(),
+        )
+        return Drawing(self._width, height, shapes, self._net)
 
+    def _middle(self, place: Place) -> tuple[float, float]:
+        y = (self._tops[place.row] + self._tops[place.row + 1]) / 2 + self._lane * place.lane
+        return 20 + _STEP * (place.column + 0.5), y - self._lane / 2 + _ABOVE + self._tallest / 2
 
-def _per_row(blocks: int) -> int:
-    """Layers in a row, so that the rows are equally long."""
-    return -(-blocks // -(-blocks // _PER_ROW))
+    def _box(self, node: Node, place: Place) -> Box:
+        x, y = self._middle(place)
+        fill, border = nodes.colours(node)
+        if len(node.shape) > 1:
+            # The root, so that small images can still be told apart; features double from step to step, so their log.
+            height = max(_LOWEST, self._tallest * math.sqrt(min(node.shape[1] / self._largest, 1)))
+            width = _THINNEST + (_WIDEST - _THINNEST) * math.log2(max(node.shape[0], 1)) / math.log2(self._most)
+        else:
+            height, width = self._tallest if node.kind == "embedding" else self._tallest / 2, 16.0
+        return Box(x - width / 2, y - height / 2, width, height, fill, border, 4)
 
+    def _groups(self) -> Iterator[Box | Label]:
+        """A frame round the nodes of a group, one for each row that it reaches into."""
+        corners: dict[tuple[str, int], list[tuple[float, float]]] = {}
+        for node, place in zip(self._graph.nodes, self._places, strict=True):
+            if node.group:
+                corners.setdefault((node.group, place.row), []).append(self._middle(place))
+        for (group, _), middles in corners.items():
+            left, right = min(x for x, _ in middles) - _STEP / 2 + 3, max(x for x, _ in middles) + _STEP / 2 - 3
+            top = min(y for _, y in middles) - self._tallest / 2 - _ABOVE + 4
+            bottom = max(y for _, y in middles) + self._tallest / 2 + _BELOW - 4
+            yield Box(left, top, right - left, bottom - top, BAND, FAINT, 10)
+            yield Label(left + 8, top + 14, group, 11, GREY, "start", bold=True)
 
-def _blocks(architecture: Architecture, channels: int, image_size: int) -> list[_Block]:
-    layers = describe(architecture, channels)
-    what = f"{channels} channel" + ("s" if channels > 1 else "")
-    blocks = [_Block("image", image_size, channels, ("image", f"{image_size}×{image_size}", what))]
-    states = architecture.states
-    for state, layer in zip(states, layers, strict=True):
-        if layer.kind in ("fc", "classifier") and not any(b.kind == "embedding" for b in blocks):
-            blocks.append(_Block("embedding", 0, 0, ("embedding", f"{architecture.embedding_dim:,} values")))
-        blocks.append(_Block(layer.kind, layer.image_size, layer.features, _lines(layer, state)))
-    return blocks
+    def _edges(self) -> Iterator[Curve | Label]:
+        for start, end in self._graph.edges:
+            before, after = self._places[start], self._places[end]
+            if before.row == after.row:
+                yield self._edge(start, end)
+        for end, box in enumerate(self._boxes):
+            yield from self._from_other_rows(end, box)
 
+    def _edge(self, start: int, end: int) -> Curve:
+        """From block to block, over what stands between where something does."""
+        source, target = self._boxes[start], self._boxes[end]
+        a, b = source.x + source.width + 5, target.x - 5
+        y, goal = source.y + source.height / 2, target.y + target.height / 2
+        third = (b - a) / 3
+        leave, arrive = y, goal
+        if self._places[end].column - self._places[start].column > 1:
+            leave = arrive = min(y, goal) - 0.75 * self._tallest - 14
+        return Curve(((a, y), (a + third, leave), (b - third, arrive), (b, goal)), GREY, arrow=True)
 
-def _lines(layer: LayerInfo, state: object) -> tuple[str, ...]:
-    size, stride = getattr(state, "filter_size", 0), getattr(state, "stride", 1)
-    name = _NAMES[layer.kind]
-    match layer.kind:
-        case "fc" | "classifier":
-            return name, f"{layer.features} {'units' if layer.kind == 'fc' else 'classes'}", _count(layer.parameters)
-        case "spp":
-            return name, f"{layer.image_size} bins", f"{layer.features} features"
-        case "max_pool":
-            return name, f"{size}×{size}, stride {stride}", f"→ {layer.image_size}×{layer.image_size}"
-        case _:
-            how = f"{size}×{size}" + (f", stride {stride}" if stride > 1 else "")
-            shape = f"→ {layer.features} × {layer.image_size}×{layer.image_size}"
-            return name, how if layer.kind == "conv" else "2 × 3×3", shape, _count(layer.parameters)
+    def _from_other_rows(self, end: int, box: Box) -> Iterator[Curve | Label]:
+        """A short arrow instead of a line through the rows, and whence it comes if not from the node before."""
+        sources = [s for s, e in self._graph.edges if e == end and self._places[s].row != self._places[end].row]
+        if sources:
+            tip, y = box.x - 5, box.y + box.height / 2
+            yield Curve(((tip - 24, y), (tip - 16, y), (tip - 8, y), (tip, y)), GREY, arrow=True)
+            if sources != [end - 1] or self._graph.nodes[end].group:
+                called = (self._graph.nodes[source] for source in sources)
+                words = " and ".join(dict.fromkeys(node.group or node.text or nodes.name(node) for node in called))
+                yield Label(box.x + box.width / 2, box.y - 5, f"from {words}", 9.5, GREY)
 
-
-def _count(weights: int) -> str:
-    return f"{weights:,} weights"
-
-
-def _box(block: _Block, x: float, y: float, image_size: int, most: int) -> Box:
-    fill, border = _FILLS[block.kind]
-    if block.side:
-        # The root, so that small images can still be told apart; features double from step to step, so their log.
-        height = max(_LOWEST, _TALLEST * math.sqrt(block.side / max(image_size, block.side)))
-        width = _THINNEST + (_WIDEST - _THINNEST) * math.log2(max(block.features, 1)) / math.log2(most)
-    else:
-        height, width = _TALLEST if block.kind == "embedding" else _TALLEST / 2, 16.0
-    return Box(x - width / 2, y - height / 2, width, height, fill, border, 4)
+    def _blocks(self) -> Iterator[Box | Label]:
+        for node, box, place in zip(self._graph.nodes, self._boxes, self._places, strict=True):
+            x, y = self._middle(place)
+            if node.kind == "wrn":  # the way around it
+                high = box.y - 14
+                yield Box(box.x - 11, high, box.width + 22, y - high, "none", nodes.colours(node)[1], 10)
+            yield box
+            for line, words in enumerate(nodes.lines(node)):
+                first = line == 0
+                below = y + self._tallest / 2 + 22 + _LINE * line
+                yield Label(x, below, words, 12, INK if first else GREY, bold=first)

@@ -99,9 +99,9 @@ def _figures(run: Run, config: configuration.Config, search: source.Search, best
             except NasdError as error:
                 parts.append(f"<p class=sub>{escape(str(error))}</p>")
     if best:
-        space = config.space
+        space, net = SearchSpace(config.space), best[0].net
         drawing = architecture.draw_architecture(
-            SearchSpace(space).parse(best[0].net), space.channels, space.patch_size, f"The best: trial {best[0].number}"
+            space.graph(space.parse(net)), net, f"The best: trial {best[0].number}"
         )
         parts.append(_inline(drawing.svg().decode(), len(makers)))
     return parts

@@ -15,13 +15,11 @@ from nasd.cli.plot import plot_command, report_command
 from nasd.daemon.history import History
 from nasd.errors import NasdError
 from nasd.pictures import graphviz, source
-from nasd.pictures.architecture import dot, draw_architecture
 from nasd.pictures.q_values import END, of_csv, of_run
 from nasd.pictures.rewards import draw_rewards
 from nasd.pictures.style import styled
 from nasd.runs.opening import search_of
 from nasd.runs.tables import export
-from nasd.spaces.layers.parse import parse
 from nasd.strategies.base import Progress
 from nasd.strategies.qlearning.strategy import initial_q
 from store import CsvError, Run
@@ -156,23 +154,6 @@ def test_an_architecture_is_drawn_without_matplotlib(long_run, tmp_path, monkeyp
         draw("architecture", long_run, "--net", NET, "--with", "own", "-o", tmp_path / "a.png")
     with pytest.raises(NasdError, match="pip install"):
         draw("rewards", long_run, "-o", tmp_path / "r.png")
-
-
-def test_long_architectures_take_several_rows():
-    layers = ", ".join(["C(16,3,1,1,1)"] * 20)
-    drawing = draw_architecture(parse(f"[{layers}, SM(10)]", 8, 10), 1, 8)
-    boxes = [shape for shape in drawing.shapes if type(shape).__name__ == "Box"][1:]
-    assert len(boxes) == 23
-    assert len({round(box.y + box.height / 2) for box in boxes}) == 3
-    assert all(box.x > 0 and box.x + box.width < drawing.width for box in boxes)
-    assert all(box.y > 0 and box.y + box.height < drawing.height for box in boxes)
-
-
-def test_graphviz_text():
-    text = dot(parse(NET, 8, 10), 1, 8, "<&>")
-    assert text.startswith("digraph")
-    assert text.count("->") == 6  # five edges, and the way around the residual block
-    assert "&lt;&amp;&gt;" in text
 
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz's dot is not on the PATH")

@@ -278,3 +278,6 @@ def test_tensorboard_reads_the_scalars_back(run):
     shown = [event.value for event in curves.Scalars("curve/validation")]
     assert shown == singles(champion.validation_accuracies)
     assert len(curves.Scalars("curve/train")) == len(champion.train_accuracies)
+    layers = curves.Graph().node
+    assert [node.op for node in layers][:: len(layers) - 1] == ["input", "classifier"]
+    assert ", ".join(node.attr["written"].s.decode() for node in layers if node.attr["written"].s) in champion.net
