@@ -15,8 +15,12 @@ def home() -> Path:
     given = os.environ.get("NASD_HOME")
     if given:
         return _expanded(given)
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "nasd"
+    return _user_folder("XDG_DATA_HOME", ".local/share", "NASD_HOME") / "nasd"
+
+
+def config_folder() -> Path:
+    """The user's settings of nasd as a whole: `~/.config/nasd` (or what XDG_CONFIG_HOME says)."""
+    return _user_folder("XDG_CONFIG_HOME", ".config", "XDG_CONFIG_HOME") / "nasd"
 
 
 def runs(folder: Path | None = None) -> list[Path]:
@@ -50,6 +54,16 @@ def find_run(run: str | None) -> Path:
     if len(running) == 1:
         return running[0]
     raise NasdError(f"there are {len(found)} runs in {home()}, name one: {', '.join(p.name for p in found)}")
+
+
+def _user_folder(variable: str, place: str, way_out: str) -> Path:
+    given = os.environ.get(variable)
+    if given:
+        return Path(given)
+    try:
+        return Path.home() / place
+    except RuntimeError as error:  # no HOME, and user {os.getuid()} is not in the list of users
+        raise NasdError(f"user {os.getuid()} has no home folder here: set {way_out} to a folder") from error
 
 
 def _expanded(path: str) -> Path:

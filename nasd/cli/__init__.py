@@ -22,6 +22,7 @@ _COMMANDS = {
     "log": "reading",
     "attach": "attach",
     "stdio": "attach",
+    "relay": "elsewhere",
     "jobs": "jobs",
     "retrain": "jobs",
     "experiment": "experiment",
@@ -58,7 +59,7 @@ class _Commands(click.Group):
 def cli() -> None:
     """Neural architecture search that runs for days and loses nothing.
 
-    RUN is a run's name, or its directory; it may be left out where there is only one.
+    RUN is a run's name, its directory, or user@host:RUN; it may be left out where there is only one.
     """
 
 

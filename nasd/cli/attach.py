@@ -10,7 +10,7 @@ import click
 
 from nasd import paths
 from nasd.cli.options import run_argument
-from nasd.client import Target
+from nasd.client import Client, Target, ssh
 from nasd.errors import NotRunningError
 
 
@@ -19,6 +19,8 @@ from nasd.errors import NotRunningError
 def attach_command(run: str | None) -> None:
     """Open the terminal UI on a run here, or on user@host:RUN through SSH."""
     target = Target.parse(run)
+    if target.host is not None and os.isatty(0):  # what ssh has to ask, it asks before the UI has the terminal
+        Client.connect(target).close()
     import tui  # noqa: PLC0415 - textual, a quarter of a second
 
     sys.exit(tui.run(target))
@@ -34,6 +36,7 @@ def stdio_command(run: str | None) -> None:
         connection.connect(str(target.socket))
     except OSError as error:
         raise NotRunningError(f"no daemon runs {target}: start it with `nasd start` over there") from error
+    _write(ssh.MARKER)
     with connection, selectors.SelectSelector() as selector, contextlib.suppress(ConnectionError):
         selector.register(0, selectors.EVENT_READ)
         selector.register(connection, selectors.EVENT_READ)

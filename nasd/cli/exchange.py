@@ -7,6 +7,7 @@ import click
 
 from nasd import config as configuration
 from nasd import paths
+from nasd.cli.elsewhere import Reading
 from nasd.cli.options import name_option, run_argument, set_option
 from nasd.cli.output import size
 from nasd.cli.priors import prior_options
@@ -21,7 +22,7 @@ def export_command() -> None:
     """Write a run's results in other formats."""
 
 
-@export_command.command("csv")
+@export_command.command("csv", cls=Reading)
 @run_argument
 @click.option("--to", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Folder.")
 @click.option(
@@ -40,7 +41,7 @@ def export_csv_command(run: str | None, folder: Path, percent: bool) -> None:
             click.echo(f"{rows} rows in {path}")
 
 
-@export_command.command("embeddings")
+@export_command.command("embeddings", cls=Reading)
 @run_argument
 @click.option("--trial", type=click.IntRange(1), help="A trial whose embedding the run keeps, or `nasd embed` wrote.")
 @click.option("--embedding", type=click.Path(path_type=Path), help="An embedding's folder instead.")
@@ -80,7 +81,7 @@ def _kept(run: str | None, trial: int) -> "Embedding":
     raise NasdError(f"{directory.name} keeps no embedding of trial {trial}: make it with `nasd embed --trial {trial}`")
 
 
-@export_command.command("model")
+@export_command.command("model", cls=Reading)
 @run_argument
 @prior_options
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="A .safetensors or .pt2 file.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from nasd import paths
+from nasd.cli.elsewhere import Reading
 from nasd.cli.options import run_argument
 from nasd.errors import NasdError
 
@@ -42,7 +43,7 @@ def plot_command() -> None:
     """Draw a search as PNG, SVG or PDF."""
 
 
-@plot_command.command("rewards")
+@plot_command.command("rewards", cls=Reading)
 @runs_argument
 @csv_option
 @output_option
@@ -53,7 +54,7 @@ def rewards_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path
     _write(output, lambda: draw_rewards(_searches(runs, files)))
 
 
-@plot_command.command("leaderboard")
+@plot_command.command("leaderboard", cls=Reading)
 @runs_argument
 @csv_option
 @click.option("--top", type=click.IntRange(1, 60), default=15, show_default=True, help="Architectures of a single run.")
@@ -65,7 +66,7 @@ def leaderboard_command(runs: tuple[str, ...], files: tuple[Path, ...], top: int
     _write(output, lambda: draw_leaderboard(_searches(runs, files), top))
 
 
-@plot_command.command("phases")
+@plot_command.command("phases", cls=Reading)
 @runs_argument
 @csv_option
 @output_option
@@ -78,7 +79,7 @@ def phases_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path)
     _write(output, lambda: draw_phases(_searches(runs, files)[0]))
 
 
-@plot_command.command("q-values")
+@plot_command.command("q-values", cls=Reading)
 @run_argument
 @click.option(
     "--csv",
@@ -101,7 +102,7 @@ def q_values_command(run: str | None, file: Path | None, output: Path) -> None:
     _write(output, lambda: draw_q_values(choices, name))
 
 
-@plot_command.command("h2")
+@plot_command.command("h2", cls=Reading)
 @run_argument
 @output_option
 def h2_command(run: str | None, output: Path) -> None:
@@ -112,7 +113,7 @@ def h2_command(run: str | None, output: Path) -> None:
     _write(output, lambda: draw_spread(rows, name))
 
 
-@plot_command.command("h3")
+@plot_command.command("h3", cls=Reading)
 @run_argument
 @output_option
 def h3_command(run: str | None, output: Path) -> None:
@@ -123,7 +124,7 @@ def h3_command(run: str | None, output: Path) -> None:
     _write(output, lambda: draw_gain(rows, name))
 
 
-@plot_command.command("architecture")
+@plot_command.command("architecture", cls=Reading)
 @run_argument
 @click.option("--trial", type=click.IntRange(1), help="Its trial; the best unless given.")
 @click.option("--net", help="An architecture string instead.")
@@ -194,7 +195,7 @@ def _by_graphviz(text: str, form: str, *, required: bool) -> bytes | None:
         return None
 
 
-@click.command("report")
+@click.command("report", cls=Reading)
 @run_argument
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="RUN.html unless given.")
 def report_command(run: str | None, output: Path | None) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from nasd import paths, protocol
+from nasd.cli.elsewhere import Reading
 from nasd.cli.options import json_option, run_argument
 from nasd.cli.output import ago, duration, percent, print_json, print_table, printable, size
 from nasd.client import Client, Target
@@ -44,19 +45,17 @@ def ps_command(as_json: bool) -> None:
         )
 
 
-@click.command("status")
+@click.command("status", cls=Reading)
 @run_argument
 @json_option
 def status_command(run: str | None, as_json: bool) -> None:
     """Where a search is. Also works for a stopped run, and for user@host:RUN."""
-    target = Target.parse(run)
+    directory = paths.find_run(run)
     try:
-        with Client.connect(target) as client:
+        with Client.connect(Target(directory=directory)) as client:
             status = client.status()
     except NotRunningError:
-        if target.directory is None:
-            raise
-        _print_stopped(target.directory, as_json=as_json)
+        _print_stopped(directory, as_json=as_json)
         return
     if as_json:
         print_json(status)
@@ -105,7 +104,7 @@ def _print_stopped(directory: Path, *, as_json: bool) -> None:
         click.echo(f"  next      nasd {'trials' if row.state == 'finished' else 'start'} {row.name}")
 
 
-@click.command("trials")
+@click.command("trials", cls=Reading)
 @run_argument
 @click.option("--top", type=click.IntRange(1), help="The best N architectures, best first.")
 @click.option("--last", type=click.IntRange(1), help="The newest N trials (20 unless given).")
@@ -148,7 +147,7 @@ def trials_command(run: str | None, top: int | None, last: int | None, everythin
     )
 
 
-@click.command("show")
+@click.command("show", cls=Reading)
 @click.argument("first", metavar="[RUN] TRIAL")
 @click.argument("second", required=False, metavar="")
 @json_option

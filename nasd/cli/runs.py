@@ -6,11 +6,12 @@ import click
 
 from nasd import __version__, paths
 from nasd import config as configuration
+from nasd.cli.elsewhere import Reading
 from nasd.cli.options import json_option, run_argument
 from nasd.cli.output import print_json
 
 
-@click.command("verify")
+@click.command("verify", cls=Reading)
 @run_argument
 @json_option
 def verify_command(run: str | None, as_json: bool) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Self
 
 from nasd import protocol
+from nasd.client import ssh
 from nasd.client.session import Session
 from nasd.client.target import Target
 from nasd.errors import NasdError, NotRunningError
@@ -51,16 +52,7 @@ class Connection:
                 reader, writer = await asyncio.open_unix_connection(str(target.socket), limit=2 * protocol.MAX_FRAME)
                 connection = cls(reader, writer, target)
             else:
-                process = await asyncio.create_subprocess_exec(
-                    *target.command,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                    limit=2 * protocol.MAX_FRAME,
-                    start_new_session=True,  # Ctrl-C in the UI's terminal is not for ssh
-                )
-                assert process.stdout is not None
-                connection = cls(process.stdout, process, target)
+                connection = cls(*await _through_ssh(target, target.host, timeout), target)
         except OSError as error:
             raise NotRunningError(f"no daemon answers at {target}: {error.strerror or error}") from error
         try:
@@ -103,9 +95,7 @@ class Connection:
         await asyncio.wait([self._reading])
         self._writer.close()
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.terminate()
-            await self._process.communicate()  # reads its pipes to their end, so that they are closed
+            await _end(self._process)
 
     async def _ask(self, id: int, frame: bytes, timeout: float) -> Any:
         if self._failure is not None:
@@ -132,7 +122,10 @@ class Connection:
                 elif answer is not None:
                     self._events.put_nowait(answer)
             if self._process is not None:
-                failure = NotRunningError(await self._ssh_failure(self._process))
+                assert self._process.stderr is not None
+                said = (await self._process.stderr.read(4096)).decode(errors="replace").strip().splitlines()
+                reason = f": {said[-1]}" if said else ""
+                failure = NotRunningError(f"the SSH link to {self._target} ended{reason}")
         except (OSError, ValueError) as error:  # ValueError: a line over the limit
             failure = NotRunningError(f"the connection to {self._target} broke: {error}")
         except NasdError as error:
@@ -158,8 +151,45 @@ class Connection:
                 future.set_exception(failure)
         self._events.put_nowait(None)
 
-    async def _ssh_failure(self, process: asyncio.subprocess.Process) -> str:
-        assert process.stderr is not None
-        said = (await process.stderr.read(4096)).decode(errors="replace").strip().splitlines()
-        reason = f": {said[-1]}" if said else ""
-        return f"the SSH link to {self._target} ended{reason}"
+
+async def _through_ssh(
+    target: Target, host: str, timeout: float
+) -> tuple[asyncio.StreamReader, asyncio.subprocess.Process]:
+    """What nasd on another box says behind its marker, and the process that carries it. Nothing is asked of a person.
+
+    Raises:
+        NasdError: There is no marker; the sentence says what to do.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *target.command(),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=2 * protocol.MAX_FRAME,
+        start_new_session=True,  # Ctrl-C in the UI's terminal is not for ssh
+    )
+    assert process.stdout is not None
+    before, code = b"", None
+    try:
+        async with asyncio.timeout(timeout):
+            while not before.endswith(ssh.MARKER) and len(before) < ssh.MAX_BEFORE:
+                if not (line := await process.stdout.readline()):
+                    code = await process.wait()
+                    break
+                before += line
+    except (TimeoutError, ValueError):  # ValueError: a line over the limit
+        pass
+    except BaseException:
+        await _end(process)
+        raise
+    if before.endswith(ssh.MARKER):
+        return process.stdout, process
+    said = await _end(process)
+    raise ssh.failure(host, code, before, said)
+
+
+async def _end(process: asyncio.subprocess.Process) -> bytes:
+    """End ssh; returns what it said on standard error."""
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    return (await process.communicate())[1]  # reads its pipes to their end, so that they are closed

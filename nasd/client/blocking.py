@@ -1,13 +1,16 @@
 """A blocking client: one question, one answer."""
 
 import contextlib
+import os
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, Any, Self
 
 from nasd import protocol
+from nasd.client import ssh
 from nasd.client.session import Session
 from nasd.client.target import Target
 from nasd.errors import NasdError, NotRunningError
@@ -32,7 +35,7 @@ class Client:
             timeout: Seconds that any answer may take; None waits for ever.
 
         Raises:
-            NotRunningError: Nobody answers.
+            NotRunningError: Nobody answers, or ssh does not reach it.
             VersionError: The daemon speaks another version of the protocol.
         """
         closing = contextlib.ExitStack()
@@ -43,22 +46,7 @@ class Client:
                 connection.connect(str(target.socket))
                 reader = closing.enter_context(connection.makefile("rb"))
                 return cls(reader, closing.enter_context(connection.makefile("wb")), closing, str(target))
-            process = subprocess.Popen(
-                target.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-            assert process.stdin is not None
-            assert process.stdout is not None
-            assert process.stderr is not None
-            closing.callback(_end, process)
-            for pipe in (process.stderr, process.stdout, process.stdin):
-                closing.callback(pipe.close)
-            try:
-                return cls(process.stdout, process.stdin, closing, str(target))
-            except NotRunningError as error:
-                said = process.stderr.read(4096).decode(errors="replace").strip().splitlines()
-                if said:  # what ssh, or nasd over there, has to say is nearer to the cause
-                    raise NotRunningError(f"{target.host}: {said[-1].removeprefix('nasd: ')}") from error
-                raise
+            return cls(*_through_ssh(target, target.host, closing, timeout), closing, str(target))
         except (FileNotFoundError, ConnectionRefusedError) as error:
             closing.close()
             raise NotRunningError(f"no daemon runs {target}: start it with `nasd start {_last(target)}`") from error
@@ -141,6 +129,45 @@ class Client:
             ) from error
         except OSError as error:
             raise NotRunningError(f"the connection to {self._name} broke: {error.strerror or error}") from error
+
+
+def _through_ssh(
+    target: Target, host: str, closing: contextlib.ExitStack, timeout: float | None
+) -> tuple[IO[bytes], IO[bytes]]:
+    """What nasd on another box says behind its marker, and what it hears.
+
+    On a terminal ssh may ask for a password or about a host's key, and is waited for without a limit.
+
+    Raises:
+        NasdError: There is no marker; the sentence says what to do.
+    """
+    ask = os.isatty(0) and os.isatty(2)
+    said = closing.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the connection
+    connection, theirs = socket.socketpair()  # not pipes, which know no timeout
+    with theirs, contextlib.ExitStack() as unused:
+        unused.enter_context(connection)
+        process = subprocess.Popen(target.command(ask=ask), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=said)
+        unused.pop_all()
+    closing.callback(_end, process)
+    closing.enter_context(connection)
+    reader, writer = connection.makefile("rb"), connection.makefile("wb")
+    closing.enter_context(reader)
+    closing.enter_context(writer)
+    connection.settimeout(None if ask else timeout)
+    before = b""
+    with contextlib.suppress(OSError):  # a timeout is one
+        while not before.endswith(ssh.MARKER) and len(before) < ssh.MAX_BEFORE:
+            if not (line := reader.readline(ssh.MAX_BEFORE)):
+                break
+            before += line
+    if not before.endswith(ssh.MARKER):
+        connection.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+        said.seek(0)
+        raise ssh.failure(host, process.poll(), before, said.read(1 << 16))
+    connection.settimeout(timeout)
+    return reader, writer
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,12 +1,11 @@
 """Which daemon is meant: one on this box, or one behind SSH."""
 
-import os
 import re
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from nasd import paths
+from nasd.client import ssh
 from nasd.errors import NasdError
 
 _REMOTE = re.compile(r"^(?P<host>[^/:\s]+):(?P<run>.*)$")
@@ -20,6 +19,11 @@ class Target:
     host: str | None = None
     run: str = ""
 
+    @staticmethod
+    def is_remote(text: str | None) -> bool:
+        """Whether a person's words name a run on another box."""
+        return text is not None and not text.startswith(("/", ".", "~")) and _REMOTE.match(text) is not None
+
     @classmethod
     def parse(cls, text: str | None) -> "Target":
         """`RUN`, a path, `user@host:RUN`, `host:` or None (the only run here).
@@ -27,9 +31,10 @@ class Target:
         Raises:
             NasdError: There is no such run here, or the host could be taken for an option of ssh.
         """
-        remote = _REMOTE.match(text) if text and not text.startswith(("/", ".", "~")) else None
-        if remote is None:
+        if text is None or not cls.is_remote(text):
             return cls(directory=paths.find_run(text))
+        remote = _REMOTE.match(text)
+        assert remote is not None
         if remote["host"].startswith("-"):
             raise NasdError(f"{remote['host']!r} is no host name: give user@host:RUN")
         return cls(host=remote["host"], run=remote["run"])
@@ -45,21 +50,15 @@ class Target:
             raise ValueError("a remote target has no socket here")
         return paths.socket_path(self.directory)
 
-    @property
-    def command(self) -> list[str]:
+    def command(self, *, ask: bool = False) -> list[str]:
         """The command whose standard input and output carry the protocol, for a remote target.
 
-        NASD_SSH replaces `ssh` (it may hold options), NASD_REMOTE_COMMAND the name of `nasd` over there.
+        Args:
+            ask: Whether ssh may ask on the terminal.
         """
         if self.host is None:
             raise ValueError("a local target is reached through its socket")
-        ssh = shlex.split(os.environ.get("NASD_SSH", "ssh"))
-        remote = os.environ.get("NASD_REMOTE_COMMAND", "nasd")
-        words = f"{remote} stdio" + (f" -- {shlex.quote(self.run)}" if self.run else "")
-        # BatchMode: a password prompt would be drawn over the UI. ServerAlive: a dead link is noticed within 15 s.
-        settings = ("BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=5", "ServerAliveCountMax=3")
-        options = ["-T", *(word for setting in settings for word in ("-o", setting))]
-        return [*ssh, *options, "--", self.host, words]
+        return ssh.command(self.host, ["stdio", *(["--", self.run] if self.run else [])], ask=ask)
 
     def __str__(self) -> str:
         """As a person writes it."""
