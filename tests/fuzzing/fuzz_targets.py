@@ -18,9 +18,9 @@ from nasd.daemon.server import Peer, Server
 from nasd.errors import ConfigError
 from nasd.executors.processes import messages
 from nasd.runs.published import q_values, replay
+from nasd.runs.published.table import CsvError
 from nasd.spaces.base import GrammarError
 from nasd.spaces.layers.parse import parse
-from store import CsvError
 
 CORPUS = Path(__file__).parent / "corpus"
 SHARED = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None

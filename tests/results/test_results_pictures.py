@@ -19,10 +19,11 @@ from nasd.pictures.q_values import END, of_csv, of_run
 from nasd.pictures.rewards import draw_rewards
 from nasd.pictures.style import styled
 from nasd.runs.opening import search_of
+from nasd.runs.published.table import CsvError
 from nasd.runs.tables import export
 from nasd.strategies.base import Progress
 from nasd.strategies.qlearning.strategy import initial_q
-from store import CsvError, Run
+from store import Run
 from tests.helpers import searches
 
 NET = "[C(32,3,1,1,0), P(2,2,0,0), C(64,5,2,2,1), SM(10)]"
