@@ -63,7 +63,7 @@ def prepare(config: DataConfig) -> None:
 
 
 def load(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None) -> Data:
-    """Read a data set and take its validation split from the training images (DESIGN: 10 %).
+    """Read a data set and take its validation split from the training images (10 % of them unless configured).
 
     Args:
         config: Which data set.

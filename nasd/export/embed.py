@@ -1,4 +1,4 @@
-"""A data set of any size through a deep prior into a stored embedding (DESIGN sections 6 and 7).
+"""A data set of any size through a deep prior into a stored embedding.
 
 With a trial's architecture, seed and mini-batches the embedding is the one that the search computed, bit for bit. It is
 written shard by shard and may be killed at any moment: the same call goes on from the last 64 MB.

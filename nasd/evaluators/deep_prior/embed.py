@@ -1,4 +1,4 @@
-"""The deep-prior pass: images in, embeddings out, nothing trained (DP-NAS, arXiv 2104.06788; DESIGN section 6).
+"""The deep-prior pass: images in, embeddings out, nothing trained (DP-NAS, arXiv 2104.06788).
 
 `batch` statistics, as published: one pass over the training split in train mode, every mini-batch normalised with its
 own statistics while the running averages are kept (momentum 0.1); validation and test in eval mode with those averages.

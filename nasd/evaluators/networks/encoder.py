@@ -1,4 +1,4 @@
-"""The encoder: an architecture's convolutional part as a torch module (DESIGN section 6; arXiv 2104.06788)."""
+"""The encoder: an architecture's convolutional part as a torch module (DP-NAS, arXiv 2104.06788)."""
 
 from collections import deque
 from collections.abc import Callable
