@@ -35,8 +35,8 @@ DISK = "16m"
 LOG = Path("log", "daemon.jsonl")
 MARK = "NASD_TORTURE"
 EXPECTED = {
-    "config.yaml", "run.db", "run.db-wal", "run.db-shm", "lock", "log", "embeddings", "weights", "stub.json", "clock",
-    "ballast",
+    "config.yaml", "run.db", "run.db-wal", "run.db-shm", "lock", "log", "embeddings", "weights", "learned", "stub.json",
+    "clock", "ballast",
 }  # fmt: skip
 
 
