@@ -202,7 +202,7 @@ class Run:
             if embedding is not None and embedding not in files.names(self.embeddings.path):
                 raise InvalidDeltaError(f"embedding {embedding!r} is not in {self.embeddings.path}; adopt it first")
             for file in delta.learned.files if delta.learned else ():
-                if not self.files.path(file.name).is_file():
+                if not learned.is_name(file.name) or not self.files.path(file.name).is_file():
                     raise InvalidDeltaError(f"file {file.name!r} is not in {self.files.folder}; adopt it first")
             self._connection.execute("BEGIN IMMEDIATE")
             try:

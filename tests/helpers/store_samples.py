@@ -1,14 +1,13 @@
 """A made-up search for the tests: the same deltas in every process."""
 
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from store import Delta, OpenProposal, QUpdate, Run, Trial
+from store import Delta, Learned, LearnedFile, OpenProposal, Run, Trial, files
 from store.embeddings import Split
 
 CONFIG = "seed: 1\n"
@@ -20,7 +19,8 @@ def net(number: int) -> str:
 
 
 def proposal(number: int, **changes: Any) -> OpenProposal:
-    return replace(OpenProposal(number, net(number), 1.0, "evaluate"), **changes)
+    made = OpenProposal(number, net(number), "evaluate", stage="e=1", facts={"epsilon": 1.0})
+    return replace(made, **changes)
 
 
 def trial(number: int, **changes: Any) -> Trial:
@@ -31,7 +31,8 @@ def trial(number: int, **changes: Any) -> Trial:
         order=number,
         net=net(number),
         status="evaluated",
-        epsilon=1.0,
+        stage="e=1",
+        facts={"epsilon": 1.0},
         reward=sum(curve) / 5,
         counted=True,
         seed=draw.getrandbits(64),
@@ -47,19 +48,12 @@ def trial(number: int, **changes: Any) -> Trial:
     return replace(made, **changes)
 
 
-def update(number: int, **changes: Any) -> QUpdate:
-    """Two states and two transitions a trial; old values change as well."""
-    draw = random.Random(number)
-    first = 2 * (number - 1)
-    old = tuple(draw.sample(range(first), min(first, 3)))
-    made = QUpdate(
-        path=(first, first + 1),
-        states=(("conv", number, 64, 3, 1, 1, 28, 0, 0), ("conv", number, 64, 3, 1, 1, 28, 0, 1)),
-        transitions=((0, first), (first, first + 1)),
-        q_ids=(first, first + 1, *old),
-        q_values=tuple(draw.random() for _ in range(2 + len(old))),
-    )
-    return replace(made, **changes)
+def payload(number: int) -> bytes:
+    return random.Random(number).randbytes(40)
+
+
+def learned(number: int, *kept: LearnedFile) -> Learned:
+    return Learned(payload(number), kept)
 
 
 def beginning() -> Delta:
@@ -69,7 +63,7 @@ def beginning() -> Delta:
 def step(number: int, **changes: Any) -> Delta:
     made = Delta(
         trial=trial(number),
-        update=update(number),
+        learned=learned(number),
         opened=(proposal(number + LOOKAHEAD),),
         position={"proposed": number + LOOKAHEAD, "random": random.Random(number).getrandbits(128)},
     )
@@ -84,12 +78,15 @@ def create(path: Path, trials: int = 0) -> Run:
     return run
 
 
-def q_table(deltas: Iterator[QUpdate]) -> dict[int, float]:
-    """What the Q-values are after these updates, the plain way."""
-    table: dict[int, float] = {}
-    for made in deltas:
-        table.update(zip(made.q_ids, made.q_values, strict=True))
-    return table
+def stage_file(run: Run, content: bytes) -> Path:
+    """A file that waits to be adopted."""
+    staged = files.temporary_beside(run.files.folder / "any")
+    staged.write_bytes(content)
+    return staged
+
+
+def adopt(run: Run, name: str, content: bytes = b"weights" * 1000) -> LearnedFile:
+    return run.files.adopt(stage_file(run, content), name)
 
 
 def split(rows: int, dimension: int = 20, seed: int = 0) -> Split:

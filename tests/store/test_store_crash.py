@@ -81,7 +81,9 @@ def test_a_kill_leaves_a_gapless_prefix(tmp_path):
             assert verify.check(run) == []
         confirmed = int(said[-1].split()[-1]) if len(said) > 1 else 0
         assert found.trials >= confirmed
-        assert found.numbers == list(range(1, found.trials + 1))
+        with Run.open(path) as run:
+            assert [trial.number for trial in run.observed()] == list(range(1, found.trials + 1))
+            assert list(run.learned()) == [samples.payload(number) for number in range(1, found.trials + 1)]
         assert [proposal.number for proposal in found.open] == [found.trials + 1, found.trials + 2]
         last = samples.step(found.trials).position if found.trials else samples.beginning().position
         assert found.position == last
@@ -143,7 +145,7 @@ def test_readers_beside_a_writer(tmp_path):
             seen = 0
             while not done.is_set():
                 found = reader.checkpoint()
-                if found.numbers != list(range(1, found.trials + 1)) or found.trials < seen:
+                if len(list(reader.learned())) < found.trials or found.trials < seen:
                     wrong.append(f"{found.trials} after {seen}")
                 if len(found.open) != 2 or found.open[0].number != found.trials + 1:
                     wrong.append(f"{found.open} after {found.trials}")

@@ -17,21 +17,18 @@ from store import (
     DiskError,
     InvalidDeltaError,
     Job,
-    NewerRunError,
-    OlderRunError,
+    Learned,
+    LearnedFile,
     OpenProposal,
     Run,
     RunExistsError,
     RunLockedError,
     RunMissingError,
     StoreError,
-    schema,
 )
 from store import queries as store_queries
 from store.verify import check, digest
 from tests.helpers import store_samples as samples
-
-FIXTURES = Path(__file__).parent / "fixtures"
 
 
 @pytest.fixture
@@ -53,11 +50,10 @@ def test_a_new_run_holds_what_it_was_made_with(tmp_path):
             None,
         )
         assert run.checkpoint() == store.Checkpoint(
-            trials=0, position=None, states=[], transitions=[], q_values=[], paths=[], rewards=[], numbers=[], open=[],
-            jobs=[], flags={}, arrived={},
+            trials=0, learned=0, position=None, open=[], jobs=[], flags={}, arrived={},
         )  # fmt: skip
     assert {path.name for path in (tmp_path / "a" / "run").iterdir()} == {
-        "config.yaml", "run.db", "lock", "embeddings", "weights", "log",
+        "config.yaml", "run.db", "lock", "embeddings", "learned", "weights", "log",
     }  # fmt: skip
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["run"]
 
@@ -221,42 +217,6 @@ def test_another_programs_database_is_refused(tmp_path):
         Run.open(tmp_path)
 
 
-# --- versions ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def old_run(tmp_path):
-    """A run as version 1 of the schema wrote it, from a file that is kept."""
-    return Path(shutil.copytree(FIXTURES / "version-1", tmp_path / "old"))
-
-
-def test_a_run_of_schema_version_1_opens(old_run):
-    (old_run / "embeddings").mkdir(exist_ok=True)
-    with Run.open(old_run, writable=True) as run:
-        assert run.count() == 4
-        assert run.trial(3) == samples.trial(3)
-        assert dict(enumerate(run.checkpoint().q_values)) == samples.q_table(samples.update(n) for n in range(1, 5))
-        run.commit(samples.step(5))
-
-
-def test_a_run_of_schema_version_3_keeps_its_seals(tmp_path):
-    old = Path(shutil.copytree(FIXTURES / "version-3", tmp_path / "old"))
-
-    def seals():
-        with sqlite3.connect(old / "run.db") as connection:
-            return connection.execute("SELECT * FROM seal ORDER BY ordinal").fetchall()
-
-    before = seals()
-    (old / "embeddings").mkdir()
-    with Run.open(old, writable=True) as run:
-        assert run.trial(3) == samples.trial(3)
-        assert seals() == before
-        run.commit(samples.step(5, trial=samples.trial(5, metrics={"labels": [0.5, None]})))
-    with Run.open(old, writable=True) as run:
-        assert run.trial(5).metrics == {"labels": [0.5, None]}
-        assert list(check(run)) == []
-
-
 # --- metrics -------------------------------------------------------------------------------------------------------
 
 METRICS = {"test_accuracy": 1 / 3, "test": [{"label": "Crack", "f1": None, "accuracy": 0.1}]}
@@ -273,7 +233,7 @@ def test_metrics_come_back_exactly(fresh):
     fresh.commit(samples.step(2))
     assert fresh.trial(1).metrics == METRICS
     assert [trial.metrics for trial in fresh.trials()] == [METRICS, None]
-    assert [trial.metrics for trial, _ in fresh.updates()] == [METRICS, None]
+    assert [trial.metrics for trial in fresh.observed()] == [METRICS, None]
 
 
 def test_metrics_go_into_a_fork_and_into_the_digest(fresh, tmp_path):
@@ -296,41 +256,6 @@ def test_metrics_do_not_change_unnoticed(fresh, change):
         Run.open(fresh.path, writable=True)
 
 
-@pytest.fixture
-def next_version(monkeypatch):
-    added = "ALTER TABLE trial ADD COLUMN mood TEXT; UPDATE trial SET mood = 'fine'"
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, added))
-
-
-def test_an_older_run_is_migrated_by_the_writer_only(old_run, next_version):
-    with pytest.raises(OlderRunError, match="start the run's daemon once"):
-        Run.open(old_run)
-    with Run.open(old_run, writable=True) as run:
-        assert run.trial(3) == samples.trial(3)
-    with Run.open(old_run) as run, run.transaction() as connection:
-        assert connection.execute("SELECT DISTINCT mood FROM trial").fetchall() == [("fine",)]
-        assert schema.version(connection) == len(schema.MIGRATIONS)
-
-
-def test_a_migration_that_fails_leaves_the_old_version(old_run, monkeypatch):
-    broken = "ALTER TABLE trial ADD COLUMN mood TEXT; UPDATE absent SET mood = 'fine'"
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, broken))
-    with pytest.raises(StoreError, match="no such table"):
-        Run.open(old_run, writable=True)
-    monkeypatch.undo()
-    with Run.open(old_run, writable=True) as run:
-        assert run.count() == 4
-
-
-def test_a_newer_run_is_refused_in_one_sentence(run):
-    run.close()
-    with sqlite3.connect(run.path / "run.db") as connection:
-        connection.execute("PRAGMA user_version = 99")
-    for writable in (False, True):
-        with pytest.raises(NewerRunError, match=r"schema version 99.*use a newer nasd"):
-            Run.open(run.path, writable=writable)
-
-
 # --- commits -------------------------------------------------------------------------------------------------------
 
 
@@ -338,21 +263,16 @@ def test_what_was_committed_is_the_checkpoint(run):
     found = run.checkpoint()
     assert found.trials == 6
     assert found.position == samples.step(6).position
-    assert found.numbers == [1, 2, 3, 4, 5, 6]
-    assert found.rewards == [samples.trial(n).reward for n in range(1, 7)]
-    assert found.paths == [samples.update(n).path for n in range(1, 7)]
-    assert found.states == [state for n in range(1, 7) for state in samples.update(n).states]
-    assert found.transitions == [ends for n in range(1, 7) for ends in samples.update(n).transitions]
-    assert dict(enumerate(found.q_values)) == samples.q_table(samples.update(n) for n in range(1, 7))
-    assert found.open == [samples.proposal(7), samples.proposal(8)]
-    assert all(isinstance(value, float) for value in found.q_values)
+    assert found.open == run.proposals(after=6) == [samples.proposal(7), samples.proposal(8)]
+    assert run.proposals(after=0) == [samples.proposal(1), samples.proposal(2)]
+    assert list(run.learned()) == [samples.payload(n) for n in range(1, 7)]
 
 
 def test_trials_come_back_as_they_went_in(run):
     assert run.trials() == [samples.trial(n) for n in range(1, 7)]
     assert run.trial(7) is None
-    assert [made for made, _ in run.updates()] == run.trials()
-    assert [change for _, change in run.updates(2, 4)] == [samples.update(n) for n in (2, 3, 4)]
+    assert list(run.observed()) == run.trials()
+    assert list(run.observed(2, 4)) == run.trials()[1:4]
 
 
 def test_the_seed_may_use_all_64_bits(run):
@@ -363,16 +283,17 @@ def test_the_seed_may_use_all_64_bits(run):
 def test_async_trials_are_observed_out_of_order(run):
     run.commit(Delta(trial=samples.trial(8, order=7)))
     run.commit(Delta(trial=samples.trial(7, order=8)))
-    assert run.checkpoint().numbers[-2:] == [8, 7]
+    assert [trial.number for trial in run.observed(7)] == [8, 7]
+    assert run.proposals(after=7) == [samples.proposal(7)]
     assert run.checkpoint().open == []
 
 
 def test_an_imported_trial_needs_no_proposal(tmp_path):
     with Run.create(tmp_path / "run", "", name="a", version="1") as run:
         for number in range(1, 4):
-            run.commit(Delta(trial=samples.trial(number, imported=True), update=samples.update(number)))
+            run.commit(Delta(trial=samples.trial(number, imported=True), learned=samples.learned(number)))
         run.commit(Delta(opened=(samples.proposal(4),)))
-        assert run.checkpoint().numbers == [1, 2, 3]
+        assert [trial.number for trial in run.observed()] == [1, 2, 3]
 
 
 BROKEN = {
@@ -381,13 +302,11 @@ BROKEN = {
     "never proposed": (samples.step(7, trial=samples.trial(12, order=7)), "never proposed"),
     "proposal with a gap": (samples.step(7, opened=(samples.proposal(10),)), "due is 9"),
     "proposal again": (samples.step(7, opened=(samples.proposal(8),)), "due is 9"),
-    "update alone": (Delta(update=samples.update(7)), "without its trial"),
-    "q_id too high": (samples.step(7, update=samples.update(7, q_ids=(12, 13, 14), q_values=(0.0,) * 3)), "0 to 13"),
-    "q_id negative": (samples.step(7, update=samples.update(7, q_ids=(12, 13, -1), q_values=(0.0,) * 3)), "0 to 13"),
-    "q_values short": (samples.step(7, update=samples.update(7, q_values=(0.0,))), "q_ids and 1 q_values"),
-    "path too high": (samples.step(7, update=samples.update(7, path=(99,))), "in path"),
-    "state too high": (samples.step(7, update=samples.update(7, transitions=((0, 99), (1, 2)))), "in transitions"),
-    "no value": (samples.step(7, update=samples.update(7, q_ids=(12,), q_values=(0.0,))), "without a Q-value"),
+    "no file": (samples.step(7, learned=samples.learned(7, LearnedFile("weights", "0" * 64))), "adopt it first"),
+    "no name of a file": (samples.step(7, learned=samples.learned(7, LearnedFile("../run.db", ""))), "cannot name"),
+    "no file to drop": (samples.step(7, dropped_files=("weights",)), "no learned file 'weights'"),
+    "facts": (samples.step(7, trial=samples.trial(7, facts={"epsilon": float("nan")})), "cannot be stored"),
+    "payload": (samples.step(7, learned=Learned("text")), "STRICT|cannot store"),
     "no embedding": (samples.step(7, trial=samples.trial(7, embedding="7.zarr")), "adopt it first"),
     "no original": (samples.step(7, trial=samples.trial(7, status="duplicate", duplicate_of=99)), "FOREIGN KEY"),
     "status": (samples.step(7, trial=samples.trial(7, status="splendid")), "CHECK"),
@@ -407,6 +326,7 @@ def test_a_commit_that_contradicts_what_is_stored_changes_nothing(run, name):
     with pytest.raises(InvalidDeltaError, match=message):
         run.commit(delta)
     assert run.checkpoint() == before
+    assert list(run.learned()) == [samples.payload(n) for n in range(1, 7)]
     run.commit(samples.step(7))
     assert run.count() == 7
 
@@ -517,7 +437,7 @@ def test_summaries(mixed):
     found = mixed.rewards()
     assert list(found.numbers) == [1, 3, 4, 5, 7]
     assert list(found.rewards) == [0.5, 0.1, 0.5, 0.9, 0.5]
-    assert list(found.epsilons) == [1.0] * 5
+    assert found.of_stages == ["e=1"] * 5
     assert list(mixed.rewards(after=4).numbers) == [5, 7]
 
 
@@ -538,25 +458,18 @@ def test_the_sort_keys_are_the_protocols():
 
 
 def test_the_size_of_a_row_is_bounded(tmp_path):
-    """12 KB a trial with 70 epochs and 500 touched values."""
+    """12 KB a trial with 70 epochs and a payload of 7 KB: 500 numbers of Q-values, their values, and some more."""
+
+    def opened(number):
+        return OpenProposal(number, "x" * 200, "evaluate", stage="e=1", facts={"epsilon": 1.0})
+
     with Run.create(tmp_path / "run", "", name="a", version="1") as run:
-        touched = tuple(range(2000))
-        run.commit(Delta(opened=(OpenProposal(1, "x" * 200, 1.0, "evaluate"),)))
+        run.commit(Delta(opened=(opened(1),)))
         for number in range(1, 301):
             curve = tuple(float(n) / 70 for n in range(70))
             made = samples.trial(number, net="x" * 200, validation_accuracies=curve, train_accuracies=curve)
-            change = samples.update(number)
-            if number > 1:
-                ids = (*change.path, *touched[: min(498, 2 * number - 2)])
-                change = replace(change, q_ids=ids, q_values=(0.1,) * len(ids))
-            run.commit(
-                Delta(
-                    trial=made,
-                    update=change,
-                    opened=(OpenProposal(number + 1, "x" * 200, 1.0, "evaluate"),),
-                    position={"state": "x" * 250},
-                )
-            )
+            learned = Learned(bytes(7000))
+            run.commit(Delta(trial=made, learned=learned, opened=(opened(number + 1),), position={"state": "x" * 250}))
         run.sync()
         assert (run.path / "run.db").stat().st_size / 300 < 12_000
         assert run.size_on_disk() >= (run.path / "run.db").stat().st_size

@@ -37,15 +37,16 @@ def test_a_good_run_has_no_problems(run):
     [
         ("DELETE FROM trial WHERE ordinal = 3", "trials are not numbered"),
         ("DELETE FROM trial WHERE ordinal = 3", "refers to a row of trial"),
-        ("DELETE FROM state WHERE id = 3", "states are not numbered"),
-        ("DELETE FROM transition WHERE id = 3", "transitions are not numbered"),
-        ("DELETE FROM transition WHERE id = 15", "the last update counts other"),
-        ("DELETE FROM q_update WHERE ordinal = 3", "trials lack their update"),
+        ("DELETE FROM learned WHERE id = 3", "payloads are not numbered"),
+        ("DELETE FROM learned WHERE id = 8", "the trial observed as number 8, or what it changed, is not"),
+        ("UPDATE learned SET payload = x'00' WHERE id = 3", "the trial observed as number 3, or what it changed"),
+        ("UPDATE learned SET ordinal = 2 WHERE id = 7", "not in the order of their trials"),
+        ("UPDATE learned SET ordinal = 99 WHERE id = 8", "trials that are not there"),
+        ("UPDATE learned SET number = 4 WHERE id = 5", "another trial than was observed last"),
+        ("UPDATE trial SET stage = 'e=0' WHERE number = 4", "the trial observed as number 4"),
+        ("UPDATE trial SET facts = '{}' WHERE number = 4", "the trial observed as number 4"),
+        ("UPDATE proposal SET facts = '{}' WHERE number = 4", "the trial observed as number 2"),
         ("DELETE FROM proposal WHERE number = 9", "leave a number out"),
-        ("UPDATE q_update SET q_values = x'00' WHERE ordinal = 3", "lengths do not fit"),
-        ("UPDATE q_update SET q_ids = x'ffffff7f', q_values = zeroblob(8) WHERE ordinal = 3", "does not exist"),
-        ("UPDATE q_update SET q_ids = zeroblob(4), q_values = zeroblob(8) WHERE ordinal = 3", "without its Q-value"),
-        ("UPDATE q_update SET states = 1 WHERE ordinal = 3", "fewer states"),
         ("UPDATE trial SET duplicate_of = 5 WHERE number = 4", "before their original"),
         ("UPDATE trial SET embedding = '4.zarr' WHERE number = 4", "no embedding at"),
     ],
@@ -89,7 +90,7 @@ def test_damaged_and_missing_and_forgotten_embeddings_are_found(run):
     assert "of trial 9" in found["embeddings/9.zarr"]
     assert "is damaged" in found["embeddings/9.zarr"]
     assert "is missing" in found["embeddings/10.zarr"]
-    assert "no trial refers to it" in found["embeddings/forgotten.zarr"]
+    assert "nothing refers to it" in found["embeddings/forgotten.zarr"]
     assert {problem.where for problem in verify.check(run, embeddings=False)} == {"embeddings/forgotten.zarr"}
 
 
@@ -120,12 +121,13 @@ def test_the_digest_is_of_what_is_deterministic(tmp_path):
         "seed": {"trial": samples.trial(4, seed=1)},
         "status": {"trial": samples.trial(4, status="early_stopped")},
         "curve": {"trial": samples.trial(4, train_accuracies=(0.5,))},
-        "q": {"update": samples.update(4, q_values=(0.1,) * len(samples.update(4).q_values))},
-        "path": {"update": samples.update(4, path=(1,))},
-        "state": {"update": samples.update(4, states=(("fc", *[1] * 8), ("fc", *[0] * 8)))},
-        "transition": {"update": samples.update(4, transitions=((0, 1), (1, 2)))},
+        "stage": {"trial": samples.trial(4, stage="e=0.9")},
+        "facts": {"trial": samples.trial(4, facts={"epsilon": 0.9})},
+        "payload": {"learned": samples.learned(5)},
+        "nothing learned": {"learned": None},
         "position": {"position": {"proposed": 6, "random": 1}},
         "proposal": {"opened": (samples.proposal(6, net="[SM(10)]"),)},
+        "proposal's stage": {"opened": (samples.proposal(6, stage="e=0.9"),)},
         "kind": {"opened": (samples.proposal(6, kind="infeasible"),)},
         "none opened": {"opened": ()},
     }
