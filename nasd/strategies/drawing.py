@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nasd.config import Config
+from nasd.config import Config, DrawingSection
 from nasd.outcome import Outcome
 from nasd.spaces.base import Space
 from nasd.strategies import stream
@@ -42,7 +42,7 @@ class DrawingStrategy(ABC):
         self.space = space
         self.random = np.random.Generator(np.random.PCG64(config.seed))
         self.ledger = Ledger(space)
-        self.trials: int = config.search.trials
+        self.trials = DrawingSection.of(config.search).trials
 
     # What a subclass says
 
