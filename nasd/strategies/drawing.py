@@ -66,7 +66,7 @@ class DrawingStrategy(ABC):
 
     def propose(self, room: int) -> tuple[Proposal, ...]:
         """Draw, as often as there is room and trials are lacking."""
-        proposals = []
+        proposals: list[Proposal] = []
         while len(proposals) < room and self.ledger.counted + len(self.ledger.open) < self.trials:
             drawn = self._draw_new()
             if drawn is None:
