@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nasd.config import DataConfig, SpaceConfig
+from nasd.config import DataConfig, LayersConfig
 from nasd.data import Data, load
 from nasd.spaces.layers import Architecture, SearchSpace
 
@@ -32,4 +32,4 @@ def load_data(root: Path | None = None, samples: int | None = None) -> Data:
 
 def parse(name: str, data: Data) -> Architecture:
     """One of `ARCHITECTURES`."""
-    return SearchSpace(SpaceConfig(patch_size=data.image_size)).parse(ARCHITECTURES[name])
+    return SearchSpace(LayersConfig(patch_size=data.image_size)).parse(ARCHITECTURES[name])

@@ -21,7 +21,7 @@ from random import Random
 import torch
 from torch.nn import functional
 
-from nasd.config import EncoderConfig, SpaceConfig
+from nasd.config import EncoderConfig, LayersConfig
 from nasd.data import Data, Split
 from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.memory import pass_bytes
@@ -53,7 +53,7 @@ def main() -> None:
 
 def sample(count: int, features: tuple[int, ...]) -> list[str]:
     """Different feasible architectures, drawn as a search with epsilon 1 draws them."""
-    space, random = SearchSpace(SpaceConfig(conv_features=features)), Random(1)
+    space, random = SearchSpace(LayersConfig(conv_features=features)), Random(1)
     found: dict[str, None] = {}
     while len(found) < count:
         states = [space.start()]
@@ -82,7 +82,7 @@ def in_own_process(nets: list[str], samples: int, device: str) -> list[dict[str,
 def measure(net: str, samples: int, device: str) -> dict[str, float]:
     """All of one architecture, in bytes."""
     torch.set_num_threads(1)
-    architecture = SearchSpace(SpaceConfig()).parse(net)
+    architecture = SearchSpace(LayersConfig()).parse(net)
     with torch.device("meta"):
         network = Network(architecture, CHANNELS, EncoderConfig(), 0.0)
     data = shapes()

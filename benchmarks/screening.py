@@ -20,7 +20,7 @@ import pandas as pd  # noqa: E402
 import torch  # noqa: E402
 
 from benchmarks.architectures import load_data  # noqa: E402
-from nasd.config import Config, SpaceConfig, TrainingConfig  # noqa: E402
+from nasd.config import Config, LayersConfig, TrainingConfig  # noqa: E402
 from nasd.evaluators.deep_prior import ridge  # noqa: E402
 from nasd.evaluators.deep_prior.embedding import Embedding  # noqa: E402
 from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
@@ -61,7 +61,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
     data = load_data(arguments.data, arguments.samples).to(arguments.device)
     space = SearchSpace(
-        SpaceConfig(
+        LayersConfig(
             patch_size=data.image_size, channels=data.channels, min_conv=2, max_conv=6,
             conv_features=tuple(arguments.features), max_num_fc_input=8192,
         )

@@ -90,7 +90,7 @@ def thinker(config: "Config") -> "Thinker":
 
 def evaluator_name(config: "Config") -> str:
     """What the config's trials are evaluated with."""
-    return "training" if config.evaluation == "full" else "deep_prior"
+    return "training" if config.evaluation.kind == "training" else "deep_prior"
 
 
 def planners(config: "Config", run: Path) -> "dict[str, Planner]":

@@ -68,7 +68,7 @@ def _jobs(daemon: "Daemon", params: protocol.JobsParams) -> protocol.JobPage:
 
 
 async def _queue_job(daemon: "Daemon", params: protocol.QueueJobParams) -> protocol.JobRow:
-    if daemon.config.evaluation == "full":  # there is nothing else to do with an architecture here
+    if daemon.config.evaluation.kind == "training":  # there is nothing else to do with an architecture here
         params = msgspec.structs.replace(params, full=True)
     if params.device is not None:
         device = await asyncio.to_thread(find_device, params.device)  # a GPU's driver may hang

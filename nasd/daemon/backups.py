@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from nasd.config import CheckpointConfig
+from nasd.config import SnapshotsConfig
 from store import StoreError, snapshot
 
 log = logging.getLogger("nasd.backups")
@@ -23,7 +23,7 @@ class Backups:
     """
 
     def __init__(
-        self, directory: Path, name: str, config: CheckpointConfig, trouble: Callable[[str | None], None]
+        self, directory: Path, name: str, config: SnapshotsConfig, trouble: Callable[[str | None], None]
     ) -> None:
         self._directory, self._name, self._config, self._trouble = directory, name, config, trouble
         self._folder = config.to or directory / "snapshots"

@@ -137,7 +137,7 @@ class Daemon:
             trouble=lambda problem: self._problem("jobs' disk", problem),
         )
         self._backups = Backups(
-            self._directory, config.name, config.checkpoint, trouble=lambda problem: self._problem("snapshot", problem)
+            self._directory, config.name, config.snapshots, trouble=lambda problem: self._problem("snapshot", problem)
         )
         self._quota = Quota(
             self.run,

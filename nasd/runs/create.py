@@ -49,7 +49,7 @@ def settle(config: Config) -> Config:
 
 def _precision(config: Config, devices: set[str]) -> str:
     """bfloat16 where it was measured to be as accurate and faster (docs/performance.md): deep priors on such a CPU."""
-    fast = config.evaluation == "deep_prior" and devices == {"cpu"} and multiplies_bfloat16()
+    fast = config.evaluation.kind == "deep_prior" and devices == {"cpu"} and multiplies_bfloat16()
     return "bfloat16" if fast else "float32"
 
 
@@ -68,9 +68,9 @@ def differences(config: Config, frozen: Config) -> list[str]:
     settled = {"space.patch_size", "space.channels", "space.num_classes"}
     left_open = {key for key in ("data.root", "search.lookahead", "encoder.precision") if given[key] is None}
     return [
-        f"{key}: {kept[key]} in the run, {given[key]} now"
-        for key in given
-        if key not in settled | left_open and given[key] != kept[key]
+        f"{key}: {kept.get(key, 'nothing')} in the run, {given.get(key, 'nothing')} now"
+        for key in given | kept
+        if key not in settled | left_open and given.get(key) != kept.get(key)
     ]
 
 

@@ -56,7 +56,7 @@ def report(run: Run) -> str:
     states = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in sorted(run.by_status().items()))
     title = escape(config.name)
     numbers = [
-        (f"{len(search.rewards)} of {config.total_trials}", "trials that count"),
+        (f"{len(search.rewards)} of {config.search.total_trials}", "trials that count"),
         (_percent(best[0].reward) if best else "-", "best reward"),
         (_percent(best[0].test_accuracy) if best else "-", "its test accuracy"),
         (f"{len(search.entries):,}", "architectures evaluated"),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nasd.config import Config
+from nasd.config import Config, DrawingSection
 from nasd.outcome import Outcome
 from nasd.spaces.base import Space
 from nasd.strategies import stream
@@ -42,7 +42,7 @@ class DrawingStrategy(ABC):
         self.space = space
         self.random = np.random.Generator(np.random.PCG64(config.seed))
         self.ledger = Ledger(space)
-        self.trials: int = config.search.trials
+        self.trials = DrawingSection.of(config.search).trials
 
     # What a subclass says
 
@@ -66,7 +66,7 @@ class DrawingStrategy(ABC):
 
     def propose(self, room: int) -> tuple[Proposal, ...]:
         """Draw, as often as there is room and trials are lacking."""
-        proposals = []
+        proposals: list[Proposal] = []
         while len(proposals) < room and self.ledger.counted + len(self.ledger.open) < self.trials:
             drawn = self._draw_new()
             if drawn is None:

@@ -27,8 +27,9 @@ def test_the_shipped_ones_are_read_and_come_back_the_same(path):
 
 
 def test_the_default_is_the_published_schedule():
-    assert configuration.parse("").total_trials == 2403
-    assert configuration.parse("training: {early_stopping_thresh: 0.2}").initial_q == 0.2
+    assert configuration.parse("").search.total_trials == 2403
+    config = configuration.parse("training: {early_stopping_thresh: 0.2}")
+    assert config.search.initial_value(config.training) == 0.2
 
 
 @given(st.text(max_size=80))
@@ -85,7 +86,7 @@ def test_all_faults_at_once_each_with_its_key():
         )
     text = str(caught.value)
     for fault in (
-        "seed: ", "colour: unknown key; known here are checkpoint, data, encoder", "name: ", "data.name: ",
+        "seed: ", "colour: unknown key; known here are data, encoder", "name: ", "data.name: ",
         "training.epochs: ", "(got 'many')", "training.rate: unknown key; known here are batch_size, ",
         "search.epsilon_schedule.0.0: ", "conv_sizes lists a value twice",
     ):  # fmt: skip

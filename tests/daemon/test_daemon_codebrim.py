@@ -69,7 +69,7 @@ def test_the_preset_is_what_was_published():
     assert (training.epochs, training.batch_size, training.dropout) == (150, 16, 0.5)
     assert (space.conv_sizes, space.conv_features) == ((3, 5, 7, 9, 11), (32, 64, 128, 256))
     assert (space.min_conv, space.max_conv, space.max_fc, space.spp_levels) == (3, 10, 1, (3, 4, 5))
-    assert config.evaluation == "full"
+    assert config.evaluation.kind == "training"
     assert isinstance(config, Config)
 
 

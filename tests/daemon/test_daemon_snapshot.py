@@ -50,7 +50,7 @@ async def test_taken_while_the_search_runs(home):
 async def test_by_itself(home):
     with short_folder() as elsewhere:
         folder = elsewhere / "safe"
-        directory = make(home, 30, checkpoint={"every": 4, "keep": 2, "to": str(folder)})
+        directory = make(home, 30, snapshots={"every": 4, "keep": 2, "to": str(folder)})
         folder.mkdir()
         (folder / "stub-notes.txt").write_text("of somebody else")
         (folder / "other-000001.tar").write_text("of another run")
@@ -72,7 +72,7 @@ async def test_by_itself(home):
 
 async def test_a_folder_that_takes_none_is_a_problem_and_no_end(home):
     (home / "file").write_text("in the way")
-    directory = make(home, 12, checkpoint={"every": 3, "to": str(home / "file" / "below")})
+    directory = make(home, 12, snapshots={"every": 3, "to": str(home / "file" / "below")})
     async with living(directory) as live:
         await live.state("finished")
         await soon(lambda: live.status.problems, "the problem")

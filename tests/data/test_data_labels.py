@@ -312,7 +312,7 @@ def test_a_csv_file_that_is_not_there(tmp_path):
 
 def test_what_several_labels_do_not_go_with():
     labelled = {"name": "image_csv", "image_size": 16}
-    with pytest.raises(ValueError, match="set evaluation to full"):
+    with pytest.raises(ValueError, match="set evaluation to training"):
         Config.model_validate({"data": labelled})
     with pytest.raises(ValueError, match=r"search\.classes"):
         Config.model_validate({"data": labelled, "evaluation": "full", "search": {"classes": [0, 1]}})

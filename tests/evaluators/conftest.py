@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nasd.config import Config, DataConfig, SpaceConfig
+from nasd.config import Config, DataConfig, LayersConfig
 from nasd.data import load
 from nasd.spaces.layers import SearchSpace
 
@@ -34,7 +34,7 @@ def few(digits):
 
 @pytest.fixture(scope="session")
 def parse():
-    return lambda text, side=8: SearchSpace(SpaceConfig(patch_size=side)).parse(text)
+    return lambda text, side=8: SearchSpace(LayersConfig(patch_size=side)).parse(text)
 
 
 @pytest.fixture(scope="session")

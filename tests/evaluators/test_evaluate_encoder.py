@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from nasd.config import EncoderConfig, SpaceConfig
+from nasd.config import EncoderConfig, LayersConfig
 from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.networks.encoder import INITS, Encoder, WideResidualBlock
 from nasd.spaces.layers import SearchSpace, classifier_weights, conv_weights
@@ -20,7 +20,7 @@ def weights(encoder):
 
 def test_every_golden_architecture_gives_the_image_sizes_of_its_states(golden):
     """On the meta device, where size costs nothing: all of them."""
-    space = SearchSpace(SpaceConfig())
+    space = SearchSpace(LayersConfig())
     for entry in golden:
         architecture = space.parse(entry["net"])
         with torch.device("meta"):
@@ -33,7 +33,7 @@ def test_every_golden_architecture_gives_the_image_sizes_of_its_states(golden):
 
 
 def test_golden_weight_counts(golden):
-    space, counted = SearchSpace(SpaceConfig()), 0
+    space, counted = SearchSpace(LayersConfig()), 0
     for entry in golden:
         if "conv_weights" in entry:
             architecture = space.parse(entry["net"])

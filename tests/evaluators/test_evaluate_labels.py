@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 import nasd
-from nasd.config import Config, EncoderConfig, SpaceConfig
+from nasd.config import Config, EncoderConfig, LayersConfig
 from nasd.data import stream
 from nasd.data._codebrim import Codebrim
 from nasd.errors import DataMissingError, NasdError
@@ -49,7 +49,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def space():
-    return SearchSpace(SpaceConfig(form="codebrim", patch_size=24, channels=3, num_classes=6, max_fc=1))
+    return SearchSpace(LayersConfig(form="codebrim", patch_size=24, channels=3, num_classes=6, max_fc=1))
 
 
 def configure(root, training=None, data=None, **sections):

@@ -56,7 +56,7 @@ def status(key):
 data = load(DataConfig(image_size=28), 1)
 for text, precision in product(sys.argv[1:], ("float32", "bfloat16")):
     with torch.device("meta"):
-        encoder = Encoder(SearchSpace(SpaceConfig()).parse(text), 1, EncoderConfig(precision=precision))
+        encoder = Encoder(SearchSpace(LayersConfig()).parse(text), 1, EncoderConfig(precision=precision))
     predicted = pass_bytes(encoder, data, 200)
     encoder.to_empty(device="cpu")
     encoder.initialise(torch.Generator().manual_seed(0))

@@ -28,7 +28,8 @@ WORDS = {
     "grammar": ("C(", "P(", "FC(", "SM(10)]", "[C(16,3,1,1,1), ", ",1)", ",2,2,0,0)", "C(16,3,0,2)", "SM(1)"),
     "config": (
         "name: ", "data: {", "space: {", "search: {", "executor: {", "store: {", "training: {", "log: {", "encoder: {",
-        "checkpoint: {", "epsilon_schedule: [[1.0, 3]]", "conv_sizes: [3]", "seed: ", "0x", "!!", "&a ", "*a", "<<: ",
+        "snapshots: {", "checkpoint: {", "strategy: ", "kind: ", "30m", "50GB",
+        "epsilon_schedule: [[1.0, 3]]", "conv_sizes: [3]", "seed: ", "0x", "!!", "&a ", "*a", "<<: ",
         "null", ".inf", "~", "? ", "- ", "2001-01-01", "devices: [cpu]", "every: ", "to: ", "evaluation: full",
     ),
     "replay_csv": ("epsilon,net,train_flag,", "reward,acc_best_val,", '"[0.1, 0.2]"', "True,", "False,", "1e5", "-1"),

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from nasd.config import SpaceConfig
+from nasd.config import LayersConfig
 from nasd.graph import Graph, Node
 from nasd.pictures.architecture import draw_architecture
 from nasd.pictures.drawing import Box, Curve, Label
@@ -14,7 +14,7 @@ from nasd.pictures.layout import PER_ROW, arrange
 from nasd.pictures.tensorboard_graph import graph_def
 from nasd.spaces.layers import SearchSpace
 
-SPACE = SearchSpace(SpaceConfig(patch_size=8))
+SPACE = SearchSpace(LayersConfig(patch_size=8))
 NET = "[C(32,3,1,1,0), P(2,2,0,0), C(64,5,2,2,1), SM(10)]"
 
 

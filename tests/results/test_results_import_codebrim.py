@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from nasd.config import Config, SearchConfig, SpaceConfig
+from nasd.config import Config, LayersConfig, QLearningConfig
 from nasd.outcome import Evaluated
 from nasd.runs.opening import search_of
 from nasd.runs.published.taking_over import create_from_csv
@@ -14,11 +14,11 @@ from nasd.spaces.layers import SearchSpace
 from nasd.strategies.qlearning.strategy import QLearning
 from store import Run
 
-SPACE = SpaceConfig(
+SPACE = LayersConfig(
     form="codebrim", patch_size=48, max_fc=1, conv_sizes=(3, 5, 7), conv_features=(8,), num_classes=6, channels=3
 )
 CONFIG = Config(
-    name="taken-over", space=SPACE, search=SearchConfig(epsilon_schedule=((1.0, 12), (0.5, 8)), replay_number=40)
+    name="taken-over", space=SPACE, search=QLearningConfig(epsilon_schedule=((1.0, 12), (0.5, 8)), replay_number=40)
 )
 
 

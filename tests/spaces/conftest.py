@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nasd.config import SpaceConfig
+from nasd.config import LayersConfig
 from nasd.spaces.layers import Architecture, SearchSpace
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden"
@@ -25,13 +25,13 @@ def golden(request: pytest.FixtureRequest) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def golden_space(golden: dict[str, Any]) -> SearchSpace:
     """The published code as it is: without stride 2."""
-    limits = {key: value for key, value in golden["config"].items() if key in SpaceConfig.model_fields}
-    return SearchSpace(SpaceConfig(**limits, large_conv_strides=()))
+    limits = {key: value for key, value in golden["config"].items() if key in LayersConfig.model_fields}
+    return SearchSpace(LayersConfig(**limits, large_conv_strides=()))
 
 
 @pytest.fixture(scope="session")
 def space() -> SearchSpace:
-    return SearchSpace(SpaceConfig(max_fc=2))
+    return SearchSpace(LayersConfig(max_fc=2))
 
 
 @pytest.fixture(scope="session")

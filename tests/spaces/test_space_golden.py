@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nasd.config import SpaceConfig
+from nasd.config import LayersConfig
 from nasd.spaces.layers import SearchSpace, State, classifier_weights, conv_weights
 
 
@@ -31,7 +31,7 @@ def test_transitions(golden: dict[str, Any], golden_space: SearchSpace) -> None:
 
 
 def test_an_excerpt_for_where_the_golden_files_are_absent() -> None:
-    space = SearchSpace(SpaceConfig(large_conv_strides=()))
+    space = SearchSpace(LayersConfig(large_conv_strides=()))
     architecture = space.parse("[C(1024,9,1,0,1), P(2,2,0,0), C(32,3,1,1,0), SM(10)]")
     assert [tuple(state) for state in architecture.states] == [
         ("conv", 1, 1024, 9, 1, 0, 20, 0, 0),

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nasd.config import SpaceConfig
+from nasd.config import LayersConfig
 from nasd.errors import NasdError
 from nasd.spaces.base import GrammarError
 from nasd.spaces.layers import Architecture, SearchSpace
 
-SPACE = SearchSpace(SpaceConfig(max_fc=2))
+SPACE = SearchSpace(LayersConfig(max_fc=2))
 GOOD = "[C(32,5,1,2,1), P(4,4,0,0), C(32,3,1,1,0), FC(64), SM(10)]"
 VALID_PADDING = "[C(32,5,1,1), C(64,3,1,0), C(64,4,0,2), FC(32), SM(10)]"
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from nasd.config import EncoderConfig, SpaceConfig
+from nasd.config import EncoderConfig, LayersConfig
 from nasd.spaces.layers import SearchSpace, classifier_weights, conv_weights
 
 NET = "[C(32,5,1,2,1), P(4,4,0,0), C(32,3,1,1,0), C(16,3,1,1,0), FC(64), SM(10)]"
-SPACE = SearchSpace(SpaceConfig(max_fc=2, channels=3))
+SPACE = SearchSpace(LayersConfig(max_fc=2, channels=3))
 
 
 def test_nodes_from_the_image_to_the_classifier() -> None:
@@ -44,7 +44,7 @@ def test_weights_and_multiply_adds_are_those_of_the_network() -> None:
     from nasd.evaluators.networks.network import Network
 
     random = np.random.default_rng(0)
-    small = SearchSpace(SpaceConfig(patch_size=12, max_conv=4, conv_features=(4, 8), max_fc=2, channels=3))
+    small = SearchSpace(LayersConfig(patch_size=12, max_conv=4, conv_features=(4, 8), max_fc=2, channels=3))
     for _ in range(5):
         architecture = small.sample(random)
         network = Network(architecture, 3, EncoderConfig(batch_norm=0.0), 0.0).eval()

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nasd.config import SpaceConfig
+from nasd.config import LayersConfig
 from nasd.spaces.layers import Architecture, SearchSpace
 
 SPACES = {
-    "dp-nas": SearchSpace(SpaceConfig(max_fc=2)),
-    "codebrim": SearchSpace(SpaceConfig(form="codebrim", patch_size=64, max_fc=2, min_conv=2, max_conv=6)),
+    "dp-nas": SearchSpace(LayersConfig(max_fc=2)),
+    "codebrim": SearchSpace(LayersConfig(form="codebrim", patch_size=64, max_fc=2, min_conv=2, max_conv=6)),
     "odd sizes": SearchSpace(
-        SpaceConfig(patch_size=13, min_conv=1, max_conv=5, conv_strides=(1, 2, 3), conv_features=(4, 8))
+        LayersConfig(patch_size=13, min_conv=1, max_conv=5, conv_strides=(1, 2, 3), conv_features=(4, 8))
     ),
 }
 
@@ -71,7 +71,7 @@ def test_all_three_changes_come_and_in_all_places() -> None:
 
 def test_an_architecture_without_neighbours_has_a_sample_as_its_mutation() -> None:
     limits: dict[str, Any] = {"conv_sizes": (1,), "conv_features": (8,), "pool_sizes": (), "wrn": False}
-    space = SearchSpace(SpaceConfig(min_conv=1, max_conv=1, **limits))
+    space = SearchSpace(LayersConfig(min_conv=1, max_conv=1, **limits))
     random = np.random.default_rng(0)
     alone = space.sample(random)
     assert space.mutate(alone, random) == alone

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasd.config import Config, SearchConfig, SpaceConfig
+from nasd.config import Config, LayersConfig, QLearningConfig
 from nasd.errors import ConfigError
 from nasd.outcome import Evaluated
 from nasd.spaces.layers import Architecture, SearchSpace, State
@@ -20,7 +20,7 @@ from nasd.evaluators.networks.network import Network  # noqa: E402
 
 Walk = Callable[[SearchSpace, int], Architecture]
 
-PUBLISHED = SpaceConfig(
+PUBLISHED = LayersConfig(
     form="codebrim",
     patch_size=224,
     min_conv=3,
@@ -129,7 +129,7 @@ sizes = st.lists(st.integers(1, 12), min_size=1, max_size=4, unique=True).map(tu
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_every_walk_ends_and_can_be_read_whatever_the_limits(walk: Walk, limits: dict[str, Any], seed: int) -> None:
     try:
-        space = SearchSpace(SpaceConfig(**limits, form="codebrim", conv_features=(8, 16)))
+        space = SearchSpace(LayersConfig(**limits, form="codebrim", conv_features=(8, 16)))
     except ConfigError:
         return
     architecture = walk(space, seed)
@@ -182,7 +182,7 @@ def test_every_action_leads_where_torch_leads(walk: Walk, seed: int) -> None:
 
 def test_q_learning_walks_it_and_learns() -> None:
     space = PUBLISHED.model_copy(update={"patch_size": 32, "conv_features": (8,), "conv_sizes": (3, 5, 7)})
-    search = SearchConfig(epsilon_schedule=((1.0, 60), (0.0, 20)), replay_number=40)
+    search = QLearningConfig(epsilon_schedule=((1.0, 60), (0.0, 20)), replay_number=40)
     strategy = QLearning(Config(space=space, search=search), SearchSpace(space))
     found = []
     while not strategy.finished:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasd.config import SpaceConfig
+from nasd.config import LayersConfig
 from nasd.spaces.layers import Architecture, SearchSpace, State
 
 torch = pytest.importorskip("torch")
 
-SPACE = SearchSpace(SpaceConfig())
+SPACE = SearchSpace(LayersConfig())
 
 
 def _torch_size(side: int, state: State) -> int:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nasd.config import SpaceConfig
+from nasd.config import LayersConfig
 from nasd.errors import ConfigError
 from nasd.spaces.layers import Architecture, SearchSpace, State
 
@@ -28,7 +28,7 @@ def test_stride_two_needs_sizes_that_divide(space: SearchSpace) -> None:
 
 
 def test_blocks_can_be_switched_off() -> None:
-    space = SearchSpace(SpaceConfig(wrn=False))
+    space = SearchSpace(LayersConfig(wrn=False))
     assert _types(space.actions(space.start())) == {"conv"}
 
 
@@ -43,21 +43,21 @@ def test_the_end_comes_after_the_fewest_layers(space: SearchSpace) -> None:
 
 
 def test_no_more_fc_layers_than_allowed_and_never_larger() -> None:
-    space = SearchSpace(SpaceConfig(max_fc=2))
+    space = SearchSpace(LayersConfig(max_fc=2))
     first = State("fc", 4, 0, 0, 0, 0, 0, 64, 0)
     assert [a.fc_size for a in space.actions(first) if not a.terminate] == [32, 64]
     assert _types(space.actions(State("fc", 5, 1, 0, 0, 0, 0, 64, 0))) == {"end"}
 
 
 def test_a_state_that_nothing_can_follow_may_end() -> None:
-    space = SearchSpace(SpaceConfig(conv_sizes=(3, 5), pool_sizes=(2,), pool_strides=(1,), wrn=False, min_conv=5))
+    space = SearchSpace(LayersConfig(conv_sizes=(3, 5), pool_sizes=(2,), pool_strides=(1,), wrn=False, min_conv=5))
     stuck = State("max_pool", 1, 16, 2, 1, 0, 3, 0, 0)  # a pool of 2 would fit into 3, but must not follow a pool
     assert _types(space.actions(stuck)) == {"end"}
 
 
 def test_images_that_no_layer_fits_are_refused_at_once() -> None:
     with pytest.raises(ConfigError, match="conv_sizes"):
-        SearchSpace(SpaceConfig(patch_size=3, conv_sizes=(3, 5), wrn=False))
+        SearchSpace(LayersConfig(patch_size=3, conv_sizes=(3, 5), wrn=False))
 
 
 sizes = st.lists(st.integers(1, 12), min_size=1, max_size=4, unique=True).map(tuple)
@@ -84,7 +84,7 @@ sizes = st.lists(st.integers(1, 12), min_size=1, max_size=4, unique=True).map(tu
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_every_walk_ends_and_can_be_read_whatever_the_limits(walk: Walk, limits: dict[str, Any], seed: int) -> None:
     try:
-        space = SearchSpace(SpaceConfig(**limits, conv_features=(8, 16)))
+        space = SearchSpace(LayersConfig(**limits, conv_features=(8, 16)))
     except ConfigError:
         return
     architecture = walk(space, seed)
@@ -115,7 +115,7 @@ def test_infeasible_says_why(space: SearchSpace) -> None:
 
 
 def test_the_caches_stay_bounded() -> None:
-    space = SearchSpace(SpaceConfig(patch_size=224, conv_sizes=(3, 5), conv_features=(8,)))
+    space = SearchSpace(LayersConfig(patch_size=224, conv_sizes=(3, 5), conv_features=(8,)))
     random = Random(0)
     for _ in range(5000):
         space.actions(

@@ -1,11 +1,10 @@
 """Every strategy, on the space of layers, under the contract; and a strategy of the tests that has work and levels."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from nasd.config import SpaceConfig
+from nasd.config import Config, LayersConfig
 from nasd.spaces.layers import SearchSpace
 from nasd.strategies.evolution.strategy import Evolution
 from nasd.strategies.random.strategy import RandomSearch
@@ -16,22 +15,24 @@ TINY: dict[str, Any] = {
     "patch_size": 8, "min_conv": 1, "max_conv": 3, "conv_sizes": (1, 3), "conv_features": (4, 8, 16),
     "large_conv_strides": (), "wrn": True, "pool_sizes": (2,), "pool_strides": (2,), "max_num_fc_input": 600,
 }  # fmt: skip
-SPACE = SearchSpace(SpaceConfig(**TINY))
-MINUTE = SearchSpace(SpaceConfig(**{**TINY, "max_conv": 1, "wrn": False, "pool_sizes": (), "conv_features": (4, 8)}))
+SPACE = SearchSpace(LayersConfig(**TINY))
+MINUTE = SearchSpace(LayersConfig(**{**TINY, "max_conv": 1, "wrn": False, "pool_sizes": (), "conv_features": (4, 8)}))
 
 
-def config(seed: int, **search: Any) -> Any:
-    return SimpleNamespace(seed=seed, search=SimpleNamespace(**search))
+def config(seed: int, strategy: str, **search: Any) -> Config:
+    return Config.model_validate({"seed": seed, "search": {"strategy": strategy, **search}})
 
 
 CASES = {
-    "random": Case(lambda seed: RandomSearch(config(seed, trials=40), SPACE), waits=True),
+    "random": Case(lambda seed: RandomSearch(config(seed, "random", trials=40), SPACE), waits=True),
     "random, in a space of few architectures": Case(
-        lambda seed: RandomSearch(config(seed, trials=40), MINUTE), waits=True
+        lambda seed: RandomSearch(config(seed, "random", trials=40), MINUTE), waits=True
     ),
-    "evolution": Case(lambda seed: Evolution(config(seed, trials=60, population=10, sample_size=3), SPACE), waits=True),
+    "evolution": Case(
+        lambda seed: Evolution(config(seed, "evolution", trials=60, population=10, sample_size=3), SPACE), waits=True
+    ),
     "evolution that ends with its first population": Case(
-        lambda seed: Evolution(config(seed, trials=12, population=50, sample_size=3), SPACE), waits=True
+        lambda seed: Evolution(config(seed, "evolution", trials=12, population=50, sample_size=3), SPACE), waits=True
     ),
     "levels": Case(lambda seed: levels.Levels(SPACE, seed), think=levels.think, waits=True),
 }

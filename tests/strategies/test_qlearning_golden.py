@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nasd.config import Config, SpaceConfig
+from nasd.config import Config, LayersConfig
 from nasd.spaces.layers import SearchSpace, State
 from nasd.strategies.qlearning.strategy import QLearning
 
@@ -19,7 +19,7 @@ def test_q_values(name: str) -> None:
         pytest.skip(f"the golden values are not at {path}")
     golden = json.loads(path.read_text())
     limits = golden["config"]
-    space = {key: value for key, value in limits.items() if key in SpaceConfig.model_fields}
+    space = {key: value for key, value in limits.items() if key in LayersConfig.model_fields}
     search = {
         "learning_rate": limits["q_learning_rate"],
         "discount": limits["q_discount_factor"],
@@ -36,7 +36,7 @@ def test_q_values(name: str) -> None:
 
 
 def test_the_rule_by_hand() -> None:
-    config = Config(space=SpaceConfig(min_conv=2))
+    config = Config(space=LayersConfig(min_conv=2))
     space = SearchSpace(config.space)
     strategy = QLearning(config, space)
     architecture = space.parse("[C(16,3,1,1,1), C(16,3,1,1,1), SM(10)]")
@@ -53,7 +53,7 @@ def test_the_rule_by_hand() -> None:
 
 
 def test_a_bad_action_is_left_for_those_never_tried() -> None:
-    config = Config(space=SpaceConfig(min_conv=1))
+    config = Config(space=LayersConfig(min_conv=1))
     space = SearchSpace(config.space)
     strategy = QLearning(config, space)
     architecture = space.parse("[C(16,3,1,1,1), SM(10)]")

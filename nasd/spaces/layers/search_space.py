@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nasd.config import SpaceConfig
+from nasd.config import LayersConfig
 from nasd.errors import ConfigError
 from nasd.graph import Graph
 from nasd.spaces.base import Infeasible
@@ -25,7 +25,7 @@ class SearchSpace:
         ConfigError: No layer at all fits the image.
     """
 
-    def __init__(self, config: SpaceConfig) -> None:
+    def __init__(self, config: LayersConfig) -> None:
         self.config = config
         self._transitions = transitions(config)
         self._notation: Notation = "valid" if config.form == "codebrim" else "padded"

@@ -5,7 +5,7 @@ with those of the search on CODEBRIM.
 from functools import lru_cache
 from typing import Protocol
 
-from nasd.config import SpaceConfig
+from nasd.config import LayersConfig
 from nasd.spaces.layers.state import (
     State,
     conv_state,
@@ -27,7 +27,7 @@ class Transitions(Protocol):
         ...
 
 
-def transitions(config: SpaceConfig) -> Transitions:
+def transitions(config: LayersConfig) -> Transitions:
     """Those of the configured form."""
     return PyramidTransitions(config) if config.form == "codebrim" else DeepPriorTransitions(config)
 
@@ -39,7 +39,7 @@ class DeepPriorTransitions:
     so those blocks are built once and shared.
     """
 
-    def __init__(self, config: SpaceConfig) -> None:
+    def __init__(self, config: LayersConfig) -> None:
         self._config = config
         self._convolutions = lru_cache(maxsize=1024)(self._list_convolutions)
         self._pooling = lru_cache(maxsize=4096)(self._list_pooling)
@@ -112,7 +112,7 @@ class PyramidTransitions:
     instance holds a bounded cache of some 5 MB at most.
     """
 
-    def __init__(self, config: SpaceConfig) -> None:
+    def __init__(self, config: LayersConfig) -> None:
         self._config = config
         self._convolutions = lru_cache(maxsize=4096)(self._list_convolutions)
 
@@ -156,11 +156,11 @@ class PyramidTransitions:
         return tuple(stride for stride in dict.fromkeys(large or self._config.conv_strides) if stride <= size)
 
 
-def _first_fc(config: SpaceConfig, state: State) -> tuple[State, ...]:
+def _first_fc(config: LayersConfig, state: State) -> tuple[State, ...]:
     return tuple(fc_state(state, units) for units in config.fc_sizes) if config.max_fc > 0 else ()
 
 
-def _smaller_fc(config: SpaceConfig, state: State) -> tuple[State, ...]:
+def _smaller_fc(config: LayersConfig, state: State) -> tuple[State, ...]:
     if state.filter_depth >= config.max_fc - 1:
         return ()
     return tuple(fc_state(state, units) for units in config.fc_sizes if units <= state.fc_size)

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Any
 
-from nasd.config import Config
+from nasd.config import Config, EvolutionConfig
 from nasd.spaces.base import Space
 from nasd.strategies.base import Stage
 from nasd.strategies.drawing import Draw, DrawingStrategy
@@ -27,8 +27,9 @@ class Evolution(DrawingStrategy):
 
     def __init__(self, config: Config, space: Space[Any]) -> None:
         super().__init__(config, space)
-        self.population: int = min(config.search.population, self.trials)
-        self.sample_size: int = config.search.sample_size
+        search = EvolutionConfig.of(config.search)
+        self.population = min(search.population, self.trials)
+        self.sample_size = search.sample_size
         self.members: deque[Row] = deque(maxlen=self.population)  # the oldest first
 
     def draw(self) -> Draw | None:

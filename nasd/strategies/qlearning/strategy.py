@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nasd.config import Config
+from nasd.config import Config, QLearningConfig
 from nasd.errors import NasdError
 from nasd.outcome import Failed, Outcome
 from nasd.spaces.layers import Architecture, SearchSpace, State
@@ -27,9 +27,9 @@ class QLearning:
 
     def __init__(self, config: Config, space: SearchSpace) -> None:
         self._config = config
-        self._search = config.search
+        self._search = QLearningConfig.of(config.search)
         self._initial = initial_q(config)
-        self._total = sum(count for _, count in config.search.epsilon_schedule)
+        self._total = self._search.total_trials
         self._space = space
         self._reset()
 
@@ -357,8 +357,7 @@ class QLearning:
 
 def initial_q(config: Config) -> float:
     """The value of every state-action pair that was never updated: the early-stopping threshold unless given."""
-    given = config.search.initial_q
-    return config.training.early_stopping_thresh if given is None else given
+    return QLearningConfig.of(config.search).initial_value(config.training)
 
 
 def _checked_reward(reward: float) -> float:
