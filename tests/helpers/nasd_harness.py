@@ -23,10 +23,10 @@ from nasd.runs import create
 from nasd.runs.verify import replay
 from nasd.seeding import trial_seed
 from store import Run, verify
-from tests.helpers.stub_worker import outcome_of
+from tests.helpers import stub_worker
+from tests.helpers.stub_worker import STUB, outcome_of
 
 HERE = Path(__file__).parent
-STUB = (sys.executable, str(HERE / "stub_worker.py"))
 LIMIT = 60.0  # seconds that anything may take before a test gives up
 SPACE = {
     "patch_size": 8, "min_conv": 1, "max_conv": 3, "conv_sizes": [1, 3, 5], "conv_features": [16, 32, 64],
@@ -65,8 +65,7 @@ def tell(directory, *, trials=None, **orders):
     """Write the stub's orders; `trials` maps trial numbers to behaviours, of a run with seed 1."""
     if trials:
         orders["do"] = {str(trial_seed(1, number)): behaviour for number, behaviour in trials.items()}
-    (directory / "stub.tmp").write_text(json.dumps(orders))
-    (directory / "stub.tmp").rename(directory / "stub.json")
+    stub_worker.tell(directory, **orders)
 
 
 def until(condition, what="what was waited for", seconds=LIMIT):

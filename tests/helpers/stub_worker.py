@@ -33,6 +33,15 @@ from nasd.executors.processes.worker import serve
 from nasd.executors.work import Setup, Work
 from nasd.outcome import Evaluated, Failed, Measured
 
+STUB = (sys.executable, __file__)
+"""How it is started."""
+
+
+def tell(directory, **orders):
+    """Write its orders."""
+    (directory / "stub.tmp").write_text(json.dumps(orders))
+    (directory / "stub.tmp").rename(directory / "stub.json")
+
 
 def outcome_of(net: str, seed: int, epochs: int = 5) -> Evaluated:
     draw = random.Random(f"{net} {seed}")

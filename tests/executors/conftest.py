@@ -1,0 +1,38 @@
+import asyncio
+import time
+
+import pytest
+
+from tests.executors.sites import SITES
+
+
+@pytest.fixture(params=SITES)
+async def site(request, tmp_path, monkeypatch):
+    """A place for an executor of each kind; it is closed, and leaves no process behind, after every test."""
+    made = SITES[request.param](tmp_path, monkeypatch)
+    made.of = None
+    yield made
+    (tmp_path / "gate").unlink(missing_ok=True)
+    if made.of is not None:
+        await asyncio.wait_for(made.of.close(), 60)
+    assert made.processes() == []
+
+
+@pytest.fixture
+def gate(tmp_path):
+    """While it is there, evaluations wait."""
+    path = tmp_path / "gate"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def soon():
+    async def wait(condition, what="what was waited for", seconds=60.0):
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"{what} has not come"
+            await asyncio.sleep(0.01)
+        return found
+
+    return wait

@@ -1,0 +1,67 @@
+"""Executors with the stub worker, one class for each kind: what the contract needs to know of them."""
+
+import os
+import signal
+
+import psutil
+
+from nasd.config import Config
+from nasd.evaluators.orders import DeepPrior
+from nasd.executors.base import Task
+from nasd.executors.processes import worker_process
+from nasd.executors.processes.executor import Processes
+from tests.helpers.stub_worker import STUB, tell
+
+NET = "[C(16,3,1,1,1), SM(10)]"
+
+
+def task(seed, net=NET, **other):
+    return Task(order=lambda: DeepPrior(net=net, seed=seed), **{"trial": seed, **other})
+
+
+class ProcessesSite:
+    """Worker processes of this box. `statuses` are all that were shown, `problems` those that are, by worker."""
+
+    def __init__(self, directory, monkeypatch):
+        self.directory, self._monkeypatch = directory, monkeypatch
+        self.staging = directory / "embeddings"
+        self.staging.mkdir()
+        self.statuses, self.problems = [], {}
+
+    def executor(self, workers=1, **settings):
+        settings = {"devices": ["cpu"], "workers_per_device": workers, "threads": 1, **settings}
+        config = Config.model_validate({"executor": settings})
+        made = Processes(config, "", self.staging, changed=self._changed, trouble=self._trouble, command=STUB)
+        self.of = made
+        return made
+
+    def tell(self, **orders):
+        tell(self.directory, **orders)
+
+    def kill(self, status):
+        os.kill(status.pid, signal.SIGKILL)
+
+    def seconds_of_silence(self, seconds):
+        self._monkeypatch.setattr(worker_process, "SILENCE", seconds)
+
+    def processes(self):
+        """Those that are left of its workers."""
+        return [child for child in psutil.Process().children(recursive=True) if STUB[1] in _command(child)]
+
+    def _changed(self, status):
+        self.statuses.append(status)
+
+    def _trouble(self, worker, problem):
+        self.problems.pop(worker, None)
+        if problem is not None:
+            self.problems[worker] = problem
+
+
+def _command(process):
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
+SITES = {"processes": ProcessesSite}
