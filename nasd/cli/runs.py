@@ -31,7 +31,9 @@ def verify_command(run: str | None, as_json: bool) -> None:
         for problem in report.problems:
             click.echo(click.style(f"wrong: {problem.where}: {problem.what}", fg="red"))
         if not report.problems:
-            click.echo(f"{directory.name} is sound: {report.trials} trials replayed, all that was learned agrees bit for bit")
+            click.echo(
+                f"{directory.name} is sound: {report.trials} trials replayed, all that was learned agrees bit for bit"
+            )
         click.echo(f"digest {report.digest}" if report.digest else "there is no digest of what cannot be read")
     if report.problems:
         raise click.exceptions.Exit(1)
