@@ -9,7 +9,8 @@ from textual.pilot import Pilot
 
 from nasd import protocol as p
 from nasd.client import Target
-from tests.helpers.fake_daemon import FakeDaemon, World
+from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_search import World
 from tests.helpers.pilot import Clock, press, settle, until
 from tui.app import NasdApp
 
