@@ -292,6 +292,9 @@ class World:
             found.append(p.RewardPoint(trial=number, mean=sum(window) / len(window), reward=self.rewards[index]))
         return p.Rewards(window=20, points=tuple(found), stages=self.stage_rewards())
 
+    def graph(self, net: str) -> Graph:
+        return graph_of(net)
+
     def detail(self, number: int) -> p.TrialDetail:
         if not 1 <= number <= len(self.rows):
             raise NasdError(f"there is no trial {number}: the newest is {len(self.rows)}")
@@ -309,7 +312,7 @@ class World:
             train_accuracies=tuple(train), embedding_dim=6272 if evaluated else None,
             micro_batch=128 if evaluated else None, encode_seconds=1.62 if evaluated else 0.0,
             train_seconds=row.seconds - 1.62 if evaluated else 0.0, peak_memory=2_300 << 20 if evaluated else 0,
-            device="cuda:0" if evaluated else "", graph=graph_of(row.net),
+            device="cuda:0" if evaluated else "", graph=self.graph(row.net),
             duplicates=tuple(one.number for one in self.rows if one.duplicate_of == number)[:20],
         )  # fmt: skip
 

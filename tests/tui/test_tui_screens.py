@@ -98,8 +98,7 @@ async def test_checkpoint_and_export(daemon: FakeDaemon) -> None:
         assert isinstance(app.screen, Export)
         await press(pilot, "v")
         await press(pilot, "e", "enter")
-        await press(pilot, "e", "right", "enter")
-        assert [params.what for params in asked(daemon, "export")] == ["q_values", "trials", "replay_buffer"]
+        assert [params.what for params in asked(daemon, "export")] == ["q_values", "replay_buffer"]
 
 
 async def test_detach_asks_nothing_of_the_daemon(daemon: FakeDaemon) -> None:
