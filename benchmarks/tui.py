@@ -1,6 +1,6 @@
 """The budgets of a client: `nasd status` cold, attach to the first full screen, event to screen.
 
-Real processes: a daemon that only speaks (tests/tui/fake_daemon.py, 100,000 trials) and the UI in a pseudoterminal of
+Real processes: a daemon that only speaks (tests/helpers/fake_daemon.py, 100,000 trials) and the UI in a pseudoterminal of
 160x48. Medians; run on an otherwise idle machine. `--daemon RUN` takes a real run's daemon for the first two instead.
 """
 
@@ -22,7 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-from tests.helpers.fake_daemon import FakeDaemon, World  # noqa: E402
+from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_search import World  # noqa: E402
 
 # A warm interpreter has imported the app and waits for a byte; a cold one starts from nothing.
 WARM = "import sys, tui.app; sys.stdout.write('READY'); sys.stdout.flush(); sys.stdin.read(1)\n"
@@ -120,8 +121,8 @@ def status(directory: Path, environment: dict[str, str], runs: int) -> list[floa
 @contextlib.contextmanager
 def serving(directory: Path, trials: int) -> Iterator[None]:
     """The speaking daemon in a process of its own."""
-    script = str(ROOT / "tests" / "tui" / "fake_daemon.py")
-    process = subprocess.Popen([sys.executable, script, str(directory), "--trials", str(trials)], cwd=ROOT)
+    command = [sys.executable, "-m", "tests.helpers.fake_daemon", str(directory), "--trials", str(trials)]
+    process = subprocess.Popen(command, cwd=ROOT)
     try:
         end = time.monotonic() + 60
         while not (directory / "daemon.sock").exists():

@@ -59,6 +59,13 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def fact(value: object) -> str:
+    """A value that a strategy gave of a trial: a number in short, a text as it is, other values as JSON."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
 def printable(text: str) -> str:
     """Text from a file or another process without its control characters."""
     return "".join(character if character.isprintable() else "�" for character in text)

@@ -32,7 +32,8 @@ class Progress:
         """Say what is about to run."""
         self._status = status
         done = status.progress.trials
-        goes_on = f"goes on after {done} trials" if done else f"{status.progress.total} trials to count"
+        asked = "begins" if status.progress.total is None else f"{status.progress.total} trials to count"
+        goes_on = f"goes on after {done} trials" if done else asked
         self._console.print(Text(f"nasd  {status.name} on {status.dataset}, {goes_on}, in {self._directory}"))
         if self._live is not None:
             self._live.start()
@@ -62,7 +63,7 @@ class Progress:
         self._close()
         took = duration(time.monotonic() - self._begun)
         progress = status.progress
-        whole = progress.counted >= progress.total
+        whole = status.state == "finished" or (progress.total is not None and progress.counted >= progress.total)
         self._console.print()
         self._console.print(
             Text(f"{'Finished' if whole else 'Stopped'} after {progress.trials} trials, {took} in this go.", "bold")
@@ -102,7 +103,7 @@ class Progress:
 
     def _line(self, event: protocol.TrialFinished) -> str:
         row, progress = event.row, event.progress
-        head = f"{progress.counted:>4}/{progress.total} trial {row.number:<4} e={row.epsilon:g}"
+        head = f"{_position(progress):>9} trial {row.number:<4} {printable(row.stage)}"
         match row.status:
             case "evaluated" | "early_stopped":
                 stopped = " early stop" if row.status == "early_stopped" else ""
@@ -121,8 +122,8 @@ class Progress:
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             ProgressBar(total=progress.total, completed=progress.counted, width=40),
-            f"{progress.counted}/{progress.total}",
-            f"epsilon {progress.epsilon:g}",
+            _position(progress),
+            printable(progress.stages[progress.stage].label) if progress.stages else "",
             f"last 20: {percent(progress.rolling_reward)}",
             f"{duration(progress.eta_seconds)} left",
         )
@@ -136,3 +137,8 @@ class Progress:
         else:
             lines.append(Text(printable(status.activity)))
         return Group(*lines)
+
+
+def _position(progress: protocol.SearchProgress) -> str:
+    """How many trials counted, of how many if that is known."""
+    return f"{progress.counted}" if progress.total is None else f"{progress.counted}/{progress.total}"

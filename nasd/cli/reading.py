@@ -9,7 +9,7 @@ import click
 from nasd import paths, protocol
 from nasd.cli.elsewhere import Reading
 from nasd.cli.options import json_option, run_argument
-from nasd.cli.output import ago, duration, percent, print_json, print_table, printable, size
+from nasd.cli.output import ago, duration, fact, percent, print_json, print_table, printable, size
 from nasd.client import Client, Target
 from nasd.errors import NasdError, NotRunningError
 from nasd.outcome import Labels, labels_in
@@ -65,17 +65,20 @@ def status_command(run: str | None, as_json: bool) -> None:
 
 def _print_status(status: protocol.Status) -> None:
     progress = status.progress
-    done = progress.counted / progress.total if progress.total else 1.0
+    total = progress.total
+    of = "" if total is None else f" of {total} ({percent(progress.counted / total if total else 1.0)})"
     eta = ""
     if progress.eta_seconds:
         eta = f", {duration(progress.eta_seconds)} left"
         if progress.eta_low is not None and progress.eta_high is not None:
             eta += f" ({duration(progress.eta_low)} to {duration(progress.eta_high)})"
-    phase = f"epsilon {progress.epsilon:g}, {progress.phase_done} of {progress.phase_total} in this phase"
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(progress.by_status.items()))
     click.echo(f"{click.style(status.name, bold=True)}  {status.state}: {printable(status.activity)}")
-    click.echo(f"  progress  {progress.counted} of {progress.total} ({percent(done)}){eta}")
-    click.echo(f"  phase     {phase}")
+    click.echo(f"  progress  {progress.counted} counted{of}{eta}")
+    if progress.stages:
+        stage = progress.stages[progress.stage]
+        of = "" if stage.of is None else f" of {stage.of}"
+        click.echo(f"  stage     {printable(stage.label)}, {stage.done}{of} in this stage")
     click.echo(f"  trials    {progress.trials}" + (f": {counts}" if counts else ""))
     click.echo(f"  reward    {percent(progress.rolling_reward)} over the last 20 that counted")
     if status.best:
@@ -96,7 +99,7 @@ def _print_stopped(directory: Path, *, as_json: bool) -> None:
         return
     click.echo(f"{click.style(row.name, bold=True)}  {row.state}; no daemon runs it")
     if row.total:
-        click.echo(f"  progress  {row.counted} of {row.total}")
+        click.echo(f"  progress  {row.counted} counted of {row.total}")
     click.echo(f"  trials    {row.trials}, best {percent(row.best_reward)}, changed {ago(row.modified_at)}")
     if row.state == "unreadable":
         click.echo(f"  next      nasd verify {row.name}")
@@ -130,12 +133,12 @@ def trials_command(run: str | None, top: int | None, last: int | None, everythin
         click.echo("There are no trials yet.")
         return
     print_table(
-        ("TRIAL", "STATUS", "EPSILON", "REWARD", "TEST", "TIME", "ARCHITECTURE"),
+        ("TRIAL", "STATUS", "STAGE", "REWARD", "TEST", "TIME", "ARCHITECTURE"),
         [
             (
                 str(r.number),
                 r.status.replace("_", " "),
-                f"{r.epsilon:g}",
+                printable(r.stage),
                 percent(r.reward),
                 percent(r.test_accuracy),
                 duration(r.seconds),
@@ -143,7 +146,7 @@ def trials_command(run: str | None, top: int | None, last: int | None, everythin
             )
             for r in rows
         ],
-        right=(0, 2, 3, 4, 5),
+        right=(0, 3, 4, 5),
     )
 
 
@@ -156,8 +159,8 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     run, number = (None, first) if second is None else (first, second)
     if not number.isdecimal():
         raise click.UsageError(f"TRIAL is a number, not {number!r}")
-    from nasd import config  # noqa: PLC0415
-    from nasd.spaces.layers import SearchSpace  # noqa: PLC0415
+    from nasd import config, rooms  # noqa: PLC0415
+    from nasd.client import graph_text  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     with Run.open(paths.find_run(run)) as opened:
@@ -174,7 +177,11 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
         click.echo(f"  reason      {printable(trial.reason)}")
     if trial.duplicate_of is not None:
         click.echo(f"  duplicate   of trial {trial.duplicate_of}, whose reward it has")
-    click.echo(f"  reward      {percent(trial.reward)}, proposed at epsilon {trial.epsilon:g}")
+    click.echo(f"  reward      {percent(trial.reward)}" + ("" if trial.counted else ", does not count"))
+    if trial.stage:
+        click.echo(f"  stage       {printable(trial.stage)}")
+    for name, value in trial.facts.items():
+        click.echo(f"  {printable(name.replace('_', ' ')):<10}  {printable(fact(value))}")
     click.echo(f"  validation  best {percent(trial.best_validation)}, test {percent(trial.test_accuracy)}")
     if trial.validation_accuracies:
         shown = " ".join(f"{100 * value:.1f}" for value in trial.validation_accuracies)
@@ -200,11 +207,16 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     if labels is not None:
         _print_labels(labels)
         click.echo()
-    space = SearchSpace(settings.space)
-    rows = [
-        (node.text or "-", node.kind, "×".join(map(str, node.shape)), f"{node.parameters:,}", f"{node.operations:,}")
-        for node in space.graph(space.parse(trial.net)).nodes
-    ]
+    space = rooms.space(settings)
+    rows = []
+    for line in graph_text.lines(space.graph(space.parse(trial.net))):
+        if (node := line.node) is None:
+            rows.append((f"{line.rails}{line.group}", "", "", "", ""))
+            continue
+        of = f" of {', '.join(map(str, line.inputs))}" if line.inputs else ""
+        number = f"{line.number} " if of else ""
+        written = f"{line.rails}{number}{node.text or '-'}{of}"
+        rows.append((written, node.kind, graph_text.shape(node), f"{node.parameters:,}", f"{node.operations:,}"))
     print_table(("LAYER", "KIND", "OUTPUT", "WEIGHTS", "MULTIPLY-ADDS"), rows, right=(2, 3, 4))
 
 

@@ -9,7 +9,8 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 import pytest
 
-from tests.helpers.fake_daemon import FakeDaemon, World
+from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_search import World
 
 
 @pytest.fixture(autouse=True)

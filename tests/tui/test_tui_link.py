@@ -13,7 +13,8 @@ import pytest
 from nasd import protocol
 from nasd.client import Target
 from nasd.errors import NasdError
-from tests.helpers.fake_daemon import FakeDaemon, World
+from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_search import World
 from tests.helpers.pilot import Clock, until
 from tui.link import Change, Link, Renewed, Turned
 
@@ -147,7 +148,7 @@ async def test_another_version_is_one_sentence_and_is_tried_again(daemon: FakeDa
     daemon.protocol = protocol.PROTOCOL + 1
     async with following(daemon) as made:
         await until(lambda: made.link.condition == "refused")
-        assert "version 2 of the protocol" in made.link.sentence
+        assert f"version {protocol.PROTOCOL + 1} of the protocol" in made.link.sentence
         assert made.link.sentence.count(".") == 0
         daemon.protocol = protocol.PROTOCOL
         await until(lambda: made.link.live)

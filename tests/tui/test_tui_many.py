@@ -14,7 +14,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.helpers.fake_daemon import FakeDaemon, World
+from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_search import World
 
 ATTACH = "import sys, tui; from nasd.client import Target; from pathlib import Path; " \
     "sys.exit(tui.run(Target(directory=Path(sys.argv[1]))))"  # fmt: skip

@@ -9,10 +9,13 @@ import pytest
 from textual.widgets import Input, OptionList
 
 from nasd import protocol as p
+from nasd.graph import Graph, Node
 from nasd.outcome import Labels, LabelScore
-from tests.helpers.fake_daemon import FakeDaemon, World
+from nasd.protocol.qlearning import QParams
+from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_search import World
 from tests.helpers.pilot import Clock, attached, press, screen, settle, told, until
-from tui.app import JOBS, LOG, OVERVIEW, QTABLE, RUNS, TRIAL, TRIALS
+from tui.app import JOBS, LOG, OVERVIEW, RUNS, STRATEGY, TRIAL, TRIALS
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.export import Export
 from tui.dialogs.help import Help
@@ -42,7 +45,7 @@ def queue(daemon: FakeDaemon, *statuses: p.JobStatus) -> None:
 async def test_header_tells_all(daemon: FakeDaemon) -> None:
     async with attached(daemon, (80, 24)) as (app, _):
         line = screen(app).splitlines()[0]
-        for part in ("fashion-mnist@gpu-box", "● running", "ε 1", "/2,503", "ETA", "● live"):
+        for part in ("fashion-mnist@gpu-box", "● running", "e=1", "/2,503", "ETA", "● live"):
             assert part in line
 
 
@@ -528,7 +531,7 @@ async def test_trial_keys(daemon: FakeDaemon) -> None:
         await press(pilot, "r")
         assert isinstance(app.screen, RetrainDialog)
         await press(pilot, "escape", "w")
-        assert app.query_one(Tabs).current == QTABLE
+        assert app.query_one(Tabs).current == STRATEGY
         layers = best.net.strip("[]").split(", ")
         assert " › ".join(["start", *layers[:-1]]) in screen(app)
         await press(pilot, "3", "backspace")
@@ -539,23 +542,23 @@ async def test_trial_shows_labels_and_a_pyramid(daemon: FakeDaemon, monkeypatch:
     plain = daemon.world.detail
     crack = LabelScore(label="Crack", accuracy=0.9, precision=None, recall=0.0, f1=0.0)
     labels = Labels(validation_accuracies=(0.5,), test_accuracy=0.875, validation=(crack,), test=(crack,))
-    layers = (
-        p.Layer(kind="conv", text="C(32,7,2,1)", features=32, image_size=109, parameters=4704),
-        p.Layer(kind="spp", text="C(32,5,0,2)", features=32, image_size=55, parameters=0),
+    nodes = (
+        Node(kind="conv", text="C(32,7,2,1)", shape=(32, 109, 109), parameters=4704),
+        Node(kind="spp", text="C(32,5,0,2)", shape=(32, 55)),
     )
+    graph = Graph(nodes=nodes, edges=((0, 1),))
     async with attached(daemon, (120, 50)) as (app, pilot):
         await press(pilot, "3")
         assert "steps in the Q-table" in screen(app)
         assert "precision" not in screen(app)
         monkeypatch.setattr(
-            daemon.world, "detail", lambda number: msgspec.structs.replace(plain(number), labels=labels, layers=layers)
+            daemon.world, "detail", lambda number: msgspec.structs.replace(plain(number), labels=labels, graph=graph)
         )
         await press(pilot, "left")
         shown = screen(app)
         assert re.search(r"Crack +90\.00 +– +0\.00 +0\.00", shown)
         assert re.search(r"mean +87\.50", shown)
-        assert "55 bins×32" in shown
-        assert "5 levels" in shown
+        assert re.search(r"pyramid pool +C\(32,5,0,2\) +32×55 ", shown)
 
 
 async def test_trial_goes_to_the_original_of_a_duplicate(daemon: FakeDaemon) -> None:
@@ -576,23 +579,23 @@ async def test_trial_goes_to_the_original_of_a_duplicate(daemon: FakeDaemon) -> 
 async def test_q_table_walk(daemon: FakeDaemon) -> None:
     async with attached(daemon) as (app, pilot):
         await press(pilot, "4")
-        first = app._panes[QTABLE].query_one(PagedTable).row
+        first = app._panes[STRATEGY].query_one(PagedTable).row
         assert first.greedy
         assert "★" in screen(app)
         await press(pilot, "down", "enter")
-        second = asked(daemon, "q")[-1].path
+        second = asked(daemon, "qlearning.page")[-1].path
         assert len(second) == 1
         assert second[0] != first.text
         await press(pilot, "backspace")
-        assert asked(daemon, "q")[-1].path == ()
-        assert app._panes[QTABLE].query_one(PagedTable).cursor == 1, "the cursor is where one came from"
+        assert asked(daemon, "qlearning.page")[-1].path == ()
+        assert app._panes[STRATEGY].query_one(PagedTable).cursor == 1, "the cursor is where one came from"
         await press(pilot, "g")
-        assert asked(daemon, "q")[-1].path == (first.text,)
+        assert asked(daemon, "qlearning.page")[-1].path == (first.text,)
         await press(pilot, "0")
-        assert asked(daemon, "q")[-1].path == ()
-        page = daemon.world.q(p.QParams())
+        assert asked(daemon, "qlearning.page")[-1].path == ()
+        page = daemon.world.page(QParams())
         await press(pilot, "G")
-        assert asked(daemon, "q")[-1].path == page.greedy_path[:-1]
+        assert asked(daemon, "qlearning.page")[-1].path == page.greedy_path[:-1]
 
 
 # --- jobs -------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,9 @@ from textual.pilot import Pilot
 
 from nasd import protocol as p
 from nasd.client import Target
-from tests.helpers.fake_daemon import FakeDaemon, World
+from nasd.graph import Graph, Node
+from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_search import World
 from tests.helpers.pilot import Clock, press, settle, until
 from tui.app import NasdApp
 
@@ -99,6 +101,59 @@ def app_of(daemon: FakeDaemon) -> NasdApp:
 @pytest.mark.parametrize("name", SCREENS)
 def test_screen(snap_compare: Any, served: FakeDaemon, name: str, size: tuple[int, int]) -> None:
     assert snap_compare(app_of(served), run_before=shooting(*SCREENS[name]), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("strategy", "name", "keys"),
+    [
+        ("random", "overview", []),
+        ("random", "trial", ["3"]),
+        ("evolution", "overview", []),
+        ("evolution", "trials", ["2"]),
+        ("evolution", "trial", ["2", "down", "enter"]),
+        ("evolution", "population", ["4", "down"]),
+    ],
+)
+def test_screen_of_another_strategy(
+    snap_compare: Any, folder: Path, strategy: str, name: str, keys: list[str], size: tuple[int, int]
+) -> None:
+    daemon = FakeDaemon(folder / "fashion-mnist", World(1960, strategy=strategy))
+    with daemon.thread():
+        assert snap_compare(app_of(daemon), run_before=shooting(*keys), terminal_size=size), (strategy, name)
+
+
+def test_screen_of_a_search_without_a_known_end(snap_compare: Any, folder: Path) -> None:
+    world = World(400, strategy="evolution")
+    world.endless = True
+    daemon = FakeDaemon(folder / "fashion-mnist", world)
+    with daemon.thread():
+        assert snap_compare(app_of(daemon), run_before=shooting(), terminal_size=(80, 24))
+
+
+def test_screen_of_an_architecture_that_branches(
+    snap_compare: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon = FakeDaemon(folder / "fashion-mnist", World(400, strategy="random"))
+    monkeypatch.setattr(daemon.world, "graph", lambda _: cell())
+    with daemon.thread():
+        assert snap_compare(app_of(daemon), run_before=shooting("3"), terminal_size=(80, 40))
+
+
+def cell() -> Graph:
+    """A stem, a cell of two blocks as PNAS builds them, the classifier."""
+    names = (
+        ("input", "", 0), ("conv", "3x3", 864), ("separable_conv", "sep 5x5", 1824), ("max_pool", "max 3x3", 0),
+        ("add", "", 0), ("identity", "", 0), ("dilated_conv", "dil 3x3", 1312), ("add", "", 0), ("concat", "", 0),
+    )  # fmt: skip
+    nodes = [
+        Node(kind=kind, text=text, shape=(32 if number else 3, 32, 32), parameters=weights,
+             group="cell 1" if 2 <= number < 9 else "")
+        for number, (kind, text, weights) in enumerate(names)
+    ]  # fmt: skip
+    nodes.append(Node(kind="classifier", text="SM(10)", shape=(10,), parameters=640))
+    edges = ((0, 1), (1, 2), (1, 3), (2, 4), (3, 4), (0, 5), (4, 6), (5, 7), (6, 7), (4, 8), (7, 8), (8, 9))
+    return Graph(nodes=tuple(nodes), edges=edges)
 
 
 @pytest.mark.parametrize("name", ["overview", "trials", "trial"])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from nasd import protocol as p
-from tests.helpers.fake_daemon import FakeDaemon, World
+from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_search import World
 from tests.helpers.pilot import Clock, attached, press, settle, until
 from tui.app import NasdApp
 from tui.messages import Heard

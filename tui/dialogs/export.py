@@ -13,7 +13,7 @@ from textual.widgets import Button, Static
 from tui.dialogs.dialog import Dialog
 from tui.strategies.table import Export as Table
 
-TRIALS = Table("trials", "t", "Trials")
+TRIALS = Table("replay_buffer", "b", "Replay buffer")
 """What every run can export."""
 
 

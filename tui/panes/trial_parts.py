@@ -75,7 +75,7 @@ class Facts(Part):
             ("validation", text.percent(row.best_validation), ""),
             ("test", text.percent(row.test_accuracy), ""),
             *([("stage", text.clean(row.stage), "")] if row.stage else []),
-            *((text.clean(name), fact(value), "") for name, value in row.facts.items()),
+            *((text.clean(name).replace("_", " "), fact(value), "") for name, value in row.facts.items()),
             *([("quick look", text.percent(detail.screening), "")] if detail.screening is not None else []),
             ("time", text.duration(row.seconds) if row.seconds else "–", ""),
             ("encoding", f"{detail.encode_seconds:.1f} s" if detail.encode_seconds else "–", ""),

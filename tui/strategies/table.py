@@ -29,7 +29,7 @@ _EXTRAS = {
         screen="Q-table",
         pane="tui.strategies.qlearning.qtable:QTable",
         trial="tui.strategies.qlearning.trial:QTrial",
-        exports=(Export("replay_buffer", "b", "Replay buffer"), Export("q_values", "v", "Q-values")),
+        exports=(Export("q_values", "v", "Q-values"),),
     ),
     "evolution": Extras(screen="Population", pane="tui.strategies.evolution.population:Population"),
 }

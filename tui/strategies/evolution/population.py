@@ -118,7 +118,6 @@ class _ByAge(Panel):
 
     DEFAULT_CSS = """
     _ByAge { height: 9; }
-    .-tall _ByAge { height: 16; }
     """
 
     def __init__(self) -> None:
@@ -139,7 +138,8 @@ class _ByAge(Panel):
         members = self._page.members if self._page else ()
         if not members:
             return [Content.styled("Starts with the first trial that counts.", "$dim")]
-        low, high = chart.spread(member.reward for member in members)
+        rewards = sorted(member.reward for member in members)
+        low, high = chart.spread([rewards[len(rewards) // 12], rewards[-1]])  # the worst may lie below the window
         axes = chart.Axes(
             (0, max(1, self._page.size - 1 if self._page else 1)), (max(0.0, low), min(1.0, high)),
             y_text=lambda value: f"{100 * value:.4g}",
