@@ -32,8 +32,10 @@ def apply(connection: sqlite3.Connection, delta: Delta) -> Committed:
     if delta.trial is not None:
         _write_trial(connection, delta.trial)
     trials = _one(connection, "SELECT coalesce(max(ordinal), 0) FROM trial")
+    learned = None
     if delta.learned is not None:
-        _write_learned(connection, delta.learned, trials, None if delta.trial is None else delta.trial.number)
+        number = None if delta.trial is None else delta.trial.number
+        learned = _write_learned(connection, delta.learned, trials, number)
     _open(connection, delta.opened, trials)
     if delta.position is not None:
         connection.execute(
@@ -58,7 +60,7 @@ def apply(connection: sqlite3.Connection, delta: Delta) -> Committed:
         for job in delta.jobs
     )
     if delta.trial is not None or delta.learned is not None or delta.opened or delta.position is not None:
-        seal.write(connection, trials)
+        seal.write(connection, trials, learned)
     seal.write_tables(connection, _touched(delta))
     return Committed(jobs, freed, delta.dropped_files)
 
@@ -106,7 +108,7 @@ def _write_trial(connection: sqlite3.Connection, trial: Trial) -> None:
         connection.execute("INSERT INTO metrics VALUES (?, ?)", (trial.number, codec.to_json(trial.metrics)))
 
 
-def _write_learned(connection: sqlite3.Connection, learned: Learned, trials: int, number: int | None) -> None:
+def _write_learned(connection: sqlite3.Connection, learned: Learned, trials: int, number: int | None) -> int:
     id = _one(
         connection,
         "INSERT INTO learned (ordinal, number, payload) VALUES (?, ?, ?) RETURNING id",
@@ -116,6 +118,7 @@ def _write_learned(connection: sqlite3.Connection, learned: Learned, trials: int
         if connection.execute("SELECT EXISTS (SELECT 1 FROM blob WHERE name = ?)", (file.name,)).fetchone() == (1,):
             raise InvalidDeltaError(f"the learned file {file.name!r} came with an earlier commit; use a new name")
         connection.execute("INSERT INTO blob VALUES (?, ?, ?, 1)", (file.name, id, file.sha256))
+    return id
 
 
 def _open(connection: sqlite3.Connection, opened: tuple[OpenProposal, ...], trials: int) -> None:

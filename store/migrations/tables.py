@@ -140,7 +140,8 @@ CREATE TABLE metrics (
 
 # What was learned is opaque. `learned.ordinal` is how many trials had been observed by then, `number` the trial that it
 # was learned from (NULL: it was thought out without one); a file belongs to the payload that it came with, and is gone
-# when `kept` is 0. What a strategy wants to show of a trial is `stage` and `facts`, as JSON.
+# when `kept` is 0. `seal.learned` is the hash over the payloads of one ordinal, as far as there are any by now. What a
+# strategy wants to show of a trial is `stage` and `facts`, as JSON.
 VERSION_5 = """
 CREATE TABLE learned (
   id INTEGER PRIMARY KEY,
@@ -158,6 +159,8 @@ CREATE TABLE blob (
 ) STRICT;
 CREATE INDEX blob_learned ON blob (learned);
 CREATE INDEX blob_kept ON blob (name) WHERE kept;
+
+ALTER TABLE seal ADD COLUMN learned BLOB NOT NULL DEFAULT x'';
 
 ALTER TABLE trial ADD COLUMN stage TEXT NOT NULL DEFAULT '';
 ALTER TABLE trial ADD COLUMN facts TEXT NOT NULL DEFAULT '{}';

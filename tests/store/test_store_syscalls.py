@@ -41,6 +41,12 @@ with samples.create(path / "run", 3) as run:
     with marked("embedding"):
         run.embeddings.write("one.zarr", {"train": samples.split(500)}, {"trial": 4})
 """
+ADOPTING = """
+with samples.create(path / "run", 3) as run:
+    staged = samples.stage_file(run, b"x" * 10_000)
+    with marked("adopt"):
+        run.files.adopt(staged, "one.bin")
+"""
 FORKING = """
 with samples.create(path / "run", 3) as run:
     with marked("fork"):
@@ -180,9 +186,10 @@ def test_the_log_is_synced_before_a_commit_returns(tmp_path):
         (CREATING, "create", "run"),
         (FORKING, "fork", "fork"),
         (EMBEDDING, "embedding", "run/embeddings/one.zarr"),
+        (ADOPTING, "adopt", "run/learned/one.bin"),
         (REPLACING, "replace", "file"),
     ],
-    ids=["run", "fork", "embedding", "file"],
+    ids=["run", "fork", "embedding", "learned", "file"],
 )
 def test_what_is_renamed_was_synced(tmp_path, code, mark, target):
     (recorded,) = calls(tmp_path, code, mark)

@@ -4,6 +4,7 @@
 `runs/version-4-end` is what the version that wrote it made of a copy in the end.
 """
 
+import json
 import shutil
 import sqlite3
 import struct
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from nasd.runs import tables
 from store import DamagedError, NewerRunError, OlderRunError, Run, StoreError, schema
 from store.migrations import script
 from store.verify import check
 from tests.helpers import store_samples as samples
+from tests.helpers.nasd_harness import Process, short_folder, sound
 
 RUNS = Path(__file__).parent / "runs"
 LAYER_TYPES = ("start", "conv", "wrn", "max_pool", "spp", "fc")
@@ -187,3 +190,20 @@ def test_a_newer_run_is_refused_in_one_sentence(tmp_path):
     for writable in (False, True):
         with pytest.raises(NewerRunError, match=r"schema version 99.*use a newer nasd"):
             Run.open(run.path, writable=writable)
+
+
+def test_it_goes_on_to_the_end_that_it_would_have_had(tmp_path):
+    """By the code of today, with the worker of the tests: the same rows, Q-values and position, bit for bit."""
+    with short_folder() as folder:
+        directory = copied("version-4", folder)
+        with Process(directory) as daemon:
+            daemon.ready().state("finished")
+            assert daemon.end()[0] == 0
+        assert sound(directory)
+        with Run.open(directory) as run:
+            for table in ("replay_buffer", "q_values"):
+                name = f"{table.replace('_', '-')}.csv"
+                tables.export(run, table, tmp_path / name)
+                assert (tmp_path / name).read_bytes() == (RUNS / "version-4-end" / name).read_bytes()
+            position = json.loads((RUNS / "version-4-end" / "position.json").read_text())
+            assert run.checkpoint().position == position

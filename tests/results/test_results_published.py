@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import CsvError, Delta, DiskError, Run, csv
-from store.csv import QRow, ReplayRow
+from nasd.runs.published import q_values, replay, table
+from nasd.runs.published.q_values import QRow
+from nasd.runs.published.replay import ReplayRow
+from nasd.runs.published.table import CsvError
+from store import Delta, DiskError, Run
 from tests.helpers import store_samples as samples
 
-HEADER = "," + ",".join(csv.REPLAY_COLUMNS)
+HEADER = "," + ",".join(replay.COLUMNS)
 NET = '"[C(32,5,1,2,1), P(4,4,0,0), SM(10)]"'
 # As the published DP-NAS code writes it: percentages, an index column, `[0]` for what was not evaluated.
 PUBLISHED = f"""{HEADER}
@@ -27,7 +30,7 @@ def file(tmp_path):
 
 def test_a_published_replay_buffer_is_read(file):
     file.write_text(PUBLISHED)
-    first, infeasible, stopped, repeated = csv.read_replay(file)
+    first, infeasible, stopped, repeated = replay.read(file)
     assert first.net == "[C(32,5,1,2,1), P(4,4,0,0), SM(10)]"
     assert first.validation_accuracies == pytest.approx((0.875, 0.88, 0.881, 0.887, 0.885, 0.887))
     assert (first.reward, first.test_accuracy, first.best_validation) == pytest.approx((0.884, 0.879, 0.892))
@@ -40,11 +43,11 @@ def test_a_published_replay_buffer_is_read(file):
 
 def test_quirks_are_taken(file):
     file.write_text(
-        "\ufeffextra," + ",".join(reversed(csv.REPLAY_COLUMNS)) + "\r\n"
+        "\ufeffextra," + ",".join(reversed(replay.COLUMNS)) + "\r\n"
         'x,-1,[],"[ .5 , 1e-1,+0.25]",,0.2833,1,"[SM(10)]",1\r\n\r\n'
         'y,nan,,-1,-1,0,false,"[SM(9)]",0\r\n'
     )
-    trained, failed = csv.read_replay(file)
+    trained, failed = replay.read(file)
     assert trained == ReplayRow(
         epsilon=1.0, net="[SM(10)]", trained=True, reward=0.2833, validation_accuracies=(0.5, 0.1, 0.25)
     )
@@ -94,7 +97,7 @@ def row(**changes):
 def test_faults_say_where_what_and_what_is_taken(file, text, message):
     file.write_text(text, encoding="utf-8")
     with pytest.raises(CsvError, match=message) as caught:
-        csv.read_replay(file)
+        replay.read(file)
     assert str(file) in str(caught.value)
     assert len(str(caught.value)) < 600
 
@@ -106,7 +109,7 @@ def test_files_of_the_published_codebrim_code_are_read(file):
     )
     net = "[C(32,3,1,1), C(32,3,1,0), C(32,3,0,2), SM(6)]"
     file.write_text(f'{names}\n0,1.0,"{net}",True,3,0.25,30.0,"[20.0, 30.0]",80.5,"[70.0, 80.5]",90.0\n')
-    assert csv.read_replay(file) == [
+    assert replay.read(file) == [
         ReplayRow(
             epsilon=1.0, net=net, trained=True, reward=0.25, best_validation=0.3, validation_accuracies=(0.2, 0.3)
         )
@@ -114,36 +117,36 @@ def test_files_of_the_published_codebrim_code_are_read(file):
 
 
 def test_their_states_have_no_padding(file):
-    names = [name for name in csv.Q_COLUMNS if not name.endswith("padding")]
+    names = [name for name in q_values.COLUMNS if not name.endswith("padding")]
     lines = [
         ",".join(names),
         "start,0,0,0,0,224,0,0,wrn,2,32,3,1,224,0,0,0.15",
         "wrn,2,32,3,1,224,0,0,conv,3,32,5,1,220,0,0,1",
     ]
     file.write_text("\n".join(lines))
-    assert csv.read_q(file) == [
-        csv.QRow(("start", 0, 0, 0, 0, 0, 224, 0, 0), ("wrn", 2, 32, 3, 1, 1, 224, 0, 0), 0.15),
-        csv.QRow(("wrn", 2, 32, 3, 1, 1, 224, 0, 0), ("conv", 3, 32, 5, 1, 0, 220, 0, 0), 1.0),
+    assert q_values.read(file) == [
+        QRow(("start", 0, 0, 0, 0, 0, 224, 0, 0), ("wrn", 2, 32, 3, 1, 1, 224, 0, 0), 0.15),
+        QRow(("wrn", 2, 32, 3, 1, 1, 224, 0, 0), ("conv", 3, 32, 5, 1, 0, 220, 0, 0), 1.0),
     ]
 
 
 def test_the_unit_can_be_said(file):
     file.write_text(row(acc_val_all_epochs="[0.5]", acc_best_val="0.5", reward="0.005"))
-    assert csv.read_replay(file)[0].validation_accuracies == (0.5,)
-    assert csv.read_replay(file, unit="percent")[0].validation_accuracies == (0.005,)
+    assert replay.read(file)[0].validation_accuracies == (0.5,)
+    assert replay.read(file, unit="percent")[0].validation_accuracies == (0.005,)
     with pytest.raises(ValueError, match="is no unit"):
-        csv.read_replay(file, unit="dollars")
+        replay.read(file, unit="dollars")
 
 
 def test_files_that_are_not_csv(file, tmp_path, monkeypatch):
     file.write_bytes(HEADER.encode() + b"\n\xff\xfe")
     with pytest.raises(CsvError, match="UTF-8"):
-        csv.read_replay(file)
+        replay.read(file)
     with pytest.raises(DiskError, match="no such file"):
-        csv.read_replay(tmp_path / "gone.csv")
-    monkeypatch.setattr(csv, "MAX_BYTES", 10)
+        replay.read(tmp_path / "gone.csv")
+    monkeypatch.setattr(table, "MAX_BYTES", 10)
     with pytest.raises(CsvError, match="at most 10 are read"):
-        csv.read_replay(file)
+        replay.read(file)
 
 
 @settings(max_examples=300, deadline=None)
@@ -151,7 +154,7 @@ def test_files_that_are_not_csv(file, tmp_path, monkeypatch):
 def test_junk_is_refused_or_read_and_nothing_else(tmp_path_factory, data):
     file = tmp_path_factory.mktemp("junk", numbered=True) / "junk.csv"
     file.write_bytes(data)
-    for read in (csv.read_replay, csv.read_q):
+    for read in (replay.read, q_values.read):
         try:
             read(file)
         except CsvError as error:
@@ -176,10 +179,10 @@ not_evaluated = st.builds(
 @given(st.lists(st.one_of(evaluated, not_evaluated), max_size=6))
 def test_what_was_written_is_read_bit_for_bit(tmp_path_factory, rows):
     file = tmp_path_factory.mktemp("trip", numbered=True) / "trip.csv"
-    assert csv.write_replay(file, rows) == len(rows)
-    assert csv.read_replay(file, unit="fraction") == rows
-    csv.write_replay(file, rows, unit="percent")
-    for made, expected in zip(csv.read_replay(file, unit="percent"), rows, strict=True):
+    assert replay.write(file, rows) == len(rows)
+    assert replay.read(file, unit="fraction") == rows
+    replay.write(file, rows, unit="percent")
+    for made, expected in zip(replay.read(file, unit="percent"), rows, strict=True):
         assert made.validation_accuracies == pytest.approx(expected.validation_accuracies, abs=1e-15)
 
 
@@ -197,15 +200,15 @@ states = st.tuples(st.sampled_from(["start", "conv", "wrn", "max_pool", "spp", "
 )
 def test_q_values_are_read_bit_for_bit(tmp_path_factory, rows):
     file = tmp_path_factory.mktemp("trip", numbered=True) / "trip.csv"
-    csv.write_q(file, rows)
-    assert csv.read_q(file) == rows
+    q_values.write(file, rows)
+    assert q_values.read(file) == rows
 
 
 def test_of_an_action_listed_twice_the_first_one_counts(file):
     """The published code lists 1x1 convolutions twice, and its second copy never learns."""
     state, action = ("start", 0, 0, 0, 0, 0, 28, 0, 0), ("conv", 1, 16, 1, 1, 0, 28, 0, 0)
-    csv.write_q(file, [QRow(state, action, 0.5), QRow(state, action, 0.15)])
-    assert csv.read_q(file) == [QRow(state, action, 0.5)]
+    q_values.write(file, [QRow(state, action, 0.5), QRow(state, action, 0.15)])
+    assert q_values.read(file) == [QRow(state, action, 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -221,13 +224,13 @@ def test_of_an_action_listed_twice_the_first_one_counts(file):
 )
 def test_faults_of_q_values(file, column, value, message):
     cells = ["start", *"00000", "28", "0", "0", "conv", "1", "16", "1", "1", "0", "28.0", "0", "0", "0.15"]
-    lines = [",".join(csv.Q_COLUMNS), ",".join(cells)]
+    lines = [",".join(q_values.COLUMNS), ",".join(cells)]
     file.write_text("\n".join(lines))
-    assert csv.read_q(file)[0].action == ("conv", 1, 16, 1, 1, 0, 28, 0, 0)
+    assert q_values.read(file)[0].action == ("conv", 1, 16, 1, 1, 0, 28, 0, 0)
     cells[column] = value
     file.write_text("\n".join([*lines, ",".join(cells)]))
     with pytest.raises(CsvError, match="line 3, " + message):
-        csv.read_q(file)
+        q_values.read(file)
 
 
 def test_a_run_exports_what_the_published_code_reads(tmp_path, file):
@@ -237,24 +240,19 @@ def test_a_run_exports_what_the_published_code_reads(tmp_path, file):
         original = samples.trial(2)
         repeated = {"status": "duplicate", "duplicate_of": 2, "net": original.net, "reward": original.reward}
         run.commit(Delta(trial=samples.trial(5, **repeated, **nothing)))
-        assert csv.write_replay(file, csv.replay_rows(run)) == 5
+        assert replay.write(file, replay.rows_of(run)) == 5
         frame = pd.read_csv(file, index_col=0)  # as the published code does
-        assert list(frame.columns) == list(csv.REPLAY_COLUMNS)
+        assert list(frame.columns) == list(replay.COLUMNS)
         assert frame["reward"].tolist() == [trial.reward for trial in run.trials()]
         assert frame["train_flag"].tolist() == [True, True, True, False, True]
         assert frame["acc_val_all_epochs"][4] == frame["acc_val_all_epochs"][1]
-        back = csv.read_replay(file)
+        back = replay.read(file)
         assert back[1].validation_accuracies == back[4].validation_accuracies == original.validation_accuracies
         assert back[3] == ReplayRow(epsilon=1.0, net=samples.net(4), trained=False, reward=0.0)
 
-        found = run.checkpoint()
-        csv.write_q(file, csv.q_rows(found.states, found.transitions, found.q_values))
-        assert list(pd.read_csv(file).columns) == list(csv.Q_COLUMNS)
-        assert [row.value for row in csv.read_q(file)] == found.q_values
-
 
 def test_an_export_replaces_the_old_one_or_leaves_it(file):
-    csv.write_q(file, [])
+    q_values.write(file, [])
     before = file.read_text()
 
     def rows():
@@ -262,13 +260,13 @@ def test_an_export_replaces_the_old_one_or_leaves_it(file):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(Exception, match="no space left"):
-        csv.write_q(file, rows())
+        q_values.write(file, rows())
     assert file.read_text() == before
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
 def test_a_run_without_trials_exports_headers(tmp_path, file):
     with Run.create(tmp_path / "run", "", name="a", version="1") as run:
-        csv.write_replay(file, csv.replay_rows(run))
+        replay.write(file, replay.rows_of(run))
     assert file.read_text() == HEADER + "\n"
-    assert csv.read_replay(file) == []
+    assert replay.read(file) == []
