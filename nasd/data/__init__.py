@@ -6,7 +6,8 @@
 
 from nasd.data._load import describe, load, prepare, root, stream
 from nasd.data._pictures import Crops, fetched
-from nasd.data._record import Data, Description, Images, Split, Streamed, StreamedSplit
+from nasd.data._record import Data, Images, Split, Streamed, StreamedSplit
+from nasd.data._source import Description
 
 __all__ = [
     "Crops",

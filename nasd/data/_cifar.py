@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from nasd.config import DataConfig
 from nasd.data._download import download
-from nasd.data._record import Description
-from nasd.data._source import Part, Raw, damaged
+from nasd.data._source import Description, Part, Raw, damaged
 from nasd.errors import DataMissingError
 
 SITE = "https://www.cs.toronto.edu/~kriz/"
@@ -102,7 +100,7 @@ class Cifar:
         if labels.max() >= self.num_classes:
             raise damaged(source, f"it has labels of {self.num_classes} and above")
         images = rows[:, self.label_bytes :].reshape(-1, 3, 32, 32).copy()
-        return Part(torch.from_numpy(images), torch.from_numpy(labels))
+        return Part(images, labels)
 
 
 CIFAR10 = Cifar(

@@ -13,11 +13,12 @@ from nasd.data._cifar import CIFAR10, CIFAR100
 from nasd.data._codebrim import IMAGE_SIZE, Codebrim
 from nasd.data._csv import ImageCsv
 from nasd.data._digits import Digits
-from nasd.data._folder import FileImages, ImageFolder
+from nasd.data._file_images import FileImages
+from nasd.data._folder import ClassFiles, ImageFolder
 from nasd.data._idx import Idx
 from nasd.data._pictures import Crops, Pictures
-from nasd.data._record import Data, Description, Split, Streamed, StreamedSplit
-from nasd.data._source import LabelledFiles, LabelledSource, Part, Source
+from nasd.data._record import Data, Split, Streamed, StreamedSplit
+from nasd.data._source import Description, LabelledFiles, LabelledSource, Part, Source
 from nasd.errors import ConfigError
 
 FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -109,16 +110,15 @@ def stream(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None
         train, validation, test = (StreamedSplit(s.images, s.labels, s.index) for s in data.splits.values())
         size, channels, classes_left, transforms = data.image_size, data.channels, data.classes, data.transforms
     else:
-        files = source.open(root(config), config)
-        own = None if files.validation is None else _rows(files.validation)
+        files = source.listing(root(config), config)
+        own, size, channels = None if files.validation is None else _rows(files.validation), config.image_size or 0, 3
         chosen = _usable(
             _split_up(_rows(files.train), own, _rows(files.test), config, seed), config, classes, files.classes
         )
         train, validation, test = (
-            StreamedSplit(part.take(split.images), split.labels, split.index)
+            StreamedSplit(FileImages(part.paths, split.images, size), split.labels, split.index)
             for part, split in zip((files.train, files.validation or files.train, files.test), chosen, strict=True)
         )
-        _, channels, size, _ = files.train.shape
         classes_left, transforms = _named(files.classes, classes), (*files.transforms, SCALED)
     return Streamed(config.name, train, validation, test, classes_left, transforms, size, channels)
 
@@ -155,13 +155,14 @@ def root(config: DataConfig) -> Path:
 
 
 def _split(part: Part, size: int) -> Split:
-    return Split(_resize(part.images, size), part.labels, torch.arange(len(part.labels)))
+    images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
+    return Split(_resize(images, size), labels, torch.arange(len(labels)))
 
 
-def _rows(part: FileImages | LabelledFiles) -> Split:
+def _rows(part: ClassFiles | LabelledFiles) -> Split:
     """A split in which the rows of a part stand for its images until these are decoded."""
     rows = torch.arange(len(part.labels))
-    return Split(rows, part.labels, rows)
+    return Split(rows, torch.from_numpy(part.labels), rows)
 
 
 def _split_up(

@@ -1,18 +1,10 @@
 """What a loaded data set is."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
-
-
-class Description(NamedTuple):
-    """What a search space needs to know of a data set."""
-
-    image_size: int  # side in pixels; images are square
-    channels: int
-    num_classes: int
 
 
 @dataclass(frozen=True)
