@@ -6,6 +6,8 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
+from nasd.data._fingerprint import Fingerprint
+
 
 @dataclass(frozen=True)
 class Split:
@@ -44,6 +46,7 @@ class Data:
     test: Split
     classes: tuple[str, ...]
     transforms: tuple[str, ...]
+    identity: Fingerprint | None = None  # where somebody asked for it
 
     @property
     def num_classes(self) -> int:
@@ -118,6 +121,7 @@ class Streamed:
     image_size: int
     channels: int
     images_nbytes: int = 0  # of images that are kept in memory
+    identity: Fingerprint | None = None
 
     @property
     def num_classes(self) -> int:

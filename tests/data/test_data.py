@@ -13,7 +13,7 @@ from PIL import Image
 
 from nasd.config import DataConfig
 from nasd.data import Description, describe, load, prepare
-from nasd.data._load import LABELLED, SOURCES
+from nasd.data._registry import LABELLED, SOURCES
 from nasd.errors import ConfigError, DataMissingError
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
