@@ -1,7 +1,7 @@
 """The errors that reach a person: one sentence saying what, where, and what to do.
 
 Exit codes: 1 something failed, 2 wrong usage (click's own), 3 a bad config, 4 the run is owned by another daemon,
-5 no daemon answers, 6 a data set is missing.
+5 no daemon answers, 6 a data set is missing, or another one.
 """
 
 
@@ -27,6 +27,12 @@ class NotRunningError(NasdError):
     """No daemon answers for this run."""
 
     exit_code = 5
+
+
+class DataChangedError(NasdError):
+    """A data set is not the one that a run, an embedding or weights were made with; the message says what changed."""
+
+    exit_code = 6
 
 
 class DataMissingError(NasdError):

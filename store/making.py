@@ -109,4 +109,5 @@ _FORK = (
     "INSERT INTO proposal SELECT * FROM source.proposal WHERE opened_after <= :at",
     "INSERT OR REPLACE INTO seal SELECT * FROM source.seal WHERE ordinal <= :at",
     "INSERT INTO position SELECT * FROM source.position WHERE after <= :at",
+    "INSERT INTO flag SELECT * FROM source.flag WHERE name IN ('data', 'data_root')",  # whose data it is
 )

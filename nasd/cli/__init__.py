@@ -35,6 +35,7 @@ _COMMANDS = {
     "restore": "snapshots",
     "export": "exchange",
     "import": "exchange",
+    "data": "data",
     "doctor": "doctor",
     "service": "service",
 }

@@ -28,6 +28,7 @@ def start_command(what: str | None, name: str | None, overrides: tuple[str, ...]
     directory = _find_or_create(what, name, overrides)
     if _answers(directory):
         raise RunLockedError(f"{directory.name} is running already; look at it with `nasd attach {directory.name}`")
+    _require_same_data(directory)
     pid = _spawn(directory)
     click.echo(f"{directory.name} is running (process {pid}) in {directory}")
     click.echo(f"  watch it   nasd attach {directory.name}")
@@ -45,6 +46,7 @@ def run_command(what: str | None, name: str | None, overrides: tuple[str, ...], 
     The same run as with `nasd start`: either goes on where the other was stopped.
     """
     directory = _find_or_create(what, name, overrides)
+    _require_same_data(directory)
     from nasd.cli.progress import Progress  # noqa: PLC0415
     from nasd.daemon.daemon import Daemon  # noqa: PLC0415
 
@@ -119,6 +121,12 @@ def _find_or_create(what: str | None, name: str | None, overrides: tuple[str, ..
             f"go on with its own (nasd start {config.name}), or make another run (--name)"
         )
     return directory
+
+
+def _require_same_data(directory: Path) -> None:
+    from nasd.runs import data  # noqa: PLC0415
+
+    data.require_same(directory)
 
 
 def _spawn(directory: Path) -> int:

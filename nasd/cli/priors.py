@@ -72,11 +72,12 @@ def find_prior(
     from nasd import config as configuration  # noqa: PLC0415
     from nasd.box.devices import assign  # noqa: PLC0415
     from nasd.export.embed import DeepPrior  # noqa: PLC0415
+    from nasd.runs import data as run_data  # noqa: PLC0415
     from nasd.seeding import trial_seed  # noqa: PLC0415
     from nasd.spaces.base import GrammarError  # noqa: PLC0415
     from nasd.spaces.layers import SearchSpace  # noqa: PLC0415
 
-    config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
+    config = run_data.located(run, configuration.parse(run.config, source=str(run.path / "config.yaml")))
     chosen = find_trial(run, trial) if net is None else None
     try:
         architecture = SearchSpace(config.space).parse(chosen.net if chosen is not None else net or "")
@@ -95,6 +96,7 @@ def find_prior(
         _with_options(config, dataset, data_root, statistics, all_samples=all_samples),
         None if chosen is None else chosen.micro_batch,
         _usable(device or worker),
+        run_data.frozen(run) if dataset in (None, config.data.name) else None,
     )
 
 

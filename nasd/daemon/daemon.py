@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nasd import __version__, paths, protocol, rooms
+from nasd import config as configuration
+from nasd import data as datasets
 from nasd.box.load import Gauge
 from nasd.daemon import answers, committing, views
 from nasd.daemon import log as logs
@@ -37,6 +39,7 @@ from nasd.protocol import (
     WorkerChanged,
     WorkerStatus,
 )
+from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
 from store import Delta, Run, StoreError, Trial
 
@@ -78,7 +81,8 @@ class Daemon:
             raise
 
     def _build(self, socket_path: Path, worker_command: tuple[str, ...] | None) -> None:
-        self.config, self.space, self.strategy, checkpoint = search_of(self.run)
+        settled, self.space, self.strategy, checkpoint = search_of(self.run)
+        self.config = run_data.located(self.run, settled)
         config, open_proposals = self.config, tuple(map(proposal_of, checkpoint.open))
         self.journal = logs.set_up(config.log, self._directory / "log", self._logged)
         if not self.run.config_is_as_created:
@@ -100,11 +104,12 @@ class Daemon:
         self._stop = asyncio.Event()
         self._executor = rooms.executor(config)(
             config,
-            self.run.config,
+            self.run.config if config is settled else configuration.dump(config),
             self.run.embeddings.path,
             changed=self._worker_changed,
             trouble=lambda worker, problem: self._problem(f"worker {worker}", problem),
             command=worker_command,
+            identity=checkpoint.flags.get(run_data.IDENTITY),
         )
         planners = rooms.planners(config, self.run.path)
         self.scheduler = Scheduler(
@@ -171,6 +176,7 @@ class Daemon:
                 asyncio.create_task(self._search(), name="search"),
                 asyncio.create_task(self._work_jobs(), name="jobs"),
                 asyncio.create_task(self._beat(), name="machine"),
+                asyncio.create_task(self._identify_data(), name="data"),
             ]
             notify("READY=1")
             await self._stop.wait()
@@ -217,6 +223,22 @@ class Daemon:
         noted = {"total": self.strategy.progress().of, "finished": self.strategy.finished}
         if not noted.items() <= self.run.flags().items():
             await committing.commit(self.run, Delta(flags=noted), lambda problem: self._problem("disk", problem))
+
+    async def _identify_data(self) -> None:
+        """Give a run that was made before there were fingerprints that of its data as they are now."""
+        if run_data.IDENTITY in self.run.flags():
+            return
+        try:
+            identity = await asyncio.to_thread(datasets.fingerprint, self.config.data)
+        except NasdError as error:
+            log.warning("the data got no fingerprint: %s", error)
+            return
+        noted = Delta(flags={run_data.IDENTITY: identity.to_json()})
+        await committing.commit(self.run, noted, lambda problem: self._problem("disk", problem))
+        log.info(
+            "the data got a fingerprint, which later starts compare: %d classes, %d %ss, sha256 %s",
+            len(identity.classes), identity.count, identity.unit, identity.digest[:12],
+        )  # fmt: skip
 
     async def _work_jobs(self) -> None:
         try:

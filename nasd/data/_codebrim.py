@@ -8,10 +8,11 @@ balanced version has them, has the labels of `X.png`.
 from pathlib import Path
 from xml.etree import ElementTree
 
-import torch
+import numpy as np
 
 from nasd.config import DataConfig
 from nasd.data._source import LabelledFiles, Listing, faulty
+from nasd.data._walk import is_image
 from nasd.errors import DataMissingError
 
 PARTS = ("train", "val", "test")
@@ -20,7 +21,6 @@ IMAGE_SIZE = 224
 COPY = "_-_"  # between a crop's name and the number of a copy
 MAX_XML = 256 << 20  # bytes
 
-_IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"}
 _LAYOUT = "CODEBRIM holds train|val|test/<background|defects>/IMAGE and metadata/<background|defects>.xml"
 
 _Labels = dict[str, bool]
@@ -58,7 +58,7 @@ class Codebrim:
                 raise DataMissingError(
                     f"{root / part} holds no images: put them into {part}/background, {part}/defects"
                 )
-            parts[part] = LabelledFiles(tuple(paths), torch.tensor(rows, dtype=torch.bool))
+            parts[part] = LabelledFiles(tuple(paths), np.array(rows, bool))
         for kind, labels_of in crops.items():
             for crop in labels_of:
                 if crop not in used[kind]:
@@ -125,7 +125,7 @@ def _label_names(files: dict[Path, dict[str, _Labels]]) -> tuple[str, ...]:
 
 def _images(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGES and path.is_file())
+        return sorted(path for path in folder.iterdir() if is_image(path.name) and path.is_file())
     except OSError as error:
         raise DataMissingError(f"{folder} cannot be read ({error.strerror}): {_LAYOUT}") from error
 

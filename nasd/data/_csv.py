@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from nasd.config import DataConfig
 from nasd.data._source import LabelledFiles, Listing, faulty
@@ -90,12 +90,12 @@ def _held_out(
     rows: list[tuple[Path, list[bool]]], fraction: float
 ) -> tuple[list[tuple[Path, list[bool]]], list[tuple[Path, list[bool]]]]:
     """A share of the rows, and the others, each in the file's order."""
+    import torch  # noqa: PLC0415 - whose random numbers these have always been
+
     count = max(1, int(fraction * len(rows)))
     taken = set(torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:count].tolist())
     return [rows[at] for at in sorted(taken)], [row for at, row in enumerate(rows) if at not in taken]
 
 
 def _files(rows: list[tuple[Path, list[bool]]]) -> LabelledFiles:
-    return LabelledFiles(
-        tuple(path for path, _ in rows), torch.tensor([labels for _, labels in rows], dtype=torch.bool)
-    )
+    return LabelledFiles(tuple(path for path, _ in rows), np.array([labels for _, labels in rows], bool))

@@ -1,18 +1,43 @@
 """A folder of one's own: `train/<class>/<image>`, `test/<class>/<image>` and, if wanted, `val/<class>/<image>`."""
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from nasd.config import DataConfig
-from nasd.data._record import Description
-from nasd.data._source import Part, Raw, damaged
+from nasd.data import _walk
+from nasd.data._pixels import centre, read
+from nasd.data._source import Description, Part, Raw
 from nasd.errors import DataMissingError
+
+
+@dataclass(frozen=True)
+class ClassFiles:
+    """Image files of one part, and the class of each: labels (N,)."""
+
+    paths: tuple[Path, ...]
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class FolderListing:
+    """An image folder, listed; `validation` only where it brings its own."""
+
+    train: ClassFiles
+    test: ClassFiles
+    classes: tuple[str, ...]
+    transforms: tuple[str, ...]
+    validation: ClassFiles | None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Of all images."""
+        return (*self.train.paths, *self.test.paths, *(self.validation.paths if self.validation else ()))
 
 
 class ImageFolder:
@@ -29,75 +54,41 @@ class ImageFolder:
             if _classes(root / part) != classes:
                 raise DataMissingError(f"{root / part} must have the same class folders as {root / 'train'}")
 
+    def files(self, root: Path, config: DataConfig) -> tuple[Path, ...]:
+        """All images."""
+        return self.listing(root, config).paths
+
     def read(self, root: Path, config: DataConfig) -> Raw:
         """Decode all images, several at a time."""
-        files = self.open(root, config)
-        own = files.validation
-        validation = None if own is None else own.part()
-        return Raw(files.train.part(), files.test.part(), files.classes, files.transforms, validation)
+        files, side = self.listing(root, config), _side(config)
 
-    def open(self, root: Path, config: DataConfig) -> "FolderFiles":
+        def part(files: ClassFiles) -> Part:
+            return Part(decoded(files.paths, side), files.labels)
+
+        validation = None if files.validation is None else part(files.validation)
+        return Raw(part(files.train), part(files.test), files.classes, files.transforms, validation)
+
+    def listing(self, root: Path, config: DataConfig) -> FolderListing:
         """List all images; none is decoded."""
         self.prepare(root, config)
-        side = _side(config)
-        parts = {name: _list(root / name, side) for name in _parts(root)}
+        side, classes = _side(config), _classes(root / "train")
+        apart = tuple((root / name).resolve() for name in _parts(root))
+        parts = {name: _list(root / name, classes, apart) for name in _parts(root)}
         transforms = (f"shorter side scaled to {side} (bilinear, antialiased)", f"centre {side}x{side} cut out")
-        return FolderFiles(parts["train"], parts["test"], _classes(root / "train"), transforms, parts.get("val"))
+        return FolderListing(parts["train"], parts["test"], classes, transforms, parts.get("val"))
 
 
-class FileImages:
-    """The images of one part, decoded when they are asked for, several at a time.
+def decoded(paths: Sequence[Path], side: int) -> NDArray[np.uint8]:
+    """(N, 3, side, side): the centres of the images, several at a time. Raises DataMissingError."""
+    images = np.empty((len(paths), 3, side, side), np.uint8)
 
-    Attributes:
-        labels: (N,) int64.
-    """
+    def decode(place: int) -> None:
+        images[place] = centre(read(paths[place]), side)
 
-    def __init__(self, files: Any, rows: Tensor, side: int) -> None:
-        """Args: `files` is torchvision's data set, `rows` the ones of it that are meant, in their order."""
-        self._files, self._rows, self._side = files, rows, side
-        self.labels = torch.tensor(files.targets, dtype=torch.int64)[rows]
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """(N, C, H, W)."""
-        return len(self._rows), 3, self._side, self._side
-
-    def take(self, rows: Tensor) -> "FileImages":
-        """The images at `rows` (int64), in that order."""
-        return FileImages(self._files, self._rows[rows], self._side)
-
-    def part(self) -> Part:
-        """All of them, decoded."""
-        return Part(self[torch.arange(len(self._rows))], self.labels)
-
-    def __getitem__(self, rows: Tensor) -> Tensor:
-        """(N, C, H, W) uint8. Raises DataMissingError for a damaged image."""
-        with torch.inference_mode(False):  # the mode is each thread's own, and other threads fill it
-            images = torch.empty((len(rows), 3, self._side, self._side), dtype=torch.uint8)
-        wanted = self._rows[rows].tolist()
-
-        def decode(place: int) -> None:
-            try:
-                images[place] = self._files[wanted[place]][0]
-            except (OSError, ValueError, SyntaxError) as error:  # Pillow raises all three for a broken image
-                path = Path(self._files.samples[wanted[place]][0])
-                raise damaged(path, f"it is no image that can be read ({error})") from error
-
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            for _ in pool.map(decode, range(len(wanted))):
-                pass
-        return images
-
-
-@dataclass(frozen=True)
-class FolderFiles:
-    """An image folder, listed; `validation` only where it brings its own."""
-
-    train: FileImages
-    test: FileImages
-    classes: tuple[str, ...]
-    transforms: tuple[str, ...]
-    validation: FileImages | None
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "images") as pool:
+        for _ in pool.map(decode, range(len(paths))):
+            pass
+    return images
 
 
 def _side(config: DataConfig) -> int:
@@ -112,7 +103,7 @@ def _parts(root: Path) -> list[str]:
 
 def _classes(folder: Path) -> tuple[str, ...]:
     try:
-        classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
+        classes = tuple(_walk.subfolders(folder))
     except OSError as error:
         raise DataMissingError(
             f"{folder} cannot be read ({error.strerror}): an image folder holds train/<class>/<image> and "
@@ -123,14 +114,13 @@ def _classes(folder: Path) -> tuple[str, ...]:
     return classes
 
 
-def _list(folder: Path, side: int) -> FileImages:
-    # a second to import, and no other data set needs it
-    from torchvision.datasets import ImageFolder as Files  # noqa: PLC0415
-    from torchvision.transforms import v2  # noqa: PLC0415
-
-    transform = v2.Compose([v2.Resize(side, antialias=True), v2.CenterCrop(side), v2.PILToTensor()])
-    try:
-        files = Files(str(folder), transform=transform)
-    except OSError as error:
-        raise DataMissingError(f"{folder} cannot be used: {error}") from error
-    return FileImages(files, torch.arange(len(files)), side)
+def _list(folder: Path, classes: tuple[str, ...], apart: tuple[Path, ...]) -> ClassFiles:
+    found = [_walk.images(folder / name, apart=apart) for name in classes]
+    for name, paths in zip(classes, found, strict=True):
+        if not paths:
+            raise DataMissingError(
+                f"{folder / name} holds no images ({', '.join(_walk.EXTENSIONS)}): put the class's images there, or "
+                "remove the folder"
+            )
+    labels = np.repeat(np.arange(len(classes)), [len(paths) for paths in found])
+    return ClassFiles(tuple(path for paths in found for path in paths), labels)

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from nasd.config import DataConfig
 from nasd.data._download import download
-from nasd.data._record import Description
-from nasd.data._source import Part, Raw, damaged
+from nasd.data._source import Description, Part, Raw, damaged
 from nasd.errors import DataMissingError
 
 FILES = (
@@ -52,6 +50,11 @@ class Idx:
                 f"put {', '.join(FILES)} there, plain or as .gz"
             ) from error
 
+    def files(self, root: Path, config: DataConfig) -> tuple[Path, ...]:
+        """The four files, plain or gzipped."""
+        folder = root / self.folder / "raw"
+        return tuple(_find(folder, name) or folder / name for name in FILES)
+
     def read(self, root: Path, config: DataConfig) -> Raw:
         """Read the four files, plain or gzipped."""
         self.prepare(root, config)
@@ -66,7 +69,7 @@ class Idx:
             raise damaged(folder / labels_name, f"it has {len(labels)} labels for {len(images)} images")
         if len(labels) == 0 or labels.max() >= len(self.classes):
             raise damaged(folder / labels_name, f"labels must be there, and below {len(self.classes)}")
-        return Part(torch.from_numpy(images).unsqueeze(1), torch.from_numpy(labels.astype(np.int64)))
+        return Part(images[:, None], labels.astype(np.int64))
 
 
 def _find(folder: Path, name: str) -> Path | None:

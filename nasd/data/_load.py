@@ -1,37 +1,18 @@
 """From a configuration to a loaded, split data set."""
 
-import os
-from pathlib import Path
-
-import platformdirs
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from nasd.config import DataConfig
-from nasd.data._cifar import CIFAR10, CIFAR100
-from nasd.data._codebrim import IMAGE_SIZE, Codebrim
-from nasd.data._csv import ImageCsv
-from nasd.data._digits import Digits
-from nasd.data._folder import FileImages, ImageFolder
-from nasd.data._idx import Idx
+from nasd.data._codebrim import IMAGE_SIZE
+from nasd.data._file_images import FileImages
+from nasd.data._folder import ClassFiles, ImageFolder
 from nasd.data._pictures import Crops, Pictures
-from nasd.data._record import Data, Description, Split, Streamed, StreamedSplit
-from nasd.data._source import LabelledFiles, LabelledSource, Part, Source
+from nasd.data._record import Data, Split, Streamed, StreamedSplit
+from nasd.data._registry import LABELLED, root, source_of
+from nasd.data._source import Description, LabelledFiles, LabelledSource, Part
 from nasd.errors import ConfigError
-
-FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-
-SOURCES: dict[str, Source] = {
-    "digits": Digits(),
-    "mnist": Idx("MNIST", tuple("0123456789")),
-    "fashion_mnist": Idx("FashionMNIST", FASHION),
-    "cifar10": CIFAR10,
-    "cifar100": CIFAR100,
-    "image_folder": ImageFolder(),
-}
-LABELLED: dict[str, LabelledSource] = {"codebrim": Codebrim(), "image_csv": ImageCsv()}
-"""Those of several labels per image."""
 
 SCALED = "pixels scaled to [0, 1] (float32)"
 
@@ -46,7 +27,7 @@ def describe(config: DataConfig) -> Description:
     if config.name in LABELLED:
         names = LABELLED[config.name].listing(root(config), config).classes
         return Description(config.image_size or IMAGE_SIZE, 3, len(names))
-    native = SOURCES[config.name].describe(root(config), config)
+    native = source_of(config).describe(root(config), config)
     return native._replace(image_size=config.image_size or native.image_size)
 
 
@@ -59,7 +40,7 @@ def prepare(config: DataConfig) -> None:
     if config.name in LABELLED:
         LABELLED[config.name].listing(root(config), config)
     else:
-        SOURCES[config.name].prepare(root(config), config)
+        source_of(config).prepare(root(config), config)
 
 
 def load(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None) -> Data:
@@ -78,7 +59,7 @@ def load(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None) 
     """
     if config.name in LABELLED:
         raise ConfigError(f"{config.name} has several labels per image: it is streamed, not loaded")
-    raw = SOURCES[config.name].read(root(config), config)
+    raw = source_of(config).read(root(config), config)
     size = config.image_size or raw.train.images.shape[-1]
     own = None if raw.validation is None else _split(raw.validation, size)
     splits = _split_up(_split(raw.train, size), own, _split(raw.test, size), config, seed)
@@ -103,22 +84,21 @@ def stream(config: DataConfig, seed: int, classes: tuple[int, ...] | None = None
     """
     if config.name in LABELLED:
         return _labelled(LABELLED[config.name], config, seed)
-    source = SOURCES[config.name]
+    source = source_of(config)
     if not isinstance(source, ImageFolder):
         data = load(config, seed, classes)
         train, validation, test = (StreamedSplit(s.images, s.labels, s.index) for s in data.splits.values())
         size, channels, classes_left, transforms = data.image_size, data.channels, data.classes, data.transforms
     else:
-        files = source.open(root(config), config)
-        own = None if files.validation is None else _rows(files.validation)
+        files = source.listing(root(config), config)
+        own, size, channels = None if files.validation is None else _rows(files.validation), config.image_size or 0, 3
         chosen = _usable(
             _split_up(_rows(files.train), own, _rows(files.test), config, seed), config, classes, files.classes
         )
         train, validation, test = (
-            StreamedSplit(part.take(split.images), split.labels, split.index)
+            StreamedSplit(FileImages(part.paths, split.images, size), split.labels, split.index)
             for part, split in zip((files.train, files.validation or files.train, files.test), chosen, strict=True)
         )
-        _, channels, size, _ = files.train.shape
         classes_left, transforms = _named(files.classes, classes), (*files.transforms, SCALED)
     return Streamed(config.name, train, validation, test, classes_left, transforms, size, channels)
 
@@ -147,21 +127,15 @@ def _labelled(source: LabelledSource, config: DataConfig, seed: int) -> Streamed
     )
 
 
-def root(config: DataConfig) -> Path:
-    """The folder that holds the data sets: the config's, else $NASD_DATA, else the user's cache folder."""
-    if config.root is not None:
-        return config.root.expanduser()
-    return Path(os.environ.get("NASD_DATA") or platformdirs.user_cache_dir("nasd")).expanduser()
-
-
 def _split(part: Part, size: int) -> Split:
-    return Split(_resize(part.images, size), part.labels, torch.arange(len(part.labels)))
+    images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
+    return Split(_resize(images, size), labels, torch.arange(len(labels)))
 
 
-def _rows(part: FileImages | LabelledFiles) -> Split:
+def _rows(part: ClassFiles | LabelledFiles) -> Split:
     """A split in which the rows of a part stand for its images until these are decoded."""
     rows = torch.arange(len(part.labels))
-    return Split(rows, part.labels, rows)
+    return Split(rows, torch.from_numpy(part.labels), rows)
 
 
 def _split_up(

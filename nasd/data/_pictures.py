@@ -9,11 +9,10 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from nasd.data._pixels import fitted, read, scaled, size
 from nasd.data._record import Images
-from nasd.data._source import damaged
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,18 +38,17 @@ class Pictures:
     def __init__(self, paths: Sequence[Path], side: int, limit: int) -> None:
         self.side = side
         self._paths = paths
-        shapes = [_scaled(width, height, side) for width, height in _each(_size, paths)]
-        ends = np.cumsum([3 * width * height for width, height in shapes])
+        # Turned or not, as EXIF may say: an image takes as many bytes.
+        counts = [3 * width * height for width, height in (scaled(*found, side) for found in _each(size, paths))]
+        ends = np.cumsum(counts)
         self.nbytes = int(ends[-1]) if ends[-1] <= limit else 0
         self._kept: list[Tensor] | None = None
         if self.nbytes:
             memory = torch.empty(self.nbytes, dtype=torch.uint8)
-            self._kept = [
-                memory[end - 3 * width * height : end].view(3, height, width)
-                for (width, height), end in zip(shapes, ends.tolist(), strict=True)
-            ]
-            for kept, read in zip(self._kept, _each(lambda path: _decode(path, side), paths), strict=True):
-                kept.copy_(read)
+            self._kept = []
+            each = _each(lambda path: _decode(path, side), paths)
+            for end, count, picture in zip(ends.tolist(), counts, each, strict=True):
+                self._kept.append(memory[end - count : end].view(picture.shape).copy_(picture))
 
     def pick(self, rows: Sequence[int]) -> Iterable[Tensor]:
         """The pictures at `rows`, (3, H, W) uint8 each, one of H and W being `side`.
@@ -125,29 +123,5 @@ def _each(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         yield from threads.map(work, items)
 
 
-def _size(path: Path) -> tuple[int, int]:
-    """Width and height, from the file's beginning."""
-    with _opened(path) as image:
-        return image.size
-
-
 def _decode(path: Path, side: int) -> Tensor:
-    with _opened(path) as image:
-        try:
-            scaled = image.convert("RGB").resize(_scaled(*image.size, side), Image.Resampling.BILINEAR)
-        except (OSError, ValueError, SyntaxError) as error:  # Pillow raises all three for a broken image
-            raise damaged(path, f"it cannot be decoded ({error})") from error
-        return torch.from_numpy(np.array(scaled)).permute(2, 0, 1)
-
-
-def _opened(path: Path) -> Image.Image:
-    try:
-        return Image.open(path)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise damaged(path, f"it is no image that can be read ({error})") from error
-
-
-def _scaled(width: int, height: int, side: int) -> tuple[int, int]:
-    """Width and height with the shorter one `side`; as torchvision rounds."""
-    shorter = min(width, height)
-    return side * width // shorter, side * height // shorter
+    return torch.from_numpy(np.array(fitted(read(path), side))).permute(2, 0, 1)

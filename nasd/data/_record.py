@@ -1,18 +1,12 @@
 """What a loaded data set is."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
-
-class Description(NamedTuple):
-    """What a search space needs to know of a data set."""
-
-    image_size: int  # side in pixels; images are square
-    channels: int
-    num_classes: int
+from nasd.data._fingerprint import Fingerprint
 
 
 @dataclass(frozen=True)
@@ -52,6 +46,7 @@ class Data:
     test: Split
     classes: tuple[str, ...]
     transforms: tuple[str, ...]
+    identity: Fingerprint | None = None  # where somebody asked for it
 
     @property
     def num_classes(self) -> int:
@@ -126,6 +121,7 @@ class Streamed:
     image_size: int
     channels: int
     images_nbytes: int = 0  # of images that are kept in memory
+    identity: Fingerprint | None = None
 
     @property
     def num_classes(self) -> int:

@@ -1,22 +1,30 @@
-"""What a source of images has to offer, and the one error that they raise."""
+"""What a source of images has to offer, and the errors that they raise. No torch: a daemon asks sources too."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from nasd.config import DataConfig
-from nasd.data._record import Description
 from nasd.errors import DataMissingError
+
+
+class Description(NamedTuple):
+    """What a search space needs to know of a data set."""
+
+    image_size: int  # side in pixels; images are square
+    channels: int
+    num_classes: int
 
 
 @dataclass(frozen=True)
 class Part:
     """Images (N, C, H, W) uint8 and labels (N,) int64 of one part of a data set, in the data set's own order."""
 
-    images: Tensor
-    labels: Tensor
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,10 @@ class Source(Protocol):
         """Make sure that the files are there, downloading them where that is possible."""
         ...
 
+    def files(self, root: Path, config: DataConfig) -> tuple[Path, ...]:
+        """The files that `read` reads, as they are there now; those that tell whether the data changed."""
+        ...
+
     def read(self, root: Path, config: DataConfig) -> Raw:
         """Read everything."""
         ...
@@ -54,7 +66,7 @@ class LabelledFiles:
     """Image files of one part, and what is on them: (N, L) bool, a column for each label."""
 
     paths: tuple[Path, ...]
-    labels: Tensor
+    labels: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ def provenance(
             "channels": data.channels,
             "classes": list(data.classes),
             "transforms": list(data.transforms),
+            "identity": None if data.identity is None else data.identity.summary(),
             "config": config.data.model_dump(mode="json"),
         },
         "encoder": config.encoder.model_dump(mode="json"),

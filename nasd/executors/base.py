@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from nasd.config import Config
 from nasd.evaluators.base import Answer, File, Step, Timeout
@@ -97,6 +97,7 @@ class ExecutorFactory(Protocol):
         changed: Callable[[WorkerStatus], None],
         trouble: Callable[[int, str | None], None],
         command: tuple[str, ...] | None = None,
+        identity: dict[str, Any] | None = None,
     ) -> Executor:
         """
         Args:
@@ -106,5 +107,6 @@ class ExecutorFactory(Protocol):
             changed: Called when a worker's status changes.
             trouble: Called with what keeps a worker from starting, and with None once it does.
             command: How a worker on this box is started, where there is another way than the usual one.
+            identity: The fingerprint that the data of every worker must have (`nasd.data`); None: any.
         """
         ...

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, tag="setup", tag_field="t
     threads: int
     staging: str  # folder for what is to be kept
     memory_limit: int | None
+    identity: dict[str, Any] | None = None  # the fingerprint that the data must have; None: any
 
 
 Work = Callable[[Order, Report], tuple[Outcome | Answer, Mapping[str, Path]]]
@@ -52,7 +54,7 @@ def build(setup: Setup) -> Work:
     """Set a worker up: imports torch, loads the data set onto the device.
 
     Raises:
-        NasdError: A data set or a device is missing.
+        NasdError: A data set or a device is missing, or the data are not those of the run.
     """
     tuning.prepare(setup.threads)
     import torch  # noqa: PLC0415 - two seconds that the heartbeat should not wait for
@@ -69,12 +71,14 @@ def build(setup: Setup) -> Work:
             f"torch finds no {setup.device} among {gpus} GPUs: name another, in executor.devices for the search, "
             "with --device for a job"
         )
+    frozen = None if setup.identity is None else datasets.Fingerprint.from_json(setup.identity)
+    identity = datasets.require_same(frozen, config.data)
     read = datasets.stream if config.data.multi_label else datasets.load
     bench = Bench(
         config=config,
         space=rooms.space(config),
         device=device,
-        data=read(config.data, config.seed, config.search.classes).to(device),
+        data=replace(read(config.data, config.seed, config.search.classes), identity=identity).to(device),
         memory_limit=setup.memory_limit,
         staging=Path(setup.staging),
     )

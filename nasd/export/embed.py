@@ -5,7 +5,7 @@ written shard by shard and may be killed at any moment: the same call goes on fr
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nasd import data as datasets
 from nasd.config import Config
-from nasd.data import Data, Split, Streamed
+from nasd.data import Data, Fingerprint, Split, Streamed
 from nasd.errors import NasdError
 from nasd.evaluators.deep_prior.stream import StreamedPass, Take
 from nasd.evaluators.errors import EvaluationError, is_out_of_memory
@@ -41,6 +41,7 @@ class DeepPrior:
             `search.classes` says.
         micro_batch: Samples per pass that the trial took; None: as many as fit.
         device: Such as `cpu` or `cuda:0`.
+        identity: The fingerprint that the data must have; None: any.
     """
 
     architecture: Architecture
@@ -48,6 +49,7 @@ class DeepPrior:
     config: Config
     micro_batch: int | None = None
     device: str = "cpu"
+    identity: Fingerprint | None = None
 
     def load(self) -> Streamed:
         """Its data set. Raises NasdError."""
@@ -56,7 +58,8 @@ class DeepPrior:
                 f"{self.config.data.name} has several labels per image, its networks are trained in full: there is no "
                 "deep prior to embed or export; nasd retrain leaves weights that nasd.load_model reads"
             )
-        return datasets.stream(self.config.data, self.config.seed)
+        identity = datasets.require_same(self.identity, self.config.data)
+        return replace(datasets.stream(self.config.data, self.config.seed), identity=identity)
 
     def build(self, data: Streamed) -> tuple[Encoder, int]:
         """The initialised encoder, and how many samples may pass it at a time.

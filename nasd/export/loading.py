@@ -8,18 +8,24 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from nasd.config import EncoderConfig
-from nasd.errors import NasdError
+from nasd.config import DataConfig, EncoderConfig
+from nasd.data import fingerprint
+from nasd.errors import DataChangedError, NasdError
 from nasd.evaluators.networks.network import Network
 from nasd.export import model as encoders
 from nasd.spaces.base import GrammarError
 from nasd.spaces.layers.parse import parse
 
 
-def load_model(path: str | Path) -> nn.Module:
+def load_model(path: str | Path, data: DataConfig | None = None) -> nn.Module:
     """The module that a safetensors file of nasd's holds, in eval mode on the CPU.
 
     Both kinds take images (N, C, H, W), float32 in [0, 1].
+
+    Args:
+        path: The file.
+        data: The data that it is to be used with, if they should be those that it was made with: compared by their
+            fingerprint. Weights of before there were fingerprints are taken as they are.
 
     Returns:
         Of a deep prior (`nasd export model`) the Encoder, which gives embeddings (N, D); of a full training
@@ -27,19 +33,22 @@ def load_model(path: str | Path) -> nn.Module:
 
     Raises:
         NasdError: The file cannot be read, or was not written by nasd.
+        DataChangedError: `data` are others; the message says what changed.
     """
     path = Path(path)
     try:
         with safe_open(path, framework="pt") as file:
             described: dict[str, Any] = json.loads((file.metadata() or {}).get("nasd", "{}"))
+            if data is not None:
+                _require_same_data(path, described, data)
             if described.get("kind") != "network":
                 return encoders.load(path)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        data = described["data"]
-        architecture = parse(described["architecture"], data["image_size"], len(data["classes"]))
+        made_with = described["data"]
+        architecture = parse(described["architecture"], made_with["image_size"], len(made_with["classes"]))
         config = EncoderConfig.model_validate(described["encoder"])
         with torch.device("meta"):
-            network = Network(architecture, data["channels"], config, described["training"]["dropout"])
+            network = Network(architecture, made_with["channels"], config, described["training"]["dropout"])
         network.to_empty(device="cpu")
         network.load_state_dict(tensors)
     except (OSError, SafetensorError) as error:
@@ -47,3 +56,16 @@ def load_model(path: str | Path) -> nn.Module:
     except (KeyError, TypeError, ValueError, RuntimeError, GrammarError) as error:
         raise NasdError(f"{path} is not a network that nasd wrote: {str(error).splitlines()[0]}") from error
     return network.eval()
+
+
+def _require_same_data(path: Path, described: dict[str, Any], config: DataConfig) -> None:
+    before = described["data"].get("identity")
+    if before is None:
+        return
+    now = fingerprint(config)
+    if now.digest != before["sha256"]:
+        classes = "" if list(now.classes) == described["data"]["classes"] else ", of other classes,"
+        raise DataChangedError(
+            f"{path} was made with other data: {before['files']:,} files{classes} of {before['bytes']:,} bytes then, "
+            f"{now.count:,} of {now.size:,} bytes now; name the data that it was made with"
+        )

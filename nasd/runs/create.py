@@ -10,7 +10,7 @@ from nasd.box.processor import multiplies_bfloat16
 from nasd.config import Config
 from nasd.errors import ConfigError
 from nasd.spaces.layers import SearchSpace
-from store import Run
+from store import Delta, Run
 
 
 def settle(config: Config) -> Config:
@@ -35,7 +35,7 @@ def settle(config: Config) -> Config:
     workers = assign(executor.devices, executor.workers_per_device, executor.threads)
     settled = config.model_copy(
         update={
-            "data": config.data.model_copy(update={"root": datasets.root(config.data)}),
+            "data": config.data.model_copy(update={"root": datasets.root(config.data).absolute()}),
             "space": config.space.model_copy(update={"patch_size": size, "channels": channels, "num_classes": classes}),
             "search": search.model_copy(update={"lookahead": search.lookahead or len(workers)}),
             "encoder": config.encoder.model_copy(
@@ -57,14 +57,22 @@ def create(config: Config, directory: Path) -> None:
     """Make the run directory of a settled config.
 
     Raises:
+        DataMissingError: The data set is gone meanwhile.
         StoreError: There is a run already, or the disk refuses.
     """
-    Run.create(directory, configuration.dump(config), name=config.name, version=__version__).close()
+    from nasd import data as datasets  # noqa: PLC0415
+    from nasd.runs.data import IDENTITY  # noqa: PLC0415
+
+    identity = datasets.fingerprint(config.data)
+    with Run.create(directory, configuration.dump(config), name=config.name, version=__version__) as run:
+        run.commit(Delta(flags={IDENTITY: identity.to_json()}))
 
 
 def differences(config: Config, frozen: Config) -> list[str]:
     """Where a config as a person wrote it contradicts the frozen one of an existing run, a line each."""
     given, kept = _flat(config.model_dump(mode="json")), _flat(frozen.model_dump(mode="json"))
+    if config.data.root is not None:
+        given["data.root"] = str(config.data.root.expanduser().absolute())
     settled = {"space.patch_size", "space.channels", "space.num_classes"}
     left_open = {key for key in ("data.root", "search.lookahead", "encoder.precision") if given[key] is None}
     return [

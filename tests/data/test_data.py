@@ -13,7 +13,7 @@ from PIL import Image
 
 from nasd.config import DataConfig
 from nasd.data import Description, describe, load, prepare
-from nasd.data._load import LABELLED, SOURCES
+from nasd.data._registry import LABELLED, SOURCES
 from nasd.errors import ConfigError, DataMissingError
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -79,8 +79,8 @@ def test_validation_split_is_disjoint_complete_and_fixed_by_the_seed():
 def test_index_leads_back_to_the_sample():
     data, whole = load(DataConfig(), 1), SOURCES["digits"].read(Path(), DataConfig()).train
     for split in (data.train, data.validation):
-        assert torch.equal(split.images, whole.images[split.index])
-        assert torch.equal(split.labels, whole.labels[split.index])
+        assert np.array_equal(split.images, whole.images[split.index])
+        assert np.array_equal(split.labels, whole.labels[split.index])
 
 
 def test_train_samples_keeps_the_first_of_the_shuffled_split():

@@ -159,12 +159,12 @@ def folder(tmp_path):
 def test_an_image_folder_is_never_loaded_whole(tmp_path, folder, monkeypatch):
     given = prior("[C(16,3,1,1,1), SM(10)]", data=folder, training={"epochs": 1, "batch_size": 16})
     expected = evaluated(given)
-    from nasd.data import _folder
+    from nasd.data import _file_images
 
     asked = []
-    real = _folder.FileImages.__getitem__
+    real = _file_images.FileImages.__getitem__
     monkeypatch.setattr(
-        _folder.FileImages, "__getitem__", lambda self, rows: asked.append(len(rows)) or real(self, rows)
+        _file_images.FileImages, "__getitem__", lambda self, rows: asked.append(len(rows)) or real(self, rows)
     )
     embed(given, tmp_path / "e.zarr")
     assert max(asked) <= 17

@@ -6,6 +6,7 @@ import itertools
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -58,6 +59,7 @@ class Processes:
         changed: Callable[[WorkerStatus], None],
         trouble: Callable[[int, str | None], None],
         command: tuple[str, ...] | None = None,
+        identity: dict[str, Any] | None = None,
     ) -> None:
         """See `nasd.executors.base.ExecutorFactory`."""
         executor = config.executor
@@ -69,6 +71,7 @@ class Processes:
             threads=devices[0][1],
             staging=str(staging),
             memory_limit=executor.memory_limit,
+            identity=identity,
         )
         self._command, self._changed = command or WORKER_COMMAND, changed
         self._ids, self._worker_ids = itertools.count(1), itertools.count()
