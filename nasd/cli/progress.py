@@ -62,7 +62,7 @@ class Progress:
         self._close()
         took = duration(time.monotonic() - self._begun)
         progress = status.progress
-        whole = progress.counted >= progress.total
+        whole = progress.total is not None and progress.counted >= progress.total
         self._console.print()
         self._console.print(
             Text(f"{'Finished' if whole else 'Stopped'} after {progress.trials} trials, {took} in this go.", "bold")
@@ -102,7 +102,7 @@ class Progress:
 
     def _line(self, event: protocol.TrialFinished) -> str:
         row, progress = event.row, event.progress
-        head = f"{progress.counted:>4}/{progress.total} trial {row.number:<4} e={row.epsilon:g}"
+        head = f"{progress.counted:>4}/{progress.total or '?'} trial {row.number:<4} {printable(row.stage)}"
         match row.status:
             case "evaluated" | "early_stopped":
                 stopped = " early stop" if row.status == "early_stopped" else ""
@@ -121,8 +121,8 @@ class Progress:
         bar = Table.grid(padding=(0, 1))
         bar.add_row(
             ProgressBar(total=progress.total, completed=progress.counted, width=40),
-            f"{progress.counted}/{progress.total}",
-            f"epsilon {progress.epsilon:g}",
+            f"{progress.counted}/{progress.total or '?'}",
+            printable(progress.stages[progress.stage].label) if progress.stages else "",
             f"last 20: {percent(progress.rolling_reward)}",
             f"{duration(progress.eta_seconds)} left",
         )

@@ -71,11 +71,13 @@ def _print_status(status: protocol.Status) -> None:
         eta = f", {duration(progress.eta_seconds)} left"
         if progress.eta_low is not None and progress.eta_high is not None:
             eta += f" ({duration(progress.eta_low)} to {duration(progress.eta_high)})"
-    phase = f"epsilon {progress.epsilon:g}, {progress.phase_done} of {progress.phase_total} in this phase"
+    stage = progress.stages[progress.stage] if progress.stages else None
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(progress.by_status.items()))
     click.echo(f"{click.style(status.name, bold=True)}  {status.state}: {printable(status.activity)}")
     click.echo(f"  progress  {progress.counted} of {progress.total} ({percent(done)}){eta}")
-    click.echo(f"  phase     {phase}")
+    if stage is not None:
+        of = "" if stage.of is None else f" of {stage.of}"
+        click.echo(f"  stage     {printable(stage.label)}, {stage.done}{of}")
     click.echo(f"  trials    {progress.trials}" + (f": {counts}" if counts else ""))
     click.echo(f"  reward    {percent(progress.rolling_reward)} over the last 20 that counted")
     if status.best:
@@ -130,12 +132,12 @@ def trials_command(run: str | None, top: int | None, last: int | None, everythin
         click.echo("There are no trials yet.")
         return
     print_table(
-        ("TRIAL", "STATUS", "EPSILON", "REWARD", "TEST", "TIME", "ARCHITECTURE"),
+        ("TRIAL", "STATUS", "STAGE", "REWARD", "TEST", "TIME", "ARCHITECTURE"),
         [
             (
                 str(r.number),
                 r.status.replace("_", " "),
-                f"{r.epsilon:g}",
+                printable(r.stage),
                 percent(r.reward),
                 percent(r.test_accuracy),
                 duration(r.seconds),
@@ -174,7 +176,7 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
         click.echo(f"  reason      {printable(trial.reason)}")
     if trial.duplicate_of is not None:
         click.echo(f"  duplicate   of trial {trial.duplicate_of}, whose reward it has")
-    click.echo(f"  reward      {percent(trial.reward)}, proposed at epsilon {trial.epsilon:g}")
+    click.echo(f"  reward      {percent(trial.reward)}, proposed in {printable(trial.stage)}")
     click.echo(f"  validation  best {percent(trial.best_validation)}, test {percent(trial.test_accuracy)}")
     if trial.validation_accuracies:
         shown = " ".join(f"{100 * value:.1f}" for value in trial.validation_accuracies)
