@@ -93,12 +93,12 @@ def main() -> None:
     except BrokenPipeError:  # `nasd trials | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
-    except Exception as caught:
-        error = (parts.missing(caught) if isinstance(caught, ModuleNotFoundError) else None) or caught
-        code = _exit_code(error)
+    except Exception as error:
+        said = (parts.missing(error) if isinstance(error, ModuleNotFoundError) else None) or error
+        code = _exit_code(said)
         if code is None:
             raise
-        click.echo(f"nasd: {error}", err=True)
+        click.echo(f"nasd: {said}", err=True)
         sys.exit(code)
 
 
