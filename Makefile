@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help torture fuzz fuzz-guided soak example-avalanche demo test test-slow lint format bench lock clean env
+.PHONY: help torture fuzz fuzz-guided soak client example-avalanche demo test test-slow lint format bench lock clean env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ $(AVALANCHE)/.ready: examples/avalanche.lock requirements.lock | $(READY)
 	$(AVALANCHE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r examples/avalanche.lock
 	@touch $@
 
+client: $(READY) ## the light client: the wheel, installed bare, asks a running daemon; half a minute
+	$(BIN)/python -m tests.packaging.light_client
+
 torture: $(READY) ## a search killed, stopped and starved at random instants, an hour (KILLS=1000 MINUTES=60 SEED=1 STRATEGY=qlearning)
 	$(BIN)/python -m tests.crash.torture --strategy $(or $(STRATEGY),qlearning) --kills $(or $(KILLS),1000) --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
@@ -84,7 +87,7 @@ bench: $(READY) ## the benchmarks in their short forms, a few minutes
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	$(BIN)/uv pip compile pyproject.toml --extra daemon --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-emit-index-url --upgrade -o requirements.lock
 
 clean: ## remove .venv and caches; runs stay

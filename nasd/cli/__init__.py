@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from nasd import __version__
+from nasd import __version__, parts
 from nasd.errors import NasdError
 
 _COMMANDS = {
@@ -50,9 +50,25 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"nasd.cli.{_COMMANDS[cmd_name]}")
+        try:
+            module = importlib.import_module(f"nasd.cli.{_COMMANDS[cmd_name]}")
+        except ModuleNotFoundError as error:
+            if (missing := parts.missing(error)) is None:
+                raise
+            return _not_installed(cmd_name, missing)
         command: click.Command = getattr(module, f"{cmd_name}_command")
         return command
+
+
+def _not_installed(name: str, reason: NasdError) -> click.Command:
+    """Stands for a command whose module cannot be imported on a client: `nasd --help` lists it all the same."""
+
+    @click.command(name, short_help="(needs nasd[daemon])", context_settings={"ignore_unknown_options": True})
+    @click.argument("arguments", nargs=-1)
+    def command(arguments: tuple[str, ...]) -> None:
+        raise reason
+
+    return command
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -79,10 +95,11 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:
-        code = _exit_code(error)
+        said = (parts.missing(error) if isinstance(error, ModuleNotFoundError) else None) or error
+        code = _exit_code(said)
         if code is None:
             raise
-        click.echo(f"nasd: {error}", err=True)
+        click.echo(f"nasd: {said}", err=True)
         sys.exit(code)
 
 

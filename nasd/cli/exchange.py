@@ -41,6 +41,20 @@ def export_csv_command(run: str | None, folder: Path, percent: bool) -> None:
             click.echo(f"{rows} rows in {path}")
 
 
+@export_command.command("trials", cls=Reading)
+@run_argument
+@click.option("--to", "form", type=click.Choice(["csv", "parquet"]), required=True, help="The format.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The new file.")
+def export_trials_command(run: str | None, form: str, output: Path | None) -> None:
+    """The table of trials, whatever the strategy: `nasd.open(RUN).trials()` as a file."""
+    from nasd.runs.opened import Opened, write_trials  # noqa: PLC0415
+
+    opened = Opened(paths.find_run(run))
+    output = output or Path(f"{opened.path.name}-trials.{form}")
+    rows = write_trials(opened, output, form)
+    click.echo(f"{rows} rows in {output}")
+
+
 @export_command.command("embeddings", cls=Reading)
 @run_argument
 @click.option("--trial", type=click.IntRange(1), help="A trial whose embedding the run keeps, or `nasd embed` wrote.")
