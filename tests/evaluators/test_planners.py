@@ -1,0 +1,91 @@
+"""The daemon's half of each evaluator: orders, and what they leave in the run's directory."""
+
+from pathlib import Path
+
+import pytest
+
+from nasd import rooms
+from nasd.config import Config
+from nasd.evaluators.orders import DeepPrior, Order, Think, Training, evaluator_of
+from nasd.executors.processes.executor import Staged
+from nasd.outcome import Evaluated
+from nasd.seeding import trial_seed
+
+NET = "[C(8,3,1,1,1), SM(10)]"
+
+
+@pytest.fixture
+def planners(tmp_path):
+    config = Config.model_validate({"seed": 7, "training": {"screen": {"keep": 0.5, "after": 2}}})
+    return rooms.planners(config, tmp_path)
+
+
+def scored(score):
+    return Evaluated(
+        reward=score, validation_accuracies=(), train_accuracies=(), test_accuracy=None, early_stopped=False,
+        embedding_dim=1, micro_batch=1, screening=score,
+    )  # fmt: skip
+
+
+def test_a_trial_is_held_to_the_best_of_what_was_observed_by_then(planners):
+    planner = planners["deep_prior"]
+    planner.restore([(1, 0.25), (2, 0.75)])
+    planner.observed(5, 3, scored(0.5))
+    planner.observed(6, 4, None)
+    floors = [planner.trial(NET, 9, after=after, keep_above=0.5).screen_floor for after in (1, 2, 3, 4)]
+    assert floors == [None, 0.75, 0.75, 0.75]
+    planner.observed(7, 5, scored(0.8))
+    order = planner.trial(NET, 9, after=5, keep_above=0.5)
+    assert order == DeepPrior(net=NET, seed=trial_seed(7, 9), keep_above=0.5, screen_floor=0.75)
+    assert planner.repeat(1, 1, NET, 3, 5, embedding=False) == DeepPrior(net=NET, seed=3, epochs=5)  # not held to it
+
+
+async def test_an_embedding_that_a_job_keeps_gets_its_name(planners, tmp_path):
+    planner, folder = planners["deep_prior"], tmp_path / "exports" / "jobs"
+    order = planner.repeat(2, 1, NET, 3, 5, embedding=True)
+    assert (order.staging, order.keep_above) == (str(folder), -1.0)
+    for content in ("first", "again"):  # as after a kill between the rename and the commit
+        staged = folder / ".tmp-1"
+        staged.mkdir()
+        (staged / "content").write_text(content)
+        kept = await planner.keep(2, 1, {"embedding": Staged(staged)})
+        assert kept == {"embedding": "exports/jobs/job-000002-1.zarr", "weights": []}
+    assert (tmp_path / kept["embedding"] / "content").read_text() == "again"
+    (folder / ".tmp-2").mkdir()
+    planner.sweep([], [])
+    assert [path.name for path in folder.iterdir()] == ["job-000002-1.zarr"]
+
+
+async def test_an_embedding_that_cannot_be_kept_costs_no_result(planners, tmp_path, caplog):
+    kept = await planners["deep_prior"].keep(2, 1, {"embedding": Staged(tmp_path / "gone")})
+    assert kept == {"embedding": None, "weights": []}
+    assert "job-000002-1.zarr is not kept" in caplog.text
+
+
+async def test_a_training_leaves_weights_where_its_order_says(planners, tmp_path):
+    planner = planners["training"]
+    assert planner.trial(NET, 4, after=3, keep_above=0.5) == Training(
+        net=NET, seed=trial_seed(7, 4), weights=str(tmp_path / "weights" / "trial-000004")
+    )
+    order = planner.repeat(2, 1, NET, 3, 5, embedding=False)
+    assert (order.keep_weights, order.epochs) == (True, 5)
+    Path(order.weights).parent.mkdir()
+    for kind in ("best", "last", "checkpoint"):
+        Path(f"{order.weights}-{kind}.safetensors").touch()
+    names = ["weights/job-000002-1-best.safetensors", "weights/job-000002-1-last.safetensors"]
+    assert await planner.keep(2, 1, {}) == {"embedding": None, "weights": names}
+    planner.forget(2, 1)
+    assert sorted(f"weights/{path.name}" for path in (tmp_path / "weights").iterdir()) == names
+
+
+def test_orders_survive_the_way_to_a_worker():
+    import msgspec
+
+    orders = [
+        DeepPrior(net=NET, seed=2**64 - 1, keep_above=0.1), Training(net=NET, seed=1, weights="w"),
+        Think(name="ranking", request=b"\x00\xff", inputs={"a": "/b"}),
+    ]  # fmt: skip
+    for order in orders:
+        assert msgspec.json.decode(msgspec.json.encode(order), type=Order) == order
+    assert [evaluator_of(order) for order in orders[:2]] == ["deep_prior", "training"]
+    assert [order.subject for order in orders] == [NET, NET, "ranking"]
