@@ -1,7 +1,7 @@
 """The errors that reach a person: one sentence saying what, where, and what to do.
 
 Exit codes: 1 something failed, 2 wrong usage (click's own), 3 a bad config, 4 the run is owned by another daemon,
-5 no daemon answers, 6 a data set is missing, or another one.
+5 no daemon answers, 6 a data set is missing, or another one, 7 the run is gone.
 """
 
 
@@ -39,3 +39,9 @@ class DataMissingError(NasdError):
     """A data set is not on this machine and cannot be downloaded; the message names the folder to fill."""
 
     exit_code = 6
+
+
+class RunGoneError(NasdError):
+    """A run that a service is to serve was removed or moved."""
+
+    exit_code = 7

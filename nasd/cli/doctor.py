@@ -17,6 +17,7 @@ import click
 import psutil
 
 from nasd import __version__, paths
+from nasd.box.logout import KILLS_AT_LOGOUT, kills_at_logout, lingers
 from nasd.box.processor import multiplies_bfloat16
 from nasd.cli.options import json_option
 from nasd.cli.output import print_json, size
@@ -128,10 +129,10 @@ def _data() -> Iterator[Finding]:
 def _reboot() -> Iterator[Finding]:
     if shutil.which("systemctl") is None:
         yield Finding("note", "reboots", "there is no systemd: start runs again by hand after a reboot")
-        return
-    linger = Path("/var/lib/systemd/linger") / Path.home().name
-    if not linger.exists():
+    elif not lingers():
         yield Finding("note", "reboots", "user units end at logout: run `loginctl enable-linger` once")
+    if kills_at_logout():
+        yield Finding("wrong", "logout", KILLS_AT_LOGOUT)
 
 
 def _file_system(path: Path) -> str:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from nasd.daemon.daemon import Daemon
-from nasd.errors import NasdError, RunLockedError
+from nasd.errors import NasdError, RunGoneError, RunLockedError
 from store import RunLockedError as StoreLockedError
 from store import StoreError
 
@@ -19,8 +19,14 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("nasd: usage: python -m nasd.daemon DIRECTORY\n")
         return 2
+    directory = Path(arguments[0]).absolute()
     try:
-        return asyncio.run(_serve(Path(arguments[0]).absolute()))
+        # A home that is not there may be a disk that is not mounted yet: that is worth another try.
+        if directory.parent.is_dir() and not directory.is_dir():
+            raise RunGoneError(
+                f"there is no run at {directory}: was it removed or moved? `nasd service list` shows units"
+            )
+        return asyncio.run(_serve(directory))
     except NasdError as error:
         sys.stderr.write(f"nasd: {error}\n")
         return error.exit_code

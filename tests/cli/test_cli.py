@@ -118,8 +118,8 @@ class TestWithoutADaemon:
     def test_service_unit(self, nasd, run, home):
         code, out, _ = nasd("service", "install", "--print")
         assert code == 0
-        assert f'-m nasd.daemon "{home}/%i"' in out
-        assert "RestartPreventExitStatus=2 3 4" in out
+        assert f'-m nasd.daemon "{run}"' in out
+        assert "RestartPreventExitStatus=2 3 4 7" in out
 
 
 class TestWithADaemon:
