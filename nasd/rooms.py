@@ -25,6 +25,7 @@ _STRATEGIES = {
     "random": "nasd.strategies.random.strategy:RandomSearch",
 }
 _VIEWS = {
+    "evolution": "nasd.strategies.evolution.views:METHODS",
     "qlearning": "nasd.strategies.qlearning.views:METHODS",
 }
 

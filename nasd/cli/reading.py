@@ -156,8 +156,7 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     run, number = (None, first) if second is None else (first, second)
     if not number.isdecimal():
         raise click.UsageError(f"TRIAL is a number, not {number!r}")
-    from nasd import config  # noqa: PLC0415
-    from nasd.spaces.layers import SearchSpace  # noqa: PLC0415
+    from nasd import config, rooms  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     with Run.open(paths.find_run(run)) as opened:
@@ -200,7 +199,7 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     if labels is not None:
         _print_labels(labels)
         click.echo()
-    space = SearchSpace(settings.space)
+    space = rooms.space(settings)
     rows = [
         (node.text or "-", node.kind, "×".join(map(str, node.shape)), f"{node.parameters:,}", f"{node.operations:,}")
         for node in space.graph(space.parse(trial.net)).nodes

@@ -11,11 +11,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasd import __version__
+from nasd import __version__, rooms
 from nasd import config as configuration
 from nasd.errors import NasdError
 from nasd.pictures import architecture, leaderboard, phases, q_values, rewards, source, style
-from nasd.spaces.layers import SearchSpace
 from store import Run, Trial
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def _figures(run: Run, config: configuration.Config, search: source.Search, best
             except NasdError as error:
                 parts.append(f"<p class=sub>{escape(str(error))}</p>")
     if best:
-        space, net = SearchSpace(config.space), best[0].net
+        space, net = rooms.space(config), best[0].net
         drawing = architecture.draw_architecture(
             space.graph(space.parse(net)), net, f"The best: trial {best[0].number}"
         )
