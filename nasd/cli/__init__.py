@@ -29,6 +29,7 @@ _COMMANDS = {
     "embed": "embed",
     "plot": "plot",
     "report": "plot",
+    "compare": "compare",
     "verify": "runs",
     "fork": "runs",
     "snapshot": "snapshots",

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nasd import rooms
 from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.pictures.tensorboard_graph import graph_def
-from nasd.spaces.layers import SearchSpace
 from store import Run, Trial
 
 WINDOW = 20  # of the rolling reward
@@ -33,7 +33,7 @@ class Board:
         except ImportError as error:
             raise NasdError("log.tensorboard is on: pip install 'nasd[tensorboard]', or set it to false") from error
         self._folder, self._config, self._yaml = folder, config, config_yaml
-        self._space = SearchSpace(config.space)
+        self._space = rooms.space(config)
         self._writer: Any = None
         self._written = 0
         self._recent: deque[float] = deque(maxlen=WINDOW)

@@ -6,16 +6,16 @@ import importlib.metadata
 import platform
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nasd import __version__
+from nasd import __version__, rooms
 from nasd import config as configuration
 from nasd.errors import NasdError
-from nasd.pictures import architecture, leaderboard, phases, q_values, rewards, source, style
-from nasd.spaces.layers import SearchSpace
+from nasd.pictures import architecture, comparison, leaderboard, phases, q_values, rewards, source, style
+from nasd.runs import compare
 from store import Run, Trial
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ pre { font-size: 12.5px; }
 """
 
 
-def report(run: Run) -> str:
-    """The page as HTML.
+def report(run: Run, groups: Sequence[compare.Group] = ()) -> str:
+    """The page as HTML; with a section that compares `groups`, where there are any.
 
     Raises:
         NasdError: matplotlib is missing, or the run's config cannot be read.
@@ -71,6 +71,7 @@ def report(run: Run) -> str:
             *(f"<div><b>{escape(value)}</b><span>{escape(what)}</span></div>" for value, what in numbers),
             "</div>",
             *_figures(run, config, search, best),
+            *_comparison(groups),
             "<h2>Best architectures</h2>",
             _leaderboard(best),
             "<h2>Configuration</h2>",
@@ -99,12 +100,25 @@ def _figures(run: Run, config: configuration.Config, search: source.Search, best
             except NasdError as error:
                 parts.append(f"<p class=sub>{escape(str(error))}</p>")
     if best:
-        space, net = SearchSpace(config.space), best[0].net
+        space, net = rooms.space(config), best[0].net
         drawing = architecture.draw_architecture(
             space.graph(space.parse(net)), net, f"The best: trial {best[0].number}"
         )
         parts.append(_inline(drawing.svg().decode(), len(makers)))
     return parts
+
+
+def _comparison(groups: Sequence[compare.Group]) -> list[str]:
+    if not groups:
+        return []
+    with style.styled():
+        figure = _inline(style.render(comparison.draw_comparison(groups), "svg").decode(), 100)
+    sentences = (
+        f"After {compare.shared_trials(groups)} trials, {end.group} is ahead of {end.against} with probability "
+        f"{end.probability:.2f} [{end.low:.2f}, {end.high:.2f}]."
+        for end in compare.duels(groups)
+    )
+    return ["<h2>Searches compared</h2>", figure, *(f"<p class=sub>{escape(text)}</p>" for text in sentences)]
 
 
 def _inline(svg: str, number: int) -> str:
@@ -149,7 +163,7 @@ def _moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S %z", time.localtime(seconds))
 
 
-def write(run: Run, path: Path) -> None:
+def write(run: Run, path: Path, groups: Sequence[compare.Group] = ()) -> None:
     """Write the page. Errors as `report`; DiskError."""
     style.check_suffix(path, (".html", ".htm"))
-    style.write(report(run).encode(), path)
+    style.write(report(run, groups).encode(), path)

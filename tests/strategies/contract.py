@@ -270,7 +270,7 @@ class StrategyContract:
             assert json.loads(text) == search.strategy.position()
             assert len(text) < 1000
             assert len(search.learned[-1]) < 20_000
-            facts = [dict(search.trials[-1][0].facts), dict(getattr(search.trials[-1][1], "facts", {}))]
+            facts = [dict(search.trials[-1][0].facts), dict(search.trials[-1][1].facts)]
             assert json.loads(json.dumps(facts, allow_nan=False)) == facts
 
     def test_answers_are_taken_only_for_work(self, case: Case) -> None:

@@ -1,12 +1,15 @@
 """Every strategy, on the space of layers, under the contract; and a strategy of the tests that has work and levels."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from nasd.config import Config, LayersConfig
 from nasd.spaces.layers import SearchSpace
+from nasd.strategies.base import Strategy
 from nasd.strategies.evolution.strategy import Evolution
+from nasd.strategies.qlearning.strategy import QLearning
 from nasd.strategies.random.strategy import RandomSearch
 from tests.strategies import levels
 from tests.strategies.contract import Case, StrategyContract
@@ -23,17 +26,26 @@ def config(seed: int, strategy: str, **search: Any) -> Config:
     return Config.model_validate({"seed": seed, "search": {"strategy": strategy, **search}})
 
 
+def random(seed: int, space: SearchSpace = SPACE) -> Strategy:
+    return RandomSearch(config(seed, "random", trials=40), space)
+
+
+def evolution(trials: int, population: int) -> Callable[[int], Strategy]:
+    sizes = {"trials": trials, "population": population, "sample_size": 3}
+    return lambda seed: Evolution(config(seed, "evolution", **sizes), SPACE)
+
+
+def qlearning(seed: int) -> Strategy:
+    schedule = [[1.0, 20], [0.5, 20], [0.1, 10]]
+    return QLearning(config(seed, "qlearning", epsilon_schedule=schedule, replay_number=10), SPACE)
+
+
 CASES = {
-    "random": Case(lambda seed: RandomSearch(config(seed, "random", trials=40), SPACE), waits=True),
-    "random, in a space of few architectures": Case(
-        lambda seed: RandomSearch(config(seed, "random", trials=40), MINUTE), waits=True
-    ),
-    "evolution": Case(
-        lambda seed: Evolution(config(seed, "evolution", trials=60, population=10, sample_size=3), SPACE), waits=True
-    ),
-    "evolution that ends with its first population": Case(
-        lambda seed: Evolution(config(seed, "evolution", trials=12, population=50, sample_size=3), SPACE), waits=True
-    ),
+    "random": Case(random, waits=True),
+    "random, in a space of few architectures": Case(lambda seed: random(seed, MINUTE), waits=True),
+    "evolution": Case(evolution(60, 10), waits=True),
+    "evolution that ends with its first population": Case(evolution(12, 50), waits=True),
+    "qlearning": Case(qlearning),
     "levels": Case(lambda seed: levels.Levels(SPACE, seed), think=levels.think, waits=True),
 }
 
