@@ -1,0 +1,57 @@
+"""Cells: blocks of two operators each, and how they are written."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+OPERATORS = ("id", "sep3x3", "sep5x5", "sep7x7", "conv1x7-7x1", "avg3x3", "max3x3", "dil3x3", "conv3x3")
+"""Every operator, in the order in which cells are compared; a config chooses from them and changes no order."""
+
+MAX_LOOKBACK = 9  # h-1 ... h-9
+MAX_BLOCKS = 10
+FIRST_BLOCK = MAX_LOOKBACK  # the source that is block 1
+
+
+class Term(NamedTuple):
+    """An operator and what it reads. Terms are ordered by source, then by operator."""
+
+    source: int  # 0: the cell before (h-1), 1: the one before that (h-2), ...; FIRST_BLOCK + i: block i, from 0
+    operator: int  # index into OPERATORS
+
+    @property
+    def block(self) -> int | None:
+        """The block that it reads, from 0; None: an earlier cell."""
+        return self.source - FIRST_BLOCK if self.source >= FIRST_BLOCK else None
+
+    @property
+    def name(self) -> str:
+        """The operator's."""
+        return OPERATORS[self.operator]
+
+    def __str__(self) -> str:
+        return f"{source_text(self.source)} {self.name}"
+
+
+Block = tuple[Term, Term]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Cell:
+    """Blocks, each of which reads earlier cells and blocks before it; a space makes cells in canonical form only.
+
+    The order of cells is that of their blocks, term by term.
+    """
+
+    blocks: tuple[Block, ...]
+
+    def __str__(self) -> str:
+        return f"cell[{', '.join(f'({first}, {second})' for first, second in self.blocks)}]"
+
+
+def source_text(source: int) -> str:
+    """`h-1`, `h-2`, ... for earlier cells, `b1`, `b2`, ... for blocks of this cell."""
+    return f"b{source - FIRST_BLOCK + 1}" if source >= FIRST_BLOCK else f"h-{source + 1}"
+
+
+def blocks_read(blocks: tuple[Block, ...]) -> frozenset[int]:
+    """The blocks that others read, from 0."""
+    return frozenset(term.block for block in blocks for term in block if term.block is not None)
