@@ -1,7 +1,7 @@
 """The budgets of a client: `nasd status` cold, attach to the first full screen, event to screen.
 
-Real processes: a daemon that only speaks (tests/helpers/fake_daemon.py, 100,000 trials) and the UI in a pseudoterminal of
-160x48. Medians; run on an otherwise idle machine. `--daemon RUN` takes a real run's daemon for the first two instead.
+Real processes: a daemon that only speaks (tests/helpers/fake_daemon.py, 100,000 trials) and the UI in a pseudoterminal
+of 160x48. Medians; run on an otherwise idle machine. `--daemon RUN` takes a real run's daemon for the first two instead.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_daemon import FakeDaemon  # noqa: E402
 from tests.helpers.fake_search import World  # noqa: E402
 
 # A warm interpreter has imported the app and waits for a byte; a cold one starts from nothing.
