@@ -116,7 +116,7 @@ class Daemon:
             run=self.run,
             strategy=self.strategy,
             executor=self._executor,
-            planner=planners[rooms.evaluator_name(config)],
+            planner=planners[config.evaluation.kind],
             seed=config.seed,
             order=config.search.order,
             lookahead=config.search.lookahead or self._executor.capacity,

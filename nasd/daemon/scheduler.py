@@ -133,7 +133,7 @@ class Scheduler:
             self._thinking = work
             self.on_change()
             try:
-                finished = await self.executor.evaluate(Task(order=partial(self._thought, work)))
+                finished = await self.executor.evaluate(Task(order=partial(self._thought, work), timeout="step"))
             finally:
                 self._thinking = None
             if isinstance(finished.result, Answer):

@@ -82,7 +82,7 @@ def build(setup: Setup) -> Work:
         memory_limit=setup.memory_limit,
         staging=Path(setup.staging),
     )
-    usual = rooms.evaluator_name(config)
+    usual = config.evaluation.kind
     evaluators: dict[str, Any] = {usual: rooms.evaluator(usual, bench)}
 
     def work(order: Order, report: Report) -> tuple[Outcome | Answer, Mapping[str, Path]]:

@@ -66,8 +66,8 @@ MUTATIONS = {
         "the random state is committed as it was before the next proposal",
         "nasd/daemon/scheduler.py",
         {
-            "        opened = () if self.strategy.finished": "        behind = self.strategy.position()\n"
-            "        opened = () if self.strategy.finished",
+            "        opened = self._propose()\n        dropped": "        behind = self.strategy.position()\n"
+            "        opened = self._propose()\n        dropped",
             "            position=self.strategy.position(),\n": "            position=behind,\n",
         }, TORTURE,
     ),
