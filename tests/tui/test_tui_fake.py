@@ -41,9 +41,9 @@ async def beat(daemon: FakeDaemon) -> None:
 @contextlib.asynccontextmanager
 async def real(folder: Path, strategy: str) -> AsyncIterator[Connection]:
     """With a search that got as far and is held by its stub worker there."""
-    directory = make(folder, 200, strategy)
+    directory: Path = make(folder, 200, strategy)  # type: ignore[no-untyped-call]
     async with living(directory) as live:
-        await soon(lambda: live.trials >= TRIALS, "some trials")
+        await soon(lambda: live.trials >= TRIALS, "some trials")  # type: ignore[no-untyped-call]
         (directory / "gate").touch()
         await live.busy()
         async with asking(directory) as client:
