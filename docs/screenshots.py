@@ -16,7 +16,7 @@ from nasd.client import Target
 from tui.app import NasdApp
 
 FONT_FACE = re.compile(r"@font-face \{.*?\}", re.DOTALL)  # fetched from the network; any monospaced font will do
-SCREENS = {"overview": "1", "trials": "2", "trial": "3", "qtable": "4", "log": "6"}
+SCREENS = {"overview": "1", "trials": "2", "trial": "3", "qtable": "4", "log": "6"}  # of a search by Q-learning
 
 
 async def shoot(target: Target, folder: Path, size: tuple[int, int], host: str | None) -> None:

@@ -69,7 +69,7 @@ class FakeDaemon:
         self.sequence += 1
         if self.silent:
             return
-        frame = p.encode_event(kind(seq=self.sequence, time=self.world.clock, **fields))  # type: ignore[arg-type]
+        frame = p.encode_event(kind(seq=self.sequence, time=self.world.clock, **fields))
         for writer in self.subscribers:
             writer.write(frame)
 

@@ -339,10 +339,10 @@ class World:
             members.append(
                 Member(trial=number, net=row.net, reward=row.reward, age=age, parent=row.facts.get("parent"))
             )
-        stop = params.offset + min(params.limit, p.MAX_PAGE)
+        offset, limit = max(0, params.offset), max(1, min(params.limit, p.MAX_PAGE))
         return Population(
-            size=POPULATION, sample_size=SAMPLE, total=len(members), offset=params.offset,
-            members=tuple(members[params.offset : stop]),
+            size=POPULATION, sample_size=SAMPLE, total=len(members), offset=offset,
+            members=tuple(members[offset : offset + limit]),
         )  # fmt: skip
 
     def page(self, params: QParams) -> QPage:
