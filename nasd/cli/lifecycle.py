@@ -110,7 +110,10 @@ def _find_or_create(what: str | None, name: str | None, overrides: tuple[str, ..
     directory = paths.home() / config.name
     paths.socket_path(directory)  # refuses a path that is too long before anything is made
     if not (directory / paths.DATABASE_NAME).is_file():
-        create.create(create.settle(config), directory)
+        settled = create.settle(config)
+        for sentence in configuration.without_effect(config):
+            click.echo(f"nasd: {sentence}", err=True)
+        create.create(settled, directory)
         return directory
     frozen = configuration.load(directory / "config.yaml")
     differences = create.differences(config, frozen)

@@ -1,6 +1,7 @@
 """Typed configuration: YAML in, frozen models out, every fault reported at once."""
 
 from nasd.config.data import DataConfig
+from nasd.config.effect import without_effect
 from nasd.config.evaluation import (
     AnyEvaluation,
     DeepPriorConfig,
@@ -56,4 +57,5 @@ __all__ = [
     "name_override",
     "parse",
     "rename",
+    "without_effect",
 ]
