@@ -47,11 +47,11 @@ def run_command(what: str | None, name: str | None, overrides: tuple[str, ...], 
     """
     directory = _find_or_create(what, name, overrides)
     _require_same_data(directory)
-    from nasd.cli.progress import Progress  # noqa: PLC0415
+    from nasd.cli.progress import Display  # noqa: PLC0415
     from nasd.daemon.daemon import Daemon  # noqa: PLC0415
 
     async def serve() -> int:
-        with Progress(directory) as progress:
+        with Display(directory) as progress:
             daemon = Daemon(directory, listener=progress.hear, exit_when_finished=not stay)
             progress.begin(daemon.status())
             code = await daemon.serve()
