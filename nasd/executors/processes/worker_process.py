@@ -14,7 +14,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from nasd.box import faults
 from nasd.evaluators.base import Step
+from nasd.evaluators.orders import Order
 from nasd.executors.base import Task
 from nasd.executors.processes import messages
 from nasd.executors.processes.messages import Ended, Evaluate, SetupFailed
@@ -32,11 +34,16 @@ MAX_LINE = 1 << 26  # bytes of a report; what a strategy thought out may be mega
 
 
 class WorkerLostError(Exception):
-    """A worker ended, or had to be ended, in the middle of a task. `blame`: whether the task may have caused it."""
+    """A worker ended, or had to be ended, in the middle of a task.
 
-    def __init__(self, reason: str, *, blame: bool) -> None:
+    Attributes:
+        blame: Whether the task may have caused it.
+        fault: What the box lacked, in words, where that may be the cause.
+    """
+
+    def __init__(self, reason: str, *, blame: bool, fault: str | None = None) -> None:
         super().__init__(reason)
-        self.blame = blame
+        self.blame, self.fault = blame, fault
 
 
 class WorkerUnfitError(Exception):
@@ -53,11 +60,13 @@ class Worker:
     changed: Callable[["Worker"], None]
     passing: bool = False  # it is there only as long as jobs ask for its device
     affinity: str | None = None  # of its last task
+    order: Order | None = None  # the last one
     process: asyncio.subprocess.Process | None = None
     status: WorkerStatus = field(init=False)
     _said: deque[str] = field(default_factory=lambda: deque(maxlen=5))
     _listening: asyncio.Task[None] | None = None
     failed_starts: int = 0
+    faults: int = 0  # of the box, one after the other
 
     def __post_init__(self) -> None:
         self.status = WorkerStatus(id=self.id, device=self.setup.device, pid=None, state="gone", passing=self.passing)
@@ -108,7 +117,7 @@ class Worker:
         Raises:
             WorkerLostError: The process ended, fell silent, or took longer than `timeout` seconds; it is gone then.
         """
-        order = task.order()
+        self.order = order = task.order()
         self.affinity = task.affinity
         self._show(
             state="busy",
@@ -204,8 +213,9 @@ class Worker:
                 raise WorkerLostError(f"was silent for {SILENCE:g} s and was ended", blame=False)
             if not line:
                 reason, blame = await self._end_of(process, kills_before)
+                fault = faults.in_words("\n".join(self._said)) if blame else None
                 await self.kill()
-                raise WorkerLostError(reason, blame=blame)
+                raise WorkerLostError(reason, blame=blame, fault=fault)
             try:
                 report = messages.decode_report(line)
             except msgspec.DecodeError:
