@@ -2,6 +2,7 @@
 
 import os
 
+from nasd.box import limits
 from nasd.errors import NasdError
 
 
@@ -15,8 +16,7 @@ def assign(devices: tuple[str, ...], workers_per_device: int, threads: int | Non
         else:
             names.append("cuda:0" if device == "cuda" else device)
     names = [name for name in dict.fromkeys(names) for _ in range(workers_per_device)]
-    cores = len(os.sched_getaffinity(0))
-    return [(name, threads or max(1, cores // len(names))) for name in names]
+    return [(name, threads or max(1, limits.cores().counts // len(names))) for name in names]
 
 
 def find_device(name: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from nasd.box import faults
+from nasd.box import faults, limits
 from nasd.evaluators.base import Step
 from nasd.evaluators.orders import Order
 from nasd.executors.base import Task
@@ -224,7 +224,7 @@ class Worker:
             if not isinstance(report, messages.Alive):
                 return report
 
-    async def _end_of(self, process: asyncio.subprocess.Process, kills_before: int) -> tuple[str, bool]:
+    async def _end_of(self, process: asyncio.subprocess.Process, kills_before: tuple[int, int]) -> tuple[str, bool]:
         """Why a process that closed its standard output ended, and whether its task may be to blame."""
         try:
             async with asyncio.timeout(KILL_TIME):
@@ -233,14 +233,17 @@ class Worker:
             return "closed its standard output and was ended", True
         if self._listening is not None:  # its last words may still be on their way
             await asyncio.wait([self._listening], timeout=1.0)
-        return self._cause(code, _memory_kills() > kills_before)
+        return self._cause(code, kills_before)
 
-    def _cause(self, code: int, memory_kill: bool) -> tuple[str, bool]:
+    def _cause(self, code: int, kills_before: tuple[int, int]) -> tuple[str, bool]:
         said = f"; its last words: {self._said[-1]}" if self._said else ""
         if code >= 0:
             return f"ended by itself with exit code {code}{said}", True
         name = signal.Signals(-code).name
-        if -code == signal.SIGKILL and memory_kill:
+        of_box, of_container = (now > then for now, then in zip(_memory_kills(), kills_before, strict=True))
+        if -code == signal.SIGKILL and of_container:
+            return f"was killed because the container's memory of {limits.memory().counts} bytes ran out", True
+        if -code == signal.SIGKILL and of_box:
             return "was killed by the kernel because memory ran out", True
         return f"was killed by {name}{said}", -code not in (signal.SIGKILL, signal.SIGTERM)
 
@@ -275,10 +278,9 @@ class Worker:
             await asyncio.sleep(0)  # a worker that floods must not shut out everything else
 
 
-def _memory_kills() -> int:
-    """How often the kernel has killed something on this box, or in this container, for want of memory."""
+def _memory_kills() -> tuple[int, int]:
+    """How often the kernel has killed something on this box, and in this container, for want of memory."""
     count = 0
-    for path, key in (("/proc/vmstat", "oom_kill "), ("/sys/fs/cgroup/memory.events", "oom_kill ")):
-        with contextlib.suppress(OSError, ValueError), Path(path).open(encoding="ascii") as file:
-            count += sum(int(line.split()[1]) for line in file if line.startswith(key))
-    return count
+    with contextlib.suppress(OSError, ValueError), Path("/proc/vmstat").open(encoding="ascii") as file:
+        count = sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    return count, limits.memory_kills()
