@@ -12,14 +12,18 @@ from nasd import config as configuration
 from nasd import load_model
 from nasd.config import DataConfig
 from nasd.data import fingerprint
-from nasd.errors import DataChangedError
-from store import Delta, Run
+from nasd.errors import DataChangedError, DataMissingError
+from nasd.executors.work import Setup, build
+from nasd.runs import create, data
+from store import Run, snapshot
 from store.embeddings import Embedding
+from tests.helpers.nasd_harness import configure, living, soon, until
 
 CONFIG = """
 name: img
 data: {name: image_folder, root: images, image_size: 16}
-space: {min_conv: 1, max_conv: 2, conv_sizes: [3], conv_features: [8], large_conv_strides: [], pool_sizes: [2], pool_strides: [2]}
+space:
+  {min_conv: 1, max_conv: 2, conv_sizes: [3], conv_features: [8], large_conv_strides: [], pool_sizes: [2], pool_strides: [2]}
 search: {epsilon_schedule: [[1.0, 2], [0.0, 1]]}
 training: {epochs: 2, early_stopping_epoch: 2, early_stopping_thresh: 0.0}
 executor: {threads: 1, devices: [cpu]}
@@ -30,7 +34,6 @@ executor: {threads: 1, devices: [cpu]}
 def place(tmp_path, monkeypatch):
     """A working folder with a config and images; homes of its own."""
     monkeypatch.setenv("NASD_HOME", str(tmp_path / "runs"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("NASD_DATA", raising=False)
     write_images(tmp_path / "work" / "images")
     (tmp_path / "work" / "images.yaml").write_text(CONFIG)
@@ -64,51 +67,40 @@ def refused(result):
 
 
 @pytest.fixture
-def run(place, tmp_path):
-    """A search that is finished, made with a relative root."""
-    done(nasd("run", "images.yaml", cwd=place))
-    return tmp_path / "runs" / "img"
+def run(place, tmp_path, monkeypatch):
+    """A run that was just made, with a relative root."""
+    monkeypatch.chdir(place)
+    create.create(create.settle(configuration.load(place / "images.yaml")), directory := tmp_path / "runs" / "img")
+    monkeypatch.chdir("/")
+    return directory
 
 
-def begin_again(directory):
-    """Make a finished search one with trials to come, as far as a start can see."""
-    with Run.open(directory, writable=True) as opened:
-        opened.commit(Delta(flags={"finished": False}))
-
-
-def trials(directory):
-    with Run.open(directory) as opened:
-        return opened.count()
+def add_a_class(root):
+    for part in ("train", "test"):
+        shutil.copytree(root / part / "a", root / part / "aa")
 
 
 def test_a_class_that_came_is_refused_by_every_start(run, place):
     """shared/cases: the search went on, with classes moved."""
-    begin_again(run)
-    for part in ("train", "test"):
-        shutil.copytree(place / "images" / part / "a", place / "images" / part / "aa")
+    add_a_class(place / "images")
     for command in ("start", "run"):
         said = refused(nasd(command, "img", cwd=place))
         assert "class `aa` is new; 26 files are new, such as test/aa/000.png" in said
     assert not (run / "daemon.sock").exists()
-    assert "class `aa` is new" in refused(nasd("embed", "img", "--to", place / "e.zarr", cwd=place))
-    assert "class `aa` is new" in refused(nasd("export", "model", "img", "-o", place / "m.safetensors", cwd=place))
-    assert not (place / "e.zarr").exists()
 
 
 def test_a_worker_refuses_other_data(run, place):
-    from nasd.executors.work import Setup, build
-
     Image.new("RGB", (16, 16)).save(place / "images/train/a/000.png")
     with Run.open(run) as opened:
-        setup = Setup(
-            config=opened.config, device="cpu", threads=1, staging=str(run), memory_limit=None,
-            identity=opened.flags()["data"],
-        )  # fmt: skip
+        text, identity = opened.config, opened.flags()["data"]
+    setup = Setup(config=text, device="cpu", threads=1, staging=str(run), memory_limit=None, identity=identity)
     with pytest.raises(DataChangedError, match=r"file train/a/000\.png has changed"):
         build(setup)
 
 
 def test_embeddings_and_weights_say_whose_they_are(run, place):
+    """One search; then another class comes."""
+    done(nasd("run", "img", cwd="/"))
     identity = fingerprint(DataConfig(name="image_folder", root=place / "images", image_size=16))
     done(nasd("embed", "img", "--to", place / "e.zarr", cwd=place))
     done(nasd("export", "model", "img", "-o", place / "m.safetensors", cwd=place))
@@ -118,62 +110,82 @@ def test_embeddings_and_weights_say_whose_they_are(run, place):
         assert attributes["data"]["identity"] == identity.summary()
     config = configuration.load(run / "config.yaml").data
     load_model(place / "m.safetensors", config)
-    (place / "images/test/b/005.png").unlink()
+    add_a_class(place / "images")
     load_model(place / "m.safetensors")
-    with pytest.raises(DataChangedError, match=r"52 files .* then, 51 of"):
+    with pytest.raises(DataChangedError, match=r"52 files, of other classes, .* then, 78 of"):
         load_model(place / "m.safetensors", config)
+    assert "class `aa` is new" in refused(nasd("embed", "img", "--to", place / "f.zarr", cwd=place))
+    assert not (place / "f.zarr").exists()
 
 
-def test_moved_data_are_found_by_being_told(run, place, tmp_path):
+def test_moved_data_are_found_by_being_told(run, place, tmp_path, monkeypatch):
     """shared/cases: the run could never go on."""
-    begin_again(run)
-    moved = tmp_path / "moved"
+    moved, other = tmp_path / "moved", tmp_path / "other"
     (place / "images").rename(moved)
     assert "nasd data img --root FOLDER" in refused(nasd("run", "img", cwd=place))
-    assert "does not hold image_folder" in refused(nasd("data", "img", "--root", tmp_path, cwd=place))
-    other = tmp_path / "other"
     shutil.copytree(moved, other)
     (other / "train/a/000.png").unlink()
-    assert "file train/a/000.png is gone" in refused(nasd("data", "img", "--root", other, cwd=place))
+    with Run.open(run, writable=True) as opened:
+        with pytest.raises(DataMissingError, match="does not hold image_folder"):
+            data.move(opened, tmp_path)
+        with pytest.raises(DataChangedError, match=r"file train/a/000\.png is gone"):
+            data.move(opened, other)
     assert str(moved) in done(nasd("data", "img", "--root", "moved", cwd=tmp_path))
-    done(nasd("run", "img", cwd="/"))
-    done(nasd("embed", "img", "--to", place / "e.zarr", cwd="/"))
-    done(nasd("fork", "img", "other", "--at", 1, cwd="/"))
-    assert str(moved) in done(nasd("data", "other", cwd="/"))
+    data.require_same(run)
+    with Run.open(run) as opened:
+        fork = opened.fork(tmp_path / "fork", at=0, name="fork", version="1")
+        found = data.located(fork, configuration.load(run / "config.yaml"))
+        assert (found.data.root, data.frozen(fork)) == (moved, data.frozen(opened))
+        fork.close()
+    Image.new("RGB", (16, 16)).save(moved / "train/a/000.png")
+    with pytest.raises(DataChangedError):
+        data.require_same(run)
 
 
-def test_a_snapshot_goes_on_where_the_data_lie_elsewhere(run, place, tmp_path):
-    begin_again(run)
-    done(nasd("snapshot", "img", tmp_path / "img.tar", cwd=place))
-    elsewhere = {"NASD_HOME": str(tmp_path / "there"), "NASD_DATA": str(tmp_path / "data")}
+def test_a_snapshot_goes_on_where_the_data_lie_elsewhere(run, place, tmp_path, monkeypatch):
+    snapshot.write(run, tmp_path / "img.tar")
     (tmp_path / "data").mkdir()
     (place / "images").rename(tmp_path / "data" / "images")
-    done(nasd("restore", tmp_path / "img.tar", cwd="/", **elsewhere))
-    done(nasd("run", "img", cwd="/", **elsewhere))
-    del elsewhere["NASD_DATA"]  # as a service would start it
-    assert str(tmp_path / "data" / "images") in done(nasd("data", "img", cwd="/", **elsewhere))
-    begin_again(tmp_path / "there" / "img")
-    Image.new("RGB", (16, 16)).save(tmp_path / "data/images/train/a/000.png")
-    assert "train/a/000.png has changed" in refused(nasd("run", "img", cwd="/", **elsewhere))
+    there = snapshot.restore(tmp_path / "img.tar", tmp_path / "there", lambda text: ("img", text))
+    with pytest.raises(DataMissingError, match="--root"):
+        data.require_same(there)
+    monkeypatch.setenv("NASD_DATA", str(tmp_path / "data"))
+    data.require_same(there)
+    monkeypatch.delenv("NASD_DATA")  # a service has none, and finds them all the same
+    data.require_same(there)
+    assert str(tmp_path / "data" / "images") in done(nasd("data", there, cwd="/"))
 
 
 def test_a_relative_root_is_the_same_for_run_and_start(run, place):
     """shared/cases: `run` found it, `start` never did."""
-    assert configuration.load(run / "config.yaml").data.root == place / "images"
-    begin_again(run)
+    config = configuration.load(run / "config.yaml")
+    assert config.data.root == place / "images"
+    assert not create.differences(config.model_copy(update={"data": config.data}), config)
     try:
-        done(nasd("start", "images.yaml", cwd=place))
-        done(nasd("status", "img", cwd="/"))
+        done(nasd("start", place / "images.yaml", cwd=place))
+        with Run.open(run) as opened:
+            until(opened.count, "a trial")
     finally:
-        nasd("stop", "img", cwd=place)
-    assert trials(run) >= 3
+        done(nasd("stop", "img", cwd=place))
 
 
-def test_a_run_of_before_gets_its_fingerprint_and_the_log_says_so(run, place):
-    with Run.open(run, writable=True) as opened:
-        opened._connection.execute("DELETE FROM flag WHERE name = 'data'")
-        opened.commit(Delta(flags={"finished": False}))
-    assert "no fingerprint yet" in done(nasd("data", "img", cwd=place))
-    done(nasd("run", "img", cwd=place))
-    assert "52 files" in done(nasd("data", "img", cwd=place))
-    assert "the data got a fingerprint" in done(nasd("log", "img", cwd=place))
+def test_a_run_of_before_with_a_relative_root_is_told_where_it_is(run, place, monkeypatch):
+    text = (run / "config.yaml").read_text()
+    config = configuration.parse(text.replace(str(place / "images"), "images"))
+    assert str(config.data.root) == "images"
+    monkeypatch.setattr(Run, "config", configuration.dump(config))
+    with pytest.raises(DataMissingError):
+        data.require_same(run)
+    monkeypatch.chdir(place)
+    data.require_same(run)
+    monkeypatch.chdir("/")
+    data.require_same(run)
+
+
+async def test_a_run_of_before_gets_its_fingerprint_and_the_log_says_so(tmp_path):
+    with Run.create(tmp_path / "old", configuration.dump(configure()), name="stub", version="0") as opened:
+        assert data.frozen(opened) is None
+    data.require_same(tmp_path / "old")
+    async with living(tmp_path / "old") as live:
+        await soon(lambda: live.daemon.run.flags().get(data.IDENTITY), "a fingerprint")
+        await soon(lambda: "the data got a fingerprint" in (tmp_path / "old/log/daemon.jsonl").read_text(), "the log")
