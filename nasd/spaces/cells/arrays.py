@@ -5,6 +5,7 @@ Compared byte by byte, rows are in the order of cells.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from nasd.spaces.cells.cell import FIRST_BLOCK, MAX_BLOCKS, OPERATORS, Block, Cell, Term
 
 Codes = NDArray[np.uint8]
+I = TypeVar("I", bound=np.integer[Any])
 
 TERMS = (FIRST_BLOCK + MAX_BLOCKS - 1) * len(OPERATORS)  # codes that there are
 OWN = FIRST_BLOCK * len(OPERATORS)  # the first code of a term that reads a block
@@ -100,7 +102,7 @@ def canonical_flat_codes(codes: Codes) -> Codes:
     return np.sort(codes.reshape(count, 2 * blocks), axis=1).reshape(count, blocks, 2)
 
 
-def chunks(codes: Codes, size: int) -> Iterator[Codes]:
+def chunks(codes: NDArray[I], size: int) -> Iterator[NDArray[I]]:
     """An array in parts of at most `size` rows."""
     for start in range(0, len(codes), max(size, 1)):
         yield codes[start : start + max(size, 1)]
