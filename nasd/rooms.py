@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from store import Run
 
 _SPACES = {
+    "cells": "nasd.spaces.cells:CellSpace",
     "layers": "nasd.spaces.layers:SearchSpace",
 }
 _STRATEGIES = {
     "evolution": "nasd.strategies.evolution.strategy:Evolution",
+    "pnas": "nasd.strategies.pnas.strategy:PNAS",
     "qlearning": "nasd.strategies.qlearning.strategy:QLearning",
     "random": "nasd.strategies.random.strategy:RandomSearch",
 }

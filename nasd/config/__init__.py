@@ -1,5 +1,6 @@
 """Typed configuration: YAML in, frozen models out, every fault reported at once."""
 
+from nasd.config.cells import CellsConfig
 from nasd.config.data import DataConfig
 from nasd.config.effect import without_effect
 from nasd.config.evaluation import (
@@ -12,6 +13,7 @@ from nasd.config.evaluation import (
 )
 from nasd.config.executor import ExecutorConfig
 from nasd.config.log import LogConfig
+from nasd.config.pnas import PnasConfig
 from nasd.config.reading import load, parse
 from nasd.config.search import (
     PUBLISHED_SCHEDULE,
@@ -21,8 +23,8 @@ from nasd.config.search import (
     Phase,
     QLearningConfig,
     RandomConfig,
-    SearchSection,
 )
+from nasd.config.search_section import SearchSection
 from nasd.config.snapshots import SnapshotsConfig
 from nasd.config.space import AnySpace, LayersConfig
 from nasd.config.store import StoreConfig
@@ -34,6 +36,7 @@ __all__ = [
     "AnyEvaluation",
     "AnySearch",
     "AnySpace",
+    "CellsConfig",
     "Config",
     "DataConfig",
     "DeepPriorConfig",
@@ -45,6 +48,7 @@ __all__ = [
     "LayersConfig",
     "LogConfig",
     "Phase",
+    "PnasConfig",
     "QLearningConfig",
     "RandomConfig",
     "ScreenConfig",
