@@ -26,7 +26,9 @@ PROVOKED = [
     pytest.param("maps", "", "few(RLIMIT_AS, 1 << 32); mmap.mmap(-1, 1 << 40)"),
     pytest.param("shared memory", "", "import torch; full(); torch.empty(9**9).share_memory_()", marks=NAMESPACES),
     pytest.param("shared memory", "", "import torch; no_shm(); torch.empty(9).share_memory_()", marks=NAMESPACES),
-    pytest.param("disk", "mount -t tmpfs -o size=4k x {}", "open('{}/x', 'wb').write(bytes(1 << 20))", marks=NAMESPACES),
+    pytest.param(
+        "disk", "mount -t tmpfs -o size=4k x {}", "open('{}/x', 'wb').write(bytes(1 << 20))", marks=NAMESPACES
+    ),
     pytest.param("disk", "mount -t tmpfs -o ro x {}", "open('{}/x', 'wb')", marks=NAMESPACES),
     pytest.param("driver", "", "import torch; torch.empty(1, device='cuda')", marks=pytest.mark.skipif(
         Path("/dev/nvidia0").exists(), reason="there is a GPU")),

@@ -23,7 +23,8 @@ CONFIG = """
 name: img
 data: {name: image_folder, root: images, image_size: 16}
 space:
-  {min_conv: 1, max_conv: 2, conv_sizes: [3], conv_features: [8], large_conv_strides: [], pool_sizes: [2], pool_strides: [2]}
+  {min_conv: 1, max_conv: 2, conv_sizes: [3], conv_features: [8], large_conv_strides: [], pool_sizes: [2],
+   pool_strides: [2]}
 search: {epsilon_schedule: [[1.0, 2], [0.0, 1]]}
 training: {epochs: 2, early_stopping_epoch: 2, early_stopping_thresh: 0.0}
 executor: {threads: 1, devices: [cpu]}

@@ -183,9 +183,7 @@ def _silent(
     pass
 
 
-def _attributes(
-    architecture: Buildable, data: Data, config: Config, seed: int, outcome: Evaluated
-) -> dict[str, Any]:
+def _attributes(architecture: Buildable, data: Data, config: Config, seed: int, outcome: Evaluated) -> dict[str, Any]:
     return {
         **provenance(architecture, data, config, seed, outcome.measured.device),
         "batch_size": config.training.batch_size,
