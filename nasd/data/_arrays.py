@@ -137,7 +137,7 @@ def _images(given: _Named) -> NDArray[np.uint8]:
 def _bytes(given: _Named, x: NDArray[Any]) -> NDArray[np.uint8]:
     match x.dtype.kind, x.dtype.itemsize:
         case "u", 1:
-            return x.view(np.uint8)
+            return x.astype(np.uint8, copy=False)
         case "u", 2:
             return (x >> 8).astype(np.uint8)
         case "b", _:
