@@ -137,7 +137,7 @@ def _images(given: _Named) -> NDArray[np.uint8]:
 def _bytes(given: _Named, x: NDArray[Any]) -> NDArray[np.uint8]:
     match x.dtype.kind, x.dtype.itemsize:
         case "u", 1:
-            return x.astype(np.uint8, copy=False)
+            return x.view(np.uint8)
         case "u", 2:
             return (x >> 8).astype(np.uint8)
         case "b", _:
@@ -146,7 +146,8 @@ def _bytes(given: _Named, x: NDArray[Any]) -> NDArray[np.uint8]:
             low, high = (float(x.min()), float(x.max())) if x.size else (0.0, 0.0)
             if not (low >= 0.0 and high <= 1.0):  # NaN is neither
                 raise faulty(given.where, f"{given.name} has floats from {low:g} to {high:g}, and 0 to 1 are read")
-            return np.rint(x * np.asarray(255, np.promote_types(x.dtype, np.float32))).astype(np.uint8)
+            scaled: NDArray[Any] = np.rint(x * np.asarray(255, np.promote_types(x.dtype, np.float32)))
+            return scaled.astype(np.uint8)
     raise faulty(given.where, f"{given.name} has the dtype {x.dtype}: save it as uint8, uint16, or floats from 0 to 1")
 
 
