@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _SPACES = {
     "cells": "nasd.spaces.cells:CellSpace",
     "layers": "nasd.spaces.layers:SearchSpace",
+    "supernet": "nasd.spaces.supernet:SupernetSpace",
 }
 _STRATEGIES = {
     "evolution": "nasd.strategies.evolution.strategy:Evolution",
