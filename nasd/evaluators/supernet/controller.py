@@ -32,7 +32,8 @@ class Controller(nn.Module):
         super().__init__()
         self.config = config
         self.cell = nn.LSTMCell(config.hidden, config.hidden)
-        # What was chosen for a unit is what the next one reads; the first reads zeros.
+        # What was chosen for a unit is what the next one reads.
+        self.start = nn.Parameter(torch.empty(1, config.hidden))
         self.embeddings = nn.ModuleList(nn.Embedding(count, config.hidden) for count in counts[:-1])
         self.decoders = nn.ModuleList(nn.Linear(config.hidden, count) for count in counts)
 
@@ -55,8 +56,8 @@ class Controller(nn.Module):
         return self._choose(1, None)
 
     def _choose(self, count: int, stream: torch.Generator | None) -> Sampled:
-        x = torch.zeros(count, self.config.hidden)
-        state = (x, x)
+        x, zeros = self.start.expand(count, -1), torch.zeros(count, self.config.hidden)
+        state = (zeros, zeros)
         chosen, logs, entropies, probabilities = list[Tensor](), list[Tensor](), list[Tensor](), list[Tensor]()
         for unit, decoder in enumerate(self.decoders):
             state = self.cell(x, state)
