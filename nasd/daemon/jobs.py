@@ -165,19 +165,7 @@ class JobQueue:
 
         Fewer than asked for where they would not fit into a frame.
         """
-        open_jobs = sorted((j for j in self._jobs.values() if j.status in ("queued", "running")), key=_urgency)
-        ended = sorted((j for j in self._jobs.values() if j.status not in ("queued", "running")), key=lambda j: -j.id)
-        jobs = [*open_jobs, *ended]
-        start, count = max(0, params.offset), max(1, min(params.limit, MAX_PAGE))
-        rows: list[JobRow] = []
-        taken = 0
-        for job in jobs[start : start + count]:
-            row = to_row(job)
-            taken += len(encode(row))
-            if rows and taken > MAX_FRAME // 2:
-                break
-            rows.append(row)
-        return JobPage(total=len(jobs), offset=start, rows=tuple(rows))
+        return page_of(self._jobs.values(), params)
 
     async def empty(self) -> None:
         """Wait until no job waits or runs."""
@@ -281,6 +269,24 @@ class JobQueue:
         self._jobs[job.id] = job
         self._changed(to_row(job))
         self._ended.set()
+
+
+def page_of(jobs: Iterable[Job], params: JobsParams) -> JobPage:
+    """A page of the queue; see `JobQueue.page`."""
+    every = list(jobs)
+    open_jobs = sorted((job for job in every if job.status in ("queued", "running")), key=_urgency)
+    ended = sorted((job for job in every if job.status not in ("queued", "running")), key=lambda job: -job.id)
+    ordered = [*open_jobs, *ended]
+    start, count = max(0, params.offset), max(1, min(params.limit, MAX_PAGE))
+    rows: list[JobRow] = []
+    taken = 0
+    for job in ordered[start : start + count]:
+        row = to_row(job)
+        taken += len(encode(row))
+        if rows and taken > MAX_FRAME // 2:
+            break
+        rows.append(row)
+    return JobPage(total=len(ordered), offset=start, rows=tuple(rows))
 
 
 def to_row(job: Job) -> JobRow:
