@@ -2,8 +2,9 @@
 
     python -m benchmarks.store [--trials 3000] [--directory DIR] [--json]
 
-Every delta is as large as a real one: curves of 70 epochs, about ten new transitions, some 450 touched Q-values, one
-proposal opened, a position of 250 bytes. Use a directory on the disk that runs are kept on: a commit is mostly fsync.
+Every delta is as large as a real one of Q-learning: curves of 70 epochs, a payload of some 450 Q-values and ten new
+transitions, one proposal opened, a position of 250 bytes. Use a directory on the disk that runs are kept on: a commit
+is mostly fsync.
 """
 
 import argparse
@@ -15,10 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from store import Delta, OpenProposal, QUpdate, Run, Trial, TrialSort
+from store import Delta, Learned, OpenProposal, Run, Trial, TrialSort
 
 EDGE = 500  # commits measured at each end
-TOUCHED = 450
+PAYLOAD = 5800  # bytes
 EPOCHS = 70
 SORTS: tuple[TrialSort, ...] = (
     "number", "reward", "best_validation", "test_accuracy", "seconds", "finished_at",
@@ -30,31 +31,24 @@ class Source:
 
     def __init__(self) -> None:
         self.random = random.Random(1)
-        self.states = 0
-        self.transitions = 0
 
     def net(self, number: int) -> str:
         layers = ", ".join(f"C({2 ** self.random.randint(4, 10)},3,1,1,1)" for _ in range(9))
         return f"[{layers}, P(4,4,0,0), C({number},1,1,0,1), SM(10)]"
 
     def proposal(self, number: int) -> OpenProposal:
-        return OpenProposal(number, self.net(number), 1.0, "evaluate")
+        return OpenProposal(number, self.net(number), "evaluate", stage="e=1", facts={"epsilon": 1.0})
 
     def delta(self, number: int, net: str) -> Delta:
         draw = self.random.random
-        states = tuple(("conv", n, 64, 3, 1, 1, 28, 0, 0) for n in range(7))
-        first, self.states = self.states, self.states + len(states)
-        new = range(self.transitions, self.transitions + 10)
-        self.transitions = new.stop
-        ends = tuple((self.random.randrange(self.states), first + n % 7) for n in range(len(new)))
-        touched = {self.random.randrange(self.transitions) for _ in range(TOUCHED - len(new))} | set(new)
         return Delta(
             trial=Trial(
                 number=number,
                 order=number,
                 net=net,
                 status="evaluated",
-                epsilon=1.0,
+                stage="e=1",
+                facts={"epsilon": 1.0},
                 reward=draw(),
                 counted=True,
                 seed=self.random.getrandbits(64),
@@ -67,13 +61,7 @@ class Source:
                 seconds=10 * draw(),
                 device="cpu",
             ),
-            update=QUpdate(
-                path=tuple(new),
-                states=states,
-                transitions=ends,
-                q_ids=tuple(touched),
-                q_values=tuple(draw() for _ in touched),
-            ),
+            learned=Learned(self.random.randbytes(PAYLOAD)),
             position={
                 "generator": "PCG64",
                 "state": str(self.random.getrandbits(128)),
@@ -109,6 +97,14 @@ def measure(directory: Path, trials: int) -> dict[str, float]:
         start = time.perf_counter()
         run.checkpoint()
         results["checkpoint s"] = time.perf_counter() - start
+        start = time.perf_counter()
+        for _ in run.learned():
+            pass
+        results["all payloads s"] = time.perf_counter() - start
+        start = time.perf_counter()
+        for _ in run.observed():
+            pass
+        results["all trials s"] = time.perf_counter() - start
         for sort in SORTS:
             results[f"page by {sort}, ms"] = 1e3 * timed(
                 lambda sort=sort: run.trials(offset=trials // 2, limit=100, sort=sort, descending=True)

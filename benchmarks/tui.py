@@ -1,7 +1,8 @@
 """The budgets of a client: `nasd status` cold, attach to the first full screen, event to screen.
 
-Real processes: a daemon that only speaks (`tests.helpers.fake_daemon`, 100,000 trials) and the UI in a terminal of
-160x48. Medians; run on an otherwise idle machine. `--daemon RUN` takes a real daemon for the first two instead.
+Real processes: a daemon that only speaks (tests/helpers/fake_daemon.py, 100,000 trials) and the UI in a pseudoterminal
+of 160x48. Medians; run on an otherwise idle machine. `--daemon RUN` takes a real run's daemon for the first two
+instead.
 """
 
 import argparse

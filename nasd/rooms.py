@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from store import Run
 
 _SPACES = {
+    "cells": "nasd.spaces.cells:CellSpace",
     "layers": "nasd.spaces.layers:SearchSpace",
 }
 _STRATEGIES = {
     "evolution": "nasd.strategies.evolution.strategy:Evolution",
+    "pnas": "nasd.strategies.pnas.strategy:PNAS",
     "qlearning": "nasd.strategies.qlearning.strategy:QLearning",
     "random": "nasd.strategies.random.strategy:RandomSearch",
 }
@@ -89,11 +91,6 @@ def thinker(config: "Config") -> "Thinker":
     return found
 
 
-def evaluator_name(config: "Config") -> str:
-    """What the config's trials are evaluated with."""
-    return "training" if config.evaluation.kind == "training" else "deep_prior"
-
-
 def planners(config: "Config", run: Path) -> "dict[str, Planner]":
     """The daemon's half of each evaluator: a job may ask for another than the trials."""
     return {name: _room(place)(config, run) for name, place in _PLANNERS.items()}
@@ -107,7 +104,7 @@ def evaluator(name: str, bench: "Bench") -> "Evaluator[Any]":
 
 def executor(config: "Config") -> "ExecutorFactory":
     """What makes the config's executor."""
-    factory: ExecutorFactory = _room(_EXECUTORS[getattr(config.executor, "kind", "processes")])
+    factory: ExecutorFactory = _room(_EXECUTORS[config.executor.kind])
     return factory
 
 

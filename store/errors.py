@@ -98,7 +98,7 @@ def _from_sqlite(error: sqlite3.Error, path: Path, doing: str) -> StoreError:
         )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return StoreError(f"could not {doing}: another program holds {path} locked; close it and try again")
-    if name.startswith("SQLITE_CONSTRAINT"):
+    if isinstance(error, sqlite3.IntegrityError):
         return InvalidDeltaError(f"could not {doing} in {path}: {error}; nothing was changed")
     if name.startswith(("SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return DiskError(

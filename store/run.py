@@ -1,28 +1,22 @@
 """A run: one search in one directory, with one writer and any number of readers."""
 
-import contextlib
 import hashlib
 import json
 import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 from store import commit, database, files, learned, making, queries, wal
 from store.embeddings import Embeddings
-from store.embeddings.folder import is_name
 from store.errors import DamagedError, InvalidDeltaError, RunMissingError, StoreError, disk_errors
 from store.learned import LearnedFiles
 from store.lock import WriterLock
-from store.queries import Rewards, TrialSort
-from store.records import Checkpoint, Delta, Job, OpenProposal, Step, Trial, TrialStatus
-
-_BLOCK = 500  # rows read under one hold of the lock while iterating
+from store.reader import Reader
+from store.records import Delta
 
 
-class Run:
+class Run(Reader):
     """A run directory, open for reading or, by one process at a time, for writing.
 
     Safe to share between threads; every method holds a lock while it uses the database. After any error the run is as
@@ -42,12 +36,9 @@ class Run:
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: WriterLock | None) -> None:
         """Take over an open database; use `create` or `open`."""
-        self.path = path
+        super().__init__(path, connection)
         self.writable = lock is not None
-        self._connection = connection
         self._writer_lock = lock
-        self._mutex = threading.RLock()
-        self._closed = False
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
         self.name: str = meta["name"]
         self.version: str = meta["version"]
@@ -179,6 +170,11 @@ class Run:
             making.fork_of(self.path, at, embeddings=embeddings == "link"),
         )
 
+    @property
+    def config_is_as_created(self) -> bool:
+        """Whether `config.yaml` is what the run was created with. Raises as `config`."""
+        return hashlib.sha256(self.config.encode()).hexdigest() == self.config_sha256
+
     # --- writing ----------------------------------------------------------------------------------------------
 
     def commit(self, delta: Delta) -> tuple[int, ...]:
@@ -239,199 +235,6 @@ class Run:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return self.count()
 
-    def _rollback(self) -> None:
-        # SQLite has already rolled back by itself after some errors, a full disk among them.
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-
-    # --- reading ----------------------------------------------------------------------------------------------
-
-    @property
-    def config(self) -> str:
-        """The text of `config.yaml`. Raises DiskError, DamagedError."""
-        file = self.path / "config.yaml"
-        with disk_errors(file, "read the run's config"):
-            return file.read_bytes().decode()
-
-    @property
-    def config_is_as_created(self) -> bool:
-        """Whether `config.yaml` is what the run was created with. Raises as `config`."""
-        return hashlib.sha256(self.config.encode()).hexdigest() == self.config_sha256
-
-    def checkpoint(self) -> Checkpoint:
-        """Read everything needed to go on besides what was `learned`, as the last commit left it.
-
-        Raises:
-            DamagedError: The database is damaged.
-            DiskError: It cannot be read.
-        """
-        with self._reading("read the checkpoint"):
-            return queries.checkpoint(self._connection)
-
-    def trials(
-        self,
-        *,
-        offset: int = 0,
-        limit: int | None = None,
-        sort: TrialSort = "number",
-        descending: bool = False,
-        text: str = "",
-        status: Sequence[TrialStatus] = (),
-    ) -> list[Trial]:
-        """Read a page of trials.
-
-        Missing values sort below all others; equal ones by number, in the same direction.
-
-        Args:
-            offset: Matching trials to skip.
-            limit: How many at most; None for all.
-            sort: The column to sort by.
-            descending: Highest first.
-            text: Looked for in the architecture, the status and the reason, whatever the case of ASCII letters.
-            status: Only these; empty for all.
-
-        Raises:
-            ValueError: `sort` is not one of the columns.
-            DamagedError: The database is damaged.
-            DiskError: It cannot be read.
-        """
-        with self._reading("read trials"):
-            return queries.trials(
-                self._connection,
-                offset=offset,
-                limit=limit,
-                sort=sort,
-                descending=descending,
-                text=text,
-                status=status,
-            )
-
-    def count(self, text: str = "", status: Sequence[TrialStatus] = ()) -> int:
-        """How many trials match; arguments and errors as for `trials`."""
-        with self._reading("count trials"):
-            return queries.count(self._connection, text, status)
-
-    def trial(self, number: int) -> Trial | None:
-        """One trial, or None; errors as for `trials`."""
-        with self._reading("read a trial"):
-            return queries.trial(self._connection, number)
-
-    def best(self, k: int) -> list[Trial]:
-        """The k best architectures that were evaluated, each once, the earliest of equal ones first."""
-        with self._reading("read the best trials"):
-            return queries.best(self._connection, k)
-
-    def duplicates(self, number: int, *, limit: int) -> list[int]:
-        """Numbers of the first `limit` trials that are duplicates of trial `number`."""
-        with self._reading("read duplicates"):
-            return queries.duplicates(self._connection, number, limit)
-
-    def repeats(self, number: int) -> int:
-        """How many trials are duplicates of trial `number`."""
-        with self._reading("count duplicates"):
-            return queries.repeats(self._connection, number)
-
-    def rewards(self, after: int = 0) -> Rewards:
-        """The trials numbered above `after` that counted, as arrays for plots."""
-        with self._reading("read rewards"):
-            return queries.rewards(self._connection, after)
-
-    def screening_scores(self) -> list[tuple[int, float]]:
-        """Of each trial that had a quick look: its place in the order of observation, and the look's accuracy."""
-        with self._reading("read screening scores"):
-            return queries.screening_scores(self._connection)
-
-    def by_status(self) -> dict[TrialStatus, int]:
-        """How many trials of each status; statuses without a trial are left out."""
-        with self._reading("count trials"):
-            return queries.by_status(self._connection)
-
-    def jobs(self, *, offset: int = 0, limit: int | None = None) -> list[Job]:
-        """Jobs in the order in which they are worked off, then those that ended, newest first."""
-        with self._reading("read jobs"):
-            return queries.jobs(self._connection, offset, limit)
-
-    def position(self, after: int) -> dict[str, Any] | None:
-        """The strategy's position after `after` observed trials; None if none was committed there."""
-        with self._reading("read the strategy's position"):
-            return queries.position(self._connection, after)
-
-    def proposals(self, after: int) -> list[OpenProposal]:
-        """Proposals that were open after `after` observed trials, by number."""
-        with self._reading("read the open proposals"):
-            return queries.proposals(self._connection, after)
-
-    def flags(self) -> dict[str, Any]:
-        """All flags."""
-        with self._reading("read flags"):
-            return queries.flags(self._connection)
-
-    def observed(self, first: int = 1, last: int | None = None) -> Iterator[Trial]:
-        """Trials in the order of observation, without what was learned of them.
-
-        Args:
-            first: Order of the first one.
-            last: Order of the last one, included; None for the end.
-        """
-        for start, stop in self._blocks(max(first, 1), last):
-            with self._reading("read trials"):
-                block = list(queries.observed(self._connection, start, stop))
-            yield from block
-
-    def learned(self) -> Iterator[bytes]:
-        """Every payload, in the order in which they were committed; with the checkpoint it is all needed to go on."""
-        last = 0
-        while True:
-            with self._reading("read what was learned"):
-                block = queries.payloads(self._connection, last, _BLOCK)
-            if not block:
-                return
-            yield from (payload for _, payload in block)
-            last = block[-1][0]
-
-    def steps(self, first: int = 1, last: int | None = None, *, newest: int | None = None) -> Iterator[Step]:
-        """Trials with what was learned of each, and what was thought out in between, in the order committed.
-
-        Args:
-            first: Order of the first trial; 1 begins with what was thought out before any trial.
-            last: Order of the last trial; also what was thought out after it. None for the end.
-            newest: `Checkpoint.learned`: leave out what was learned since; None for all.
-        """
-        for start, stop in self._blocks(0 if first <= 1 else first, last):
-            with self._reading("read what was observed and learned"):
-                block = list(queries.steps(self._connection, start, stop, newest))
-            yield from block
-
-    def _blocks(self, first: int, last: int | None) -> Iterator[tuple[int, int]]:
-        """Ranges of orders, both ends included."""
-        end = self.count() if last is None else min(last, self.count())
-        for start in range(first, end + 1, _BLOCK):
-            yield start, min(start + _BLOCK - 1, end)
-
-    def size_on_disk(self) -> int:
-        """Bytes that the run directory takes, embeddings and log included."""
-        return files.disk_usage(self.path)
-
-    @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Read with SQL of one's own, all of it from one moment. For `store.verify`.
-
-        Raises:
-            StoreError: As `trials`.
-        """
-        with self._reading("read the database"):
-            yield self._connection
-
-    @contextlib.contextmanager
-    def _reading(self, doing: str) -> Iterator[None]:
-        with self._mutex, disk_errors(self.path / "run.db", doing):
-            self._require_open()
-            self._connection.execute("BEGIN")
-            try:
-                yield
-            finally:
-                self._rollback()
-
     def _forget_what_was_removed(self) -> None:
         """After lost commits: rows of before them may refer to folders and files that were dropped by them."""
         embeddings, there = set(files.names(self.embeddings.path)), set(files.names(self.files.folder))
@@ -443,30 +246,7 @@ class Run:
             )
         )
 
-    def _files_referred_to(self) -> dict[str, str]:
-        with self._reading("read the names of learned files"):
-            kept = dict(self._connection.execute("SELECT name, sha256 FROM blob WHERE kept ORDER BY name").fetchall())
-        for name in kept:  # of somebody else's run: what it names would be read, and removed
-            if not learned.is_name(name):
-                raise DamagedError(f"{self.path} refers to {name!r} as a learned file; do not use it")
-        return kept
-
-    def _embeddings_referred_to(self) -> dict[str, tuple[int, float]]:
-        with self._reading("read the trials with embeddings"):
-            rows = self._connection.execute(  # by the index of embeddings: most trials of a long search have none
-                "SELECT embedding, number, reward FROM trial WHERE embedding >= '' ORDER BY +number"
-            )
-            kept = {name: (number, reward) for name, number, reward in rows}
-        for name, (number, _) in kept.items():  # of somebody else's run: what it names would be read, and removed
-            if not isinstance(name, str) or not is_name(name):
-                raise DamagedError(f"{self.path} refers to {name!r} as the embedding of trial {number}; do not use it")
-        return kept
-
     # --- the end ----------------------------------------------------------------------------------------------
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise StoreError(f"{self.path} was closed; open it again")
 
     def close(self) -> None:
         """Close the database and let the next writer in. Fine to call twice."""

@@ -18,11 +18,16 @@ def _yaml_blocks(path: Path) -> list[str]:
 
 
 def test_the_documented_configuration_is_the_default_and_complete() -> None:
-    (block,) = _yaml_blocks(ROOT / "docs" / "configuration.md")
+    block, *others = _yaml_blocks(ROOT / "docs" / "configuration.md")
     assert configuration.parse(block) == Config()
+    own = {"patch_size", "channels", "num_classes"}  # the data set's, which a person need not give
     for section, model in Config().model_dump().items():
         for key in model if isinstance(model, dict) else [section]:
-            assert re.search(rf"^ *{key}:", block, flags=re.MULTILINE), key
+            assert key in own or re.search(rf"^ *{key}:", block, flags=re.MULTILINE), key
+    for other in others:
+        search = configuration.parse(other).search
+        assert search == type(search)()
+        assert set(type(search).model_fields) - {"order", "lookahead", "classes"} <= set(re.findall(r"\w+(?=:)", other))
 
 
 def test_the_readme_example_is_a_valid_config() -> None:

@@ -37,6 +37,7 @@ _COMMANDS = {
     "export": "exchange",
     "import": "exchange",
     "data": "data",
+    "config": "config",
     "doctor": "doctor",
     "service": "service",
 }

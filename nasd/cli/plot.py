@@ -198,13 +198,15 @@ def _by_graphviz(text: str, form: str, *, required: bool) -> bytes | None:
 @click.command("report", cls=Reading)
 @run_argument
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="RUN.html unless given.")
-def report_command(run: str | None, output: Path | None) -> None:
+@click.option("--against", multiple=True, metavar="RUN", help="Compare with this run too; may be given several times.")
+def report_command(run: str | None, output: Path | None, against: tuple[str, ...]) -> None:
     """One HTML page about a run: figures, leaderboard, configuration, provenance. It opens from a file."""
+    from nasd.cli.compare import read_groups  # noqa: PLC0415
     from nasd.runs import report  # noqa: PLC0415
 
     with _opened(run) as opened:
         output = output or Path(f"{opened.path.name}.html")
-        report.write(opened, output)
+        report.write(opened, output, read_groups((str(opened.path), *against)) if against else ())
     click.echo(f"wrote {output}")
 
 

@@ -70,17 +70,17 @@ def find_prior(
     import torch  # noqa: PLC0415 - seconds, after the options were looked at
 
     from nasd import config as configuration  # noqa: PLC0415
+    from nasd import rooms  # noqa: PLC0415
     from nasd.box.devices import assign  # noqa: PLC0415
     from nasd.export.embed import DeepPrior  # noqa: PLC0415
     from nasd.runs import data as run_data  # noqa: PLC0415
     from nasd.seeding import trial_seed  # noqa: PLC0415
     from nasd.spaces.base import GrammarError  # noqa: PLC0415
-    from nasd.spaces.layers import SearchSpace  # noqa: PLC0415
 
     config = run_data.located(run, configuration.parse(run.config, source=str(run.path / "config.yaml")))
     chosen = find_trial(run, trial) if net is None else None
     try:
-        architecture = SearchSpace(config.space).parse(chosen.net if chosen is not None else net or "")
+        architecture = rooms.space(config).parse(chosen.net if chosen is not None else net or "")
     except GrammarError as error:
         raise NasdError(str(error)) from error
     if seed is None:

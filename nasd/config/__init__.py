@@ -1,6 +1,8 @@
 """Typed configuration: YAML in, frozen models out, every fault reported at once."""
 
+from nasd.config.cells import CellsConfig
 from nasd.config.data import DataConfig
+from nasd.config.effect import without_effect
 from nasd.config.evaluation import (
     AnyEvaluation,
     DeepPriorConfig,
@@ -11,6 +13,7 @@ from nasd.config.evaluation import (
 )
 from nasd.config.executor import ExecutorConfig
 from nasd.config.log import LogConfig
+from nasd.config.pnas import PnasConfig
 from nasd.config.reading import load, parse
 from nasd.config.search import (
     PUBLISHED_SCHEDULE,
@@ -20,8 +23,8 @@ from nasd.config.search import (
     Phase,
     QLearningConfig,
     RandomConfig,
-    SearchSection,
 )
+from nasd.config.search_section import SearchSection
 from nasd.config.snapshots import SnapshotsConfig
 from nasd.config.space import AnySpace, LayersConfig
 from nasd.config.store import StoreConfig
@@ -33,6 +36,7 @@ __all__ = [
     "AnyEvaluation",
     "AnySearch",
     "AnySpace",
+    "CellsConfig",
     "Config",
     "DataConfig",
     "DeepPriorConfig",
@@ -44,6 +48,7 @@ __all__ = [
     "LayersConfig",
     "LogConfig",
     "Phase",
+    "PnasConfig",
     "QLearningConfig",
     "RandomConfig",
     "ScreenConfig",
@@ -56,4 +61,5 @@ __all__ = [
     "name_override",
     "parse",
     "rename",
+    "without_effect",
 ]

@@ -1,6 +1,6 @@
 """The section `executor`: where evaluations run, and how long they may take."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from nasd.config.section import Bytes, Positive, Seconds, Section
 class ExecutorConfig(Section):
     """Where evaluations run, and how long they may take."""
 
+    kind: Literal["processes"] = "processes"
     devices: tuple[Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")], ...] = ("auto",)
     workers_per_device: Positive = 1
     threads: Positive | None = None  # CPU threads of a worker; None: the cores, shared between the workers

@@ -48,6 +48,16 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _space_fits(self) -> Self:
+        wanted = {"qlearning": "layers", "pnas": "cells"}.get(self.search.strategy, self.space.kind)
+        if self.space.kind != wanted:
+            raise ValueError(
+                f"search.strategy: {self.search.strategy} searches {wanted}, not {self.space.kind}; "
+                f"set space.kind to {wanted}, or name another strategy"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _several_labels_fit(self) -> Self:
         if self.data.multi_label and self.evaluation.kind != "training":
             raise ValueError(

@@ -43,14 +43,22 @@ class Shown(Protocol):
     history: History
 
     @property
-    def journal(self) -> _Journal: ...
+    def journal(self) -> _Journal:
+        """The log."""
+        ...
 
     @property
-    def jobs(self) -> _Jobs: ...
+    def jobs(self) -> _Jobs:
+        """The queue."""
+        ...
 
-    def status(self) -> protocol.Status: ...
+    def status(self) -> protocol.Status:
+        """The first page."""
+        ...
 
-    def progress(self) -> Progress: ...
+    def progress(self) -> Progress:
+        """Where the search is."""
+        ...
 
 
 def table(daemon: "Daemon", views: Mapping[str, View]) -> Methods:

@@ -117,7 +117,7 @@ class Daemon:
             run=self.run,
             strategy=self.strategy,
             executor=self._executor,
-            planner=planners[rooms.evaluator_name(config)],
+            planner=planners[config.evaluation.kind],
             seed=config.seed,
             order=config.search.order,
             lookahead=config.search.lookahead or self._executor.capacity,
@@ -255,7 +255,7 @@ class Daemon:
             measured = self._gauge.measures_disk
             try:
                 self._machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
-            except OSError as error:
+            except (OSError, RuntimeError) as error:  # RuntimeError: no thread could be started for it
                 self._problem("machine", f"the run directory cannot be looked at: {error}")
                 continue
             self._problem("machine", None)

@@ -10,15 +10,14 @@ from dataclasses import replace
 import msgspec
 
 from nasd.daemon import committing
-from nasd.daemon.retrain import Repeat, Retrain, Retraining, evaluator_of, summed_up, without_curves
+from nasd.daemon.job_rows import is_open, page, to_row, urgency, waits
+from nasd.daemon.retrain import Repeat, Retrain, Retraining, evaluator_of, summed_up
 from nasd.errors import NasdError
 from nasd.evaluators.base import Planner, Step
 from nasd.executors.base import Executor
 from nasd.outcome import Evaluated
 from nasd.protocol import (
     MAX_EPOCHS,
-    MAX_FRAME,
-    MAX_PAGE,
     MAX_PRIORITY,
     MAX_REPEATS,
     JobPage,
@@ -28,7 +27,6 @@ from nasd.protocol import (
     MoveJobParams,
     QueueJobParams,
     Selected,
-    encode,
 )
 from store import Delta, Job, Run
 
@@ -74,7 +72,7 @@ class JobQueue:
     @property
     def queued(self) -> int:
         """Jobs that wait or run; a paused one does neither."""
-        return sum(map(_waits, self._jobs.values()))
+        return sum(map(waits, self._jobs.values()))
 
     def queue(self, params: QueueJobParams, chosen: Sequence[Selected]) -> JobRow:
         """Put jobs at the end of their priority, all of them or none.
@@ -135,7 +133,7 @@ class JobQueue:
                 raise NasdError(f"job {job.id} is {job.status}: only a queued job can be moved")
             job = replace(job, priority=params.priority)
         if params.paused is not None:
-            if job.status not in ("queued", "running"):
+            if not is_open(job):
                 raise NasdError(f"job {job.id} is {job.status}: only one that waits or runs can be paused or resumed")
             status: JobStatus = "queued" if params.paused else job.status
             job = replace(job, status=status, params={**job.params, "paused": params.paused})
@@ -152,7 +150,7 @@ class JobQueue:
             NasdError: There is no such job, or it has ended.
         """
         job = self._get(id)
-        if job.status not in ("queued", "running"):
+        if not is_open(job):
             raise NasdError(f"job {id} is {job.status} already")
         self._put(replace(job, status="cancelled", finished_at=time.time()))
         if id not in self._current:
@@ -165,7 +163,7 @@ class JobQueue:
 
         Fewer than asked for where they would not fit into a frame.
         """
-        return page_of(self._jobs.values(), params)
+        return page(self._jobs.values(), params)
 
     async def empty(self) -> None:
         """Wait until no job waits or runs."""
@@ -178,15 +176,15 @@ class JobQueue:
         async with asyncio.TaskGroup() as lanes:
             while True:
                 self._wake.clear()
-                for device in {Retrain.of(job).device for job in self._jobs.values() if _waits(job)} - self._lanes:
+                for device in {Retrain.of(job).device for job in self._jobs.values() if waits(job)} - self._lanes:
                     self._lanes.add(device)
                     lanes.create_task(self._work_on(device), name=f"jobs on {device}")
                 await self._wake.wait()
 
     async def _work_on(self, device: str | None) -> None:
         """Do the jobs of one device, until there are none; None: those on the search's workers."""
-        while waiting := [job for job in self._jobs.values() if _waits(job) and Retrain.of(job).device == device]:
-            job = min(waiting, key=_urgency)
+        while waiting := [job for job in self._jobs.values() if waits(job) and Retrain.of(job).device == device]:
+            job = min(waiting, key=urgency)
             task = asyncio.create_task(self._do(job.id), name=f"job-{job.id}")
             self._current[job.id] = task
             try:
@@ -241,7 +239,7 @@ class JobQueue:
 
     def _forget(self, job: Job) -> None:
         """Remove the checkpoint of a job that will not go on, once its worker does not write any more."""
-        if job.status not in ("queued", "running"):
+        if not is_open(job):
             self._retraining(job).forget(len((job.result or {}).get("repeats", [])) + 1)
 
     def _interrupt(self, id: int) -> None:
@@ -269,62 +267,6 @@ class JobQueue:
         self._jobs[job.id] = job
         self._changed(to_row(job))
         self._ended.set()
-
-
-def page_of(jobs: Iterable[Job], params: JobsParams) -> JobPage:
-    """A page of the queue; see `JobQueue.page`."""
-    every = list(jobs)
-    open_jobs = sorted((job for job in every if job.status in ("queued", "running")), key=_urgency)
-    ended = sorted((job for job in every if job.status not in ("queued", "running")), key=lambda job: -job.id)
-    ordered = [*open_jobs, *ended]
-    start, count = max(0, params.offset), max(1, min(params.limit, MAX_PAGE))
-    rows: list[JobRow] = []
-    taken = 0
-    for job in ordered[start : start + count]:
-        row = to_row(job)
-        taken += len(encode(row))
-        if rows and taken > MAX_FRAME // 2:
-            break
-        rows.append(row)
-    return JobPage(total=len(ordered), offset=start, rows=tuple(rows))
-
-
-def to_row(job: Job) -> JobRow:
-    """A job as clients see it."""
-    retrain = Retrain.of(job)
-    return JobRow(
-        id=job.id,
-        kind=job.kind,
-        summary=retrain.summary,
-        status=job.status,
-        priority=job.priority,
-        progress=job.progress,
-        reason=job.reason,
-        result=without_curves(job.result),
-        created_at=job.created_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        paused=job.status == "queued" and bool(job.params.get("paused")),
-        net=retrain.net,
-        trial=retrain.trial,
-        repeats=retrain.repeats,
-        epochs=retrain.epochs,
-        batch=retrain.batch,
-        group=retrain.group,
-        reward=retrain.reward,
-        label=retrain.label,
-        full=retrain.full,
-        device=retrain.device,
-    )
-
-
-def _urgency(job: Job) -> tuple[bool, bool, int, int]:
-    return (job.status != "running", not _waits(job), -job.priority, job.id)
-
-
-def _waits(job: Job) -> bool:
-    """Whether it is to be worked off, or is being so."""
-    return job.status in ("queued", "running") and not job.params.get("paused")
 
 
 def _within(name: str, value: int, low: int, high: int) -> None:

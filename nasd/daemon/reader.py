@@ -18,7 +18,7 @@ from nasd import __version__, paths, protocol, rooms
 from nasd import config as configuration
 from nasd.daemon import answers, views
 from nasd.daemon.history import History
-from nasd.daemon.jobs import page_of
+from nasd.daemon.job_rows import page
 from nasd.daemon.log import LogFiles
 from nasd.daemon.methods import Handler, Methods
 from nasd.daemon.server import Server
@@ -146,7 +146,7 @@ class Reader:
             try:
                 with Run.open(self.run.path) as run:
                     found.append(search_of(run))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
                 found.append(error)
             loop.call_soon_threadsafe(done.set)
 
@@ -168,7 +168,7 @@ class _Jobs:
 
     def page(self, params: JobsParams) -> JobPage:
         """As a daemon's."""
-        return page_of(self._run.jobs(), params)
+        return page(self._run.jobs(), params)
 
 
 def _progress(counted: Rewards, total: int | None) -> Progress:

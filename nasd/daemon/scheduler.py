@@ -130,10 +130,12 @@ class Scheduler:
         while (work := self.strategy.work()) is not None:
             self._dispatch()
             await self._until_resumed()
+            for name in work.files:  # a flipped bit would be thought on with
+                await asyncio.to_thread(self.run.files.check, name)
             self._thinking = work
             self.on_change()
             try:
-                finished = await self.executor.evaluate(Task(order=partial(self._thought, work)))
+                finished = await self.executor.evaluate(Task(order=partial(self._thought, work), timeout="step"))
             finally:
                 self._thinking = None
             if isinstance(finished.result, Answer):

@@ -34,8 +34,7 @@ def of_files(paths: Sequence[Path], about: Path) -> list[tuple[int, str]]:
         status = path.stat()
         known = remembered.get(str(path), status)
         if known is None:
-            with path.open("rb") as file:
-                known = hashlib.file_digest(file, "sha256", _bufsize=_BLOCK).hexdigest()
+            known = _digest(path, status.st_size)
             remembered.put(str(path), status, known)
         return status.st_size, known
 
@@ -63,6 +62,13 @@ def remembered_of(paths: Iterable[Path], about: Path, work_out: Callable[[], Any
         remembered.changed = True
         remembered.save()
     return value
+
+
+def _digest(path: Path, size: int) -> str:
+    with path.open("rb", buffering=0) as file:
+        if size <= _BLOCK:  # most images; a buffer for each would take longer than the reading
+            return hashlib.sha256(file.read()).hexdigest()
+        return hashlib.file_digest(file, "sha256", _bufsize=_BLOCK).hexdigest()
 
 
 class _Cache:

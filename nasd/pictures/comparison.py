@@ -34,6 +34,7 @@ def draw_comparison(groups: Sequence[Group]) -> "Figure":
         panels[measure].set_xlabel("trials that count")
         panels[f"{measure} s"].set_xlabel("seconds of evaluation")
         panels[measure].set_ylabel(words)
+    panels["best"].legend(loc="lower right")
     _draw_probabilities(panels["beats"], groups, colours)
     runs = ", ".join(f"{one.label}: {len(one.runs)}" for one in groups)
     headline(figure, f"Searches compared (runs of {runs}; bands {100 * LEVEL:g} % over runs)")
@@ -41,12 +42,9 @@ def draw_comparison(groups: Sequence[Group]) -> "Figure":
 
 
 def _draw(axes: "Axes", lines: Sequence[tuple[str, Series]], colours: dict[str, str]) -> None:
-    ends = []
     for label, series in lines:
         axes.fill_between(series.at, series.low, series.high, color=colours[label], alpha=0.18, linewidth=0)
-        axes.plot(series.at, series.mean, color=colours[label], linewidth=2)
-        ends.append((float(series.at[-1]), float(series.mean[-1]), label, colours[label]))
-    label_ends(axes, ends)
+        axes.plot(series.at, series.mean, color=colours[label], linewidth=2, label=label)
     percent_axis(axes.yaxis)
 
 

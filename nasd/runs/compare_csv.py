@@ -10,7 +10,7 @@ HEADER = ("group", "against", "runs", "measure", "axis", "at", "value", "low", "
 
 
 def table(groups: Sequence[Group]) -> str:
-    """A row for each point: `best` and `mean` by `trial` and by `second`, `beats` by `trial`, at the end with a band."""
+    """A row a point: `best` and `mean` by `trial` and by `second`; `beats` by `trial`, its last with an interval."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)

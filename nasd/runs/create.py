@@ -1,16 +1,18 @@
 """Making a run: what a config leaves open is settled once and frozen, so that every later start finds the same."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nasd import __version__
+from nasd import __version__, rooms
 from nasd import config as configuration
 from nasd.box.devices import assign
 from nasd.box.processor import multiplies_bfloat16
 from nasd.config import Config
 from nasd.errors import ConfigError
-from nasd.spaces.layers import SearchSpace
 from store import Delta, Run
+
+if TYPE_CHECKING:
+    from nasd.data import Streamed
 
 
 def settle(config: Config) -> Config:
@@ -19,7 +21,7 @@ def settle(config: Config) -> Config:
 
     Raises:
         DataMissingError: The data set is not here and cannot be downloaded.
-        ConfigError: No architecture fits its images.
+        ConfigError: No architecture fits its images, or the config contradicts the data set.
     """
     from nasd import data as datasets  # noqa: PLC0415 - torch, two seconds; only a new run needs it
 
@@ -32,6 +34,8 @@ def settle(config: Config) -> Config:
                 f"search.classes: {config.data.name} has no class {max(search.classes)}, only 0 to {classes - 1}"
             )
         classes = len(search.classes)
+    _own_shape(config, {"patch_size": size, "channels": channels, "num_classes": classes})
+    _fits(config)
     workers = assign(executor.devices, executor.workers_per_device, executor.threads)
     settled = config.model_copy(
         update={
@@ -43,8 +47,45 @@ def settle(config: Config) -> Config:
             ),
         }
     )
-    SearchSpace(settled.space)
+    rooms.space(settled)
     return settled
+
+
+def _own_shape(config: Config, own: dict[str, int]) -> None:
+    for key, value in own.items():
+        given = getattr(config.space, key)
+        if key in config.space.model_fields_set and given != value:
+            raise ConfigError(
+                f"space.{key}: {given} is given, but {config.data.name} has {value}, which is taken: leave it out"
+            )
+
+
+def _fits(config: Config) -> None:
+    """Compare with the images what a config says about their number and their memory; they are read only for that."""
+    samples, limit = config.data.train_samples, config.executor.memory_limit
+    if samples is None and limit is None:
+        return
+    from nasd import data as datasets  # noqa: PLC0415
+
+    whole = config.data.model_copy(update={"train_samples": None})
+    images = datasets.stream(whole, config.seed, config.search.classes)
+    there = len(images.train.labels)
+    if samples is not None and samples > there:
+        raise ConfigError(
+            f"data.train_samples: {samples:,} are asked for, but {config.data.name} has {there:,} training images: "
+            "leave it out to take all"
+        )
+    if limit is not None and not config.data.multi_label and (least := _bytes(images, samples or there)) >= limit:
+        raise ConfigError(
+            f"executor.memory_limit: no architecture fits in {limit:,} bytes, since the images of {config.data.name} "
+            f"alone take {least:,}: give more, such as 4GB"
+        )
+
+
+def _bytes(images: "Streamed", training: int) -> int:
+    """Of the images of all splits as a worker holds them, 8 bits a value."""
+    held = training + len(images.validation.labels) + len(images.test.labels)
+    return held * images.channels * images.image_size**2
 
 
 def _precision(config: Config, devices: set[str]) -> str:

@@ -66,30 +66,30 @@ MUTATIONS = {
         "the random state is committed as it was before the next proposal",
         "nasd/daemon/scheduler.py",
         {
-            "        opened = () if self.strategy.finished": "        behind = self.strategy.position()\n"
-            "        opened = () if self.strategy.finished",
+            "        opened = self._propose()\n        dropped": "        behind = self.strategy.position()\n"
+            "        opened = self._propose()\n        dropped",
             "            position=self.strategy.position(),\n": "            position=behind,\n",
         }, TORTURE,
     ),
     "seed-of-the-moment": Mutation(
         "a trial's seed is another one when it is tried again",
-        "nasd/daemon/scheduler.py",
-        {"seed=trial_seed(self.seed, proposal.number),\n": "seed=trial_seed(time.time_ns() >> 30, proposal.number),\n"},
-        TORTURE,
+        "nasd/evaluators/deep_prior/planner.py",
+        {"seed=trial_seed(self._seed, number),\n": "seed=trial_seed(id(self) >> 4, number),\n"}, TORTURE,
     ),
     "kill-blamed": Mutation(
         "a trial whose worker was killed from outside has failed",
-        "nasd/daemon/supervisor.py", {"if blamed >= self._attempts or": "if lost >= 1 or"}, TORTURE,
+        "nasd/executors/processes/executor.py", {"if blamed >= self._attempts or": "if lost >= 1 or"}, TORTURE,
     ),
     "orphans": Mutation(
         "workers outlive a killed daemon",
-        "nasd/daemon/worker.py",
+        "nasd/executors/processes/worker.py",
         {"    _die_with_parent()\n": "", "    os._exit(0)  # the daemon is gone": "    return  # the daemon is gone"},
         TORTURE,
     ),
     "stopped-orphans": Mutation(
         "so do those that were stopped at their start",
-        "nasd/daemon/worker_process.py", {"process_group=0": "start_new_session=True"}, f"{PROCESS} -k stopped_before",
+        "nasd/executors/processes/worker_process.py", {"process_group=0": "start_new_session=True"},
+        f"{PROCESS} -k stopped_before",
     ),
     "leftovers": Mutation(
         "embeddings that no row refers to are never swept",

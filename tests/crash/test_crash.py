@@ -58,7 +58,7 @@ def test_jobs_that_are_killed_come_to_the_same(folder):
 
 @pytest.mark.timeout(300)
 def test_an_architecture_that_does_not_fit_into_memory_is_a_failed_trial(folder):
-    config = configuration.load(CONFIG, (crash.schedule(3), *SMALL, "executor.memory_limit=1000"))
+    config = configuration.load(CONFIG, (crash.schedule(3), *SMALL, "executor.memory_limit=130kB"))
     directory = crash.make(config, folder / "tight")
     daemon = crash.start(directory)
     try:

@@ -9,10 +9,12 @@ import nasd
 from nasd import protocol
 from nasd.client import RemoteError
 from nasd.config import Config
+from nasd.daemon.job_rows import to_row
+from nasd.daemon.retrain import Retrain
 from nasd.evaluators.training import weight_files as weights
 from nasd.evaluators.training.weight_files import WeightFiles
 from nasd.runs import create
-from store import Run
+from store import Job, Run
 from tests.helpers.nasd_harness import Process, living, make, soon, until
 
 NET = "[C(8,3,1,1,1), P(2,2,0,0), FC(16), SM(10)]"
@@ -149,3 +151,10 @@ async def test_the_timeout_of_a_full_training_is_each_epochs(home):
         assert (rows[1].status, rows[2].status) == ("done", "failed")
         assert "took longer than the trial_timeout" in rows[2].reason
         await asyncio.wait_for(client.close(), 10)
+
+
+@pytest.mark.parametrize(("params", "evaluator"), [({}, "deep_prior"), ({"full": True}, "training")])
+def test_a_job_of_before_jobs_named_their_evaluator(params, evaluator):
+    job = Job(id=1, kind="retrain", params={"net": NET, "repeats": 1, "epochs": 2, **params}, created_at=0.0)
+    assert Retrain.of(job).evaluator == evaluator
+    assert to_row(job).full == params.get("full", False)

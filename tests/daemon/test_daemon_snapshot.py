@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from test_daemon_torn import updates_of
 
 from nasd import config as configuration
 from nasd.cli import cli
 from store import Run, snapshot
+from tests.daemon.test_daemon_torn import updates_of
 from tests.helpers.nasd_harness import living, make, rows, short_folder, soon, sound, tell
 
 

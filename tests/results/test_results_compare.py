@@ -60,7 +60,7 @@ def test_best_and_mean_rewards():
 def test_bands_are_over_runs_and_of_one_run_its_own_line():
     single = compare.by_trial(Group("a", (curve([0.1, 0.2]),)), "best")
     assert single.low.tolist() == single.mean.tolist() == single.high.tolist() == [0.1, 0.2]
-    several = Group("b", tuple(curve([value] * 3) for value in (0.2, 0.4, 0.6, 0.8)) + (curve([0.5] * 9),))
+    several = Group("b", (*(curve([value] * 3) for value in (0.2, 0.4, 0.6, 0.8)), curve([0.5] * 9)))
     series = compare.by_trial(several, "best")
     assert series.mean == pytest.approx([0.5] * 3)  # up to the shortest run
     assert (series.low < series.mean).all()

@@ -13,7 +13,6 @@ import pytest
 import safetensors.torch
 import torch
 from click.testing import CliRunner
-from test_results_embed import NET, evaluated, prior
 from torchvision.datasets import DatasetFolder
 
 from nasd import export
@@ -24,6 +23,7 @@ from nasd.export.model import export_model, load
 from nasd.runs.tables import export as csv_export
 from store import EmbeddingError, Run
 from store.embeddings import Embedding, Split, layout, stage
+from tests.results.test_results_embed import NET, evaluated, prior
 
 CLASSES = 12  # two digits, so that folders need leading zeros
 ROWS = {"train": 500, "val": 60, "test": 70}

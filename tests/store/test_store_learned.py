@@ -61,7 +61,7 @@ def test_a_step_names_its_files_in_their_order(run):
 
 
 def test_many_are_read_in_blocks(run, monkeypatch):
-    monkeypatch.setattr(store.run, "_BLOCK", 2)
+    monkeypatch.setattr(store.reader, "_BLOCK", 2)
     assert list(run.learned()) == [payload for _, payload in ALL if payload is not None]
     assert steps(run.steps()) == ALL
     assert [trial.number for trial in run.observed(2)] == [2, 3]

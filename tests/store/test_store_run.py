@@ -303,7 +303,7 @@ BROKEN = {
     "proposal with a gap": (samples.step(7, opened=(samples.proposal(10),)), "due is 9"),
     "proposal again": (samples.step(7, opened=(samples.proposal(8),)), "due is 9"),
     "no file": (samples.step(7, learned=samples.learned(7, LearnedFile("weights", "0" * 64))), "adopt it first"),
-    "no name of a file": (samples.step(7, learned=samples.learned(7, LearnedFile("../run.db", ""))), "cannot name"),
+    "no name of a file": (samples.step(7, learned=samples.learned(7, LearnedFile("../run.db", ""))), "adopt it first"),
     "no file to drop": (samples.step(7, dropped_files=("weights",)), "no learned file 'weights'"),
     "facts": (samples.step(7, trial=samples.trial(7, facts={"epsilon": float("nan")})), "cannot be stored"),
     "payload": (samples.step(7, learned=Learned("text")), "STRICT|cannot store"),

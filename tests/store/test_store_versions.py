@@ -5,13 +5,18 @@
 """
 
 import json
+import os
 import shutil
+import signal
 import sqlite3
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import store
 from nasd.runs import tables
 from store import DamagedError, NewerRunError, OlderRunError, Run, StoreError, schema
 from store.migrations import script
@@ -178,6 +183,26 @@ def test_a_migration_that_fails_leaves_the_old_version(old_run, monkeypatch):
     with pytest.raises(StoreError, match="no such table"):
         Run.open(old_run, writable=True)
     monkeypatch.undo()
+    with Run.open(old_run, writable=True) as run:
+        assert check(run) == []
+
+
+KILLED = """
+import os, signal, sys
+from store import Run, seal
+def die(connection):
+    os.kill(os.getpid(), signal.SIGKILL)
+seal.write_all = die  # everything is repacked by then, nothing is committed
+Run.open(sys.argv[1], writable=True)
+"""
+
+
+def test_a_kill_leaves_the_old_version(old_run):
+    before = sql(old_run, "SELECT * FROM q_update")
+    environment = {**os.environ, "PYTHONPATH": str(Path(store.__file__).parent.parent)}
+    done = subprocess.run([sys.executable, "-c", KILLED, str(old_run)], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert sql(old_run, "SELECT * FROM q_update") == before
     with Run.open(old_run, writable=True) as run:
         assert check(run) == []
 

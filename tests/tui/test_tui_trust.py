@@ -43,7 +43,7 @@ def paused(folder: Path) -> FakeDaemon:
     return daemon
 
 
-# --- suspension ---------------------------------------------------------------------------------------------------------
+# --- suspension ---------------------------------------------------------------------------------------------------
 
 
 def test_a_bare_terminal_shows_the_same_after_ctrl_z_and_fg(paused: FakeDaemon) -> None:
@@ -98,7 +98,7 @@ def _when(grid: Grid, master: int, true: object, limit: float = 20.0, missing: s
         assert time.monotonic() < end, f"{grid.text()}\n--- instead of ---\n{missing}"
 
 
-# --- without a daemon ---------------------------------------------------------------------------------------------------
+# --- without a daemon ---------------------------------------------------------------------------------------------
 
 
 async def test_a_daemon_that_is_gone_is_not_running(daemon: FakeDaemon) -> None:
@@ -147,7 +147,7 @@ async def test_overview_catches_up_with_what_it_missed_while_hidden(folder: Path
         assert sum(0x2800 < ord(character) < 0x2900 for character in shown) > 20, "the rewards are drawn"
 
 
-# --- calm ---------------------------------------------------------------------------------------------------------------
+# --- calm ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_hundred_events_are_one_drawing(daemon: FakeDaemon) -> None:
@@ -178,7 +178,7 @@ def test_pace_is_ten_a_second_and_slower_where_drawing_is_dear() -> None:
     assert pace.wait() == pytest.approx(LONGEST)
 
 
-# --- numbers ------------------------------------------------------------------------------------------------------------
+# --- numbers ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 48), (250, 80)])
@@ -270,7 +270,7 @@ async def test_the_end_has_a_time_of_day(daemon: FakeDaemon) -> None:
         assert end in screen(app).splitlines()[0]
 
 
-# --- dialogs and what is said ---------------------------------------------------------------------------------------------
+# --- dialogs and what is said -------------------------------------------------------------------------------------
 
 
 async def test_enter_opens_a_job_with_each_repeat(daemon: FakeDaemon) -> None:

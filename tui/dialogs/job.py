@@ -68,7 +68,9 @@ def _table(repeats: list[dict[str, Any]], reward: float | None) -> list[Content]
     found.append(Content.styled("spread".rjust(9) + "".join(f"{_percent(value):>9}" for value in spreads), "$dim"))
     if reward is not None and means[0] is not None:
         difference = f"{100 * (means[0] - reward):+.2f}"
-        found.append(Content.assemble((f"the search saw {text.percent(reward)}, the mean differs by ", "$dim"), difference))
+        found.append(
+            Content.assemble((f"the search saw {text.percent(reward)}, the mean differs by ", "$dim"), difference)
+        )
     return found
 
 

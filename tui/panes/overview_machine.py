@@ -111,5 +111,7 @@ def _marks(progress: protocol.SearchProgress, width: int) -> list[Content]:
         number = numbers[status]
         share = f"{100 * number / progress.trials:.1f} %" if progress.trials else ""
         label = text.shorten(name, room).ljust(room)
-        found.append(Content.assemble((f"{glyph} ", colour), (label, "$dim"), f"{text.count(number):>{across}}{share:>8}"))
+        found.append(
+            Content.assemble((f"{glyph} ", colour), (label, "$dim"), f"{text.count(number):>{across}}{share:>8}")
+        )
     return found

@@ -69,7 +69,9 @@ class ProgressPanel(_StagesPanel):
         else:
             right = Content.assemble(("left ", "$dim"), text.duration(progress.eta_seconds))
             if status.state == "running":
-                right += Content.styled(f", at {text.moment(self._link.now + progress.eta_seconds, self._link.now)}", "$dim")
+                right += Content.styled(
+                    f", at {text.moment(self._link.now + progress.eta_seconds, self._link.now)}", "$dim"
+                )
             if progress.eta_low is not None and progress.eta_high is not None:
                 spread = f" ({text.duration(progress.eta_low)} to {text.duration(progress.eta_high)})"
                 if left.cell_length + right.cell_length + len(spread) + 1 <= width:

@@ -9,7 +9,6 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-
 SEVERITIES = {"information": ("i", "$primary"), "warning": ("▲", "$warning"), "error": ("✗", "$error")}
 
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from nasd.box import faults, limits
 from nasd.evaluators.base import Step
+from nasd.evaluators.orders import Order
 from nasd.executors.base import Task
 from nasd.executors.processes import messages
 from nasd.executors.processes.messages import Ended, Evaluate, SetupFailed
@@ -32,11 +34,16 @@ MAX_LINE = 1 << 26  # bytes of a report; what a strategy thought out may be mega
 
 
 class WorkerLostError(Exception):
-    """A worker ended, or had to be ended, in the middle of a task. `blame`: whether the task may have caused it."""
+    """A worker ended, or had to be ended, in the middle of a task.
 
-    def __init__(self, reason: str, *, blame: bool) -> None:
+    Attributes:
+        blame: Whether the task may have caused it.
+        fault: What the box lacked, in words, where that may be the cause.
+    """
+
+    def __init__(self, reason: str, *, blame: bool, fault: str | None = None) -> None:
         super().__init__(reason)
-        self.blame = blame
+        self.blame, self.fault = blame, fault
 
 
 class WorkerUnfitError(Exception):
@@ -53,11 +60,13 @@ class Worker:
     changed: Callable[["Worker"], None]
     passing: bool = False  # it is there only as long as jobs ask for its device
     affinity: str | None = None  # of its last task
+    order: Order | None = None  # the last one
     process: asyncio.subprocess.Process | None = None
     status: WorkerStatus = field(init=False)
     _said: deque[str] = field(default_factory=lambda: deque(maxlen=5))
     _listening: asyncio.Task[None] | None = None
     failed_starts: int = 0
+    faults: int = 0  # of the box, one after the other
 
     def __post_init__(self) -> None:
         self.status = WorkerStatus(id=self.id, device=self.setup.device, pid=None, state="gone", passing=self.passing)
@@ -108,7 +117,7 @@ class Worker:
         Raises:
             WorkerLostError: The process ended, fell silent, or took longer than `timeout` seconds; it is gone then.
         """
-        order = task.order()
+        self.order = order = task.order()
         self.affinity = task.affinity
         self._show(
             state="busy",
@@ -204,8 +213,9 @@ class Worker:
                 raise WorkerLostError(f"was silent for {SILENCE:g} s and was ended", blame=False)
             if not line:
                 reason, blame = await self._end_of(process, kills_before)
+                fault = faults.in_words("\n".join(self._said)) if blame else None
                 await self.kill()
-                raise WorkerLostError(reason, blame=blame)
+                raise WorkerLostError(reason, blame=blame, fault=fault)
             try:
                 report = messages.decode_report(line)
             except msgspec.DecodeError:
@@ -214,7 +224,7 @@ class Worker:
             if not isinstance(report, messages.Alive):
                 return report
 
-    async def _end_of(self, process: asyncio.subprocess.Process, kills_before: int) -> tuple[str, bool]:
+    async def _end_of(self, process: asyncio.subprocess.Process, kills_before: tuple[int, int]) -> tuple[str, bool]:
         """Why a process that closed its standard output ended, and whether its task may be to blame."""
         try:
             async with asyncio.timeout(KILL_TIME):
@@ -223,14 +233,17 @@ class Worker:
             return "closed its standard output and was ended", True
         if self._listening is not None:  # its last words may still be on their way
             await asyncio.wait([self._listening], timeout=1.0)
-        return self._cause(code, _memory_kills() > kills_before)
+        return self._cause(code, kills_before)
 
-    def _cause(self, code: int, memory_kill: bool) -> tuple[str, bool]:
+    def _cause(self, code: int, kills_before: tuple[int, int]) -> tuple[str, bool]:
         said = f"; its last words: {self._said[-1]}" if self._said else ""
         if code >= 0:
             return f"ended by itself with exit code {code}{said}", True
         name = signal.Signals(-code).name
-        if -code == signal.SIGKILL and memory_kill:
+        of_box, of_container = (now > then for now, then in zip(_memory_kills(), kills_before, strict=True))
+        if -code == signal.SIGKILL and of_container:
+            return f"was killed because the container's memory of {limits.memory().counts} bytes ran out", True
+        if -code == signal.SIGKILL and of_box:
             return "was killed by the kernel because memory ran out", True
         return f"was killed by {name}{said}", -code not in (signal.SIGKILL, signal.SIGTERM)
 
@@ -265,10 +278,9 @@ class Worker:
             await asyncio.sleep(0)  # a worker that floods must not shut out everything else
 
 
-def _memory_kills() -> int:
-    """How often the kernel has killed something on this box, or in this container, for want of memory."""
+def _memory_kills() -> tuple[int, int]:
+    """How often the kernel has killed something on this box, and in this container, for want of memory."""
     count = 0
-    for path, key in (("/proc/vmstat", "oom_kill "), ("/sys/fs/cgroup/memory.events", "oom_kill ")):
-        with contextlib.suppress(OSError, ValueError), Path(path).open(encoding="ascii") as file:
-            count += sum(int(line.split()[1]) for line in file if line.startswith(key))
-    return count
+    with contextlib.suppress(OSError, ValueError), Path("/proc/vmstat").open(encoding="ascii") as file:
+        count = sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    return count, limits.memory_kills()
