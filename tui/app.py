@@ -253,7 +253,12 @@ class NasdApp(App[None]):
 
         name = text.clean(self.link.status.name) if self.link.status else str(self.link.target)
         question = f"Start a daemon for {name}? It goes on with the search where that was left."
-        self.push_screen(Confirm(question, "Start"), lambda yes: work(self, "start", self._starting) if yes else None)
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                work(self, "start", self._starting)
+
+        self.push_screen(Confirm(question, "Start"), answered)
 
     async def _starting(self) -> None:
         self.notify("starting the daemon", timeout=60)
