@@ -23,6 +23,11 @@ def set_(directory, *settings):
         return change(run, settings)
 
 
+def hanging(first):
+    """Orders under which evaluations from the `first` trial on do not end."""
+    return dict.fromkeys(range(first, 60), "hang")
+
+
 def config_of(directory):
     with Run.open(directory) as run:
         return changes.config_of(run)
@@ -65,16 +70,16 @@ async def test_lengthened_or_long_from_the_start_is_the_same_search(home, strate
     assert sound(short) == sound(long)
 
 
-@pytest.mark.parametrize("strategy", LONGER)
-def test_set_after_a_kill_and_killed_again(home, strategy):
+def test_set_after_a_kill_and_killed_again(home):
     """The same end as when nobody kills."""
+    strategy = "qlearning"
     ends = []
     for kills in (True, False):
         directory = make(home / str(kills), 8, strategy, search={"lookahead": 2})
-        tell(directory, trials={5: "gate"} if kills else {})
+        tell(directory, trials=hanging(5) if kills else {})
         with Process(directory).ready() as daemon:
             if kills:
-                until(lambda directory=directory: len(rows(directory)) == 4, "four trials")
+                until(lambda directory=directory: len(rows(directory)) >= 4, "four trials")
                 daemon.kill()
             else:
                 daemon.state("finished")
@@ -84,7 +89,7 @@ def test_set_after_a_kill_and_killed_again(home, strategy):
                 daemon.state("finished")
         set_(directory, LONGER[strategy])
         if kills:
-            tell(directory, trials={10: "gate"})
+            tell(directory, trials=hanging(10))
             with Process(directory).ready() as daemon:
                 until(lambda directory=directory: len(rows(directory)) >= 9, "a trial of the new ones")
                 daemon.kill()
@@ -107,10 +112,10 @@ async def test_before_anything_was_proposed(home):
 
 def test_in_the_middle_with_other_proposals_in_flight(home):
     directory = make(home, 12, search={"lookahead": 4})
-    for lookahead, gate in ((2, 4), (5, 8)):
-        tell(directory, trials={gate: "gate"})
+    for lookahead, first in ((2, 4), (5, 8)):
+        tell(directory, trials=hanging(first))
         with Process(directory).ready() as daemon:
-            until(lambda gate=gate: len(rows(directory)) == gate - 1, "the trials before the gate")
+            until(lambda first=first: len(rows(directory)) >= first - 1, "the trials before")
             daemon.kill()
         set_(directory, f"search.lookahead={lookahead}")
         sound(directory)
