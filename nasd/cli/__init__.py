@@ -32,6 +32,7 @@ _COMMANDS = {
     "compare": "compare",
     "verify": "runs",
     "fork": "runs",
+    "set": "setting",
     "snapshot": "snapshots",
     "restore": "snapshots",
     "export": "exchange",

@@ -159,15 +159,16 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     run, number = (None, first) if second is None else (first, second)
     if not number.isdecimal():
         raise click.UsageError(f"TRIAL is a number, not {number!r}")
-    from nasd import config, rooms  # noqa: PLC0415
+    from nasd import rooms  # noqa: PLC0415
     from nasd.client import graph_text  # noqa: PLC0415
+    from nasd.runs import changes  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     with Run.open(paths.find_run(run)) as opened:
         trial = opened.trial(int(number)) if len(number) < 16 else None
         if trial is None:
             raise NasdError(f"{opened.path.name} has no trial {number}: its newest is {opened.count()}")
-        settings = config.parse(opened.config, source=str(opened.path / "config.yaml"))
+        settings = changes.config_of(opened)
     if as_json:
         print_json(asdict(trial))
         return

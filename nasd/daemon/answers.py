@@ -15,7 +15,7 @@ from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from nasd.protocol import Message
 from nasd.rooms import View
-from nasd.runs import tables
+from nasd.runs import changes, tables
 from nasd.runs.overview import run_row
 from nasd.spaces.base import Space
 from nasd.strategies.base import Progress
@@ -130,7 +130,7 @@ def _runs(shown: Shown, _: protocol.Empty) -> protocol.RunList:
 
 
 def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
-    return protocol.ConfigText(yaml=shown.run.config)
+    return protocol.ConfigText(yaml=changes.text_of(shown.run))
 
 
 def _pause(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
