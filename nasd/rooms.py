@@ -47,6 +47,7 @@ _TABLES = {
     "replay_buffer": "nasd.runs.published.replay_buffer:write",
 }
 _TABLES_OF = {
+    "pnas": {"train_history": "nasd.runs.published.cells:write"},
     "qlearning": {"q_values": "nasd.runs.published.q_table:write"},
 }
 

@@ -22,8 +22,9 @@ class Level(msgspec.Struct, frozen=True, array_like=True, tag="level"):
 
 
 class Taken(msgspec.Struct, frozen=True, array_like=True, tag="taken"):
-    """Levels that another search has evaluated; the last of them goes on here."""
+    """The last row of another search that goes on here, and the levels that it has evaluated: the last is filled up."""
 
+    row: Row
     levels: tuple[tuple[str, ...], ...]
 
 

@@ -125,8 +125,9 @@ class PNAS:
                     rows.append(payload)
                 case Level() as level:
                     fresh._add(level)
-                case Taken() as taken:
-                    fresh._take(taken)
+                case Taken(row=last) as taken:
+                    rows.append(encode(last))
+                    fresh._take(taken.levels)
         for row in fresh.ledger.restore(rows, open):
             fresh._note(row)
         if position is None:
@@ -142,14 +143,14 @@ class PNAS:
 
     # What others read and do
 
-    def import_rows(self, rows: Sequence[tuple[str, float]]) -> tuple[tuple[Observed, ...], Learned]:
+    def import_rows(self, rows: Sequence[tuple[str, float]]) -> tuple[Observed, ...]:
         """Go on where another search of the same space stood.
 
         Args:
             rows: Cells in canonical form and their rewards, in its order; they become trials 1, 2, ...
 
         Returns:
-            What came of each row, and what was learned of all of them, to be committed after the last.
+            What came of each row.
 
         Raises:
             ValueError: This search has begun already, or there are no rows, or one does not fit; it is named, and the
@@ -163,23 +164,23 @@ class PNAS:
         if len(levels) > self.blocks:
             raise ValueError(f"there are cells of {len(levels)} blocks, and space.blocks is {self.blocks}")
         seen: dict[str, int] = {}
-        observed = []
+        observed, records = [], list[Row]()
         for number, (net, reward) in enumerate(rows, start=1):
             levels[net.count("(") - 1][net] = None
             first = seen.setdefault(net, number)
-            row = Learned(encode(Row(number, net, reward)))
-            observed.append(Observed(reward, reward > 0, None if first == number else first, row))
+            records.append(Row(number, net, reward))
+            observed.append((reward, reward > 0, None if first == number else first))
         if not all(levels):
             raise ValueError(
                 "there are cells of more blocks, but none of "
                 + ", ".join(str(blocks) for blocks, cells in enumerate(levels, start=1) if not cells)
             )
-        taken = Learned(encode(Taken(tuple(tuple(cells) for cells in levels))))
-        payloads = [row.learned.payload for row in observed if row.learned is not None]
+        taken = Taken(records[-1], tuple(tuple(cells) for cells in levels))
+        payloads = [encode(record) for record in (*records[:-1], taken)]
         fresh = PNAS(self.config, self.space)
-        fresh._take(Taken(tuple(tuple(cells) for cells in levels)))
-        self.restore(fresh.position(), [*payloads, taken.payload], ())
-        return tuple(observed), taken
+        fresh._take(taken.levels)
+        self.restore(fresh.position(), payloads, ())
+        return tuple(Observed(*one, Learned(payload)) for one, payload in zip(observed, payloads, strict=True))
 
     @property
     def ended_early(self) -> str | None:
@@ -218,15 +219,15 @@ class PNAS:
         self._next = len(self._taken)
         self._taken = ()
 
-    def _take(self, taken: Taken) -> None:
+    def _take(self, levels: tuple[tuple[str, ...], ...]) -> None:
         """Begin with what another search has evaluated: only its last level is filled up."""
-        *closed, last = taken.levels
+        *closed, last = levels
         self.levels = [Level(blocks, _unranked(nets)) for blocks, nets in enumerate(closed, start=1)]
         if not closed:
             rest = tuple(net for net in self.space.cells(1) if net not in last)
             self.levels, self._next = [Level(1, _unranked((*last, *rest)), 0)], len(last)
         elif self.search.k is not None and len(last) >= self.search.k:
-            self.levels.append(Level(len(taken.levels), _unranked(last)))
+            self.levels.append(Level(len(levels), _unranked(last)))
             self._next = len(last)
         else:
             self._taken, self._next = last, len(closed[-1])
