@@ -176,7 +176,7 @@ class PNAS:
                 + ", ".join(str(blocks) for blocks, cells in enumerate(levels, start=1) if not cells)
             )
         taken = Taken(records[-1], tuple(tuple(cells) for cells in levels))
-        payloads = [encode(record) for record in (*records[:-1], taken)]
+        payloads = [*map(encode, records[:-1]), encode(taken)]
         fresh = PNAS(self.config, self.space)
         fresh._take(taken.levels)
         self.restore(fresh.position(), payloads, ())
