@@ -28,6 +28,7 @@ _STRATEGIES = {
 }
 _VIEWS = {
     "evolution": "nasd.strategies.evolution.views:METHODS",
+    "pnas": "nasd.strategies.pnas.views:METHODS",
     "qlearning": "nasd.strategies.qlearning.views:METHODS",
 }
 

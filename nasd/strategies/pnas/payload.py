@@ -19,6 +19,7 @@ class Level(msgspec.Struct, frozen=True, array_like=True, tag="level"):
     blocks: int
     cells: tuple[Candidate, ...]
     scored: int = 0  # different cells that were ranked
+    scores: tuple[float, float, tuple[int, ...]] | None = None  # their lowest and highest, and counts in equal bins
 
 
 class Taken(msgspec.Struct, frozen=True, array_like=True, tag="taken"):

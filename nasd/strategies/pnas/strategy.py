@@ -188,6 +188,25 @@ class PNAS:
         self.restore(fresh.position(), payloads, ())
         return tuple(Observed(*one, Learned(payload)) for one, payload in zip(observed, payloads, strict=True))
 
+    @property
+    def walked(self) -> int:
+        """How many cells of the newest level have been proposed."""
+        return self._next
+
+    def rewards(self, blocks: int) -> list[tuple[str, float]]:
+        """The evaluated cells of a level, by rank, and their rewards."""
+        cells = self.levels[blocks - 1].cells
+        return [(cell.net, self._rewards[cell.net]) for cell in cells if cell.net in self._rewards]
+
+    def trials(self) -> dict[str, tuple[int, float | None]]:
+        """The trial of every cell that was proposed, the first one, and its reward; None while it is open."""
+        found: dict[str, tuple[int, float | None]] = {}
+        for row in self.ledger.rows:
+            found.setdefault(row.net, (row.number, row.reward))
+        for proposal in self.ledger.open.values():
+            found.setdefault(proposal.net, (proposal.number, None))
+        return found
+
     def outcomes(self, blocks: int) -> list[tuple[float, float]]:
         """What was predicted of the evaluated cells of a level, to the digits that count, and what came of them."""
         return [
