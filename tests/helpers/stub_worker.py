@@ -10,7 +10,7 @@
     embed    rows of an embedding to stage
     screen   true: have a quick look first, and heed its floor
     setup    fail, exit or hang instead of getting ready
-While there is a file `gate`, evaluations wait.
+While there is a file `gate`, evaluations wait; while there is `gate-of-thinking`, thinking does.
 """
 
 import ctypes
@@ -27,9 +27,11 @@ from pathlib import Path
 
 import msgspec
 
+from nasd import config as configuration
 from nasd.errors import NasdError
 from nasd.evaluators.base import Answer, Step
 from nasd.evaluators.orders import DeepPrior, Think
+from nasd.executors import work
 from nasd.executors.processes.worker import serve
 from nasd.executors.work import Setup, Work
 from nasd.outcome import Evaluated, Failed, Measured
@@ -82,7 +84,12 @@ def build(setup: Setup) -> Work:
     def run(order, report):
         orders = _orders(directory)
         if isinstance(order, Think):
-            return Answer(payload=order.request[::-1]), {}
+            while (directory / "gate-of-thinking").exists():
+                report(Step(stage="wait"))
+                time.sleep(0.005)
+            if "strategy: pnas" not in setup.config:
+                return Answer(payload=order.request[::-1]), {}
+            return work.think(configuration.parse(setup.config), order, report, Path(setup.staging))
         epochs = order.epochs or orders.get("epochs", 5)
         made = outcome_of(order.net, order.seed, epochs)
         if orders.get("screen"):
