@@ -41,6 +41,8 @@ def searching(trials, strategy="qlearning"):
             return {"epsilon_schedule": [[1.0, max(1, trials - 2)], [0.5, 2]], "lookahead": 1}
         case "evolution":
             return {"strategy": strategy, "trials": trials, "population": 10, "sample_size": 3, "lookahead": 1}
+        case "enas":
+            return {"strategy": strategy, "epochs": trials, "lookahead": 1}
         case _:
             return {"strategy": strategy, "trials": trials, "lookahead": 1}
 
@@ -50,6 +52,8 @@ def configure(trials=8, strategy="qlearning", **sections):
     search = {**searching(trials, strategy), **sections.pop("search", {})}
     executor = {"devices": ["cpu"], "threads": 1, **sections.pop("executor", {})}
     plain = {"name": "stub", "space": SPACE, "search": search, "executor": executor}
+    if strategy == "enas":
+        plain |= {"space": {"kind": "supernet", "patch_size": 8, "channels": 1}, "evaluation": {"kind": "supernet"}}
     return Config.model_validate(plain | sections)
 
 
