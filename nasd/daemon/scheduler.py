@@ -253,7 +253,7 @@ class Scheduler:
             position=self.strategy.position(),
             opened=opened,
             dropped_embeddings=dropped,
-            dropped_files=observed.dropped_files,
+            dropped_files=self._there(observed.dropped_files),
         )
         await self._commit(delta)
         self.planner.observed(trial.number, self._observed, outcome)
@@ -308,6 +308,11 @@ class Scheduler:
             staged = await finished.files[name].fetch()
             files.append(await committing.persist(partial(self.run.files.adopt, staged, name), self.trouble))
         return StoredLearned(learned.payload, tuple(files))
+
+    def _there(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of these files that the run has: one that was forked from another has not all that this one had."""
+        kept = self.run.files.referred_to() if names else {}
+        return tuple(name for name in names if name in kept)
 
     async def _keep(self, trial: Trial, embedding: File) -> tuple[Trial, tuple[int, ...]]:
         """Give a staged embedding its name, and say whose goes: the worst reward's, the latest of equals."""
