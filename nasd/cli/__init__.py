@@ -30,6 +30,7 @@ _COMMANDS = {
     "plot": "plot",
     "report": "plot",
     "compare": "compare",
+    "pnas": "pnas",
     "verify": "runs",
     "fork": "runs",
     "set": "setting",

@@ -79,6 +79,33 @@ def phases_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path)
     _write(output, lambda: draw_phases(_searches(runs, files)[0]))
 
 
+@plot_command.command("levels", cls=Reading)
+@run_argument
+@click.option(
+    "--csv",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="Histories and scores, published or ours, instead of a run; several times, patterns are taken.",
+)
+@output_option
+def levels_command(run: str | None, files: tuple[str, ...], output: Path) -> None:
+    """Scores of cells by level, measured and predicted told apart."""
+    from nasd.pictures.levels import draw_levels, of_run  # noqa: PLC0415
+    from nasd.runs import ranked  # noqa: PLC0415
+
+    if run is not None and files:
+        raise click.UsageError("levels are drawn of a run or of files (--csv)")
+    if files:
+        found = ranked.paths_of(files)
+        name = found[0].name if len(found) == 1 else f"{len(found)} files"
+        _write(output, lambda: draw_levels((row for file in found for row in ranked.read(file)), name))
+        return
+    with _opened(run) as opened:
+        rows, name = of_run(opened), opened.path.name
+    _write(output, lambda: draw_levels(rows, name))
+
+
 @plot_command.command("q-values", cls=Reading)
 @run_argument
 @click.option(

@@ -79,6 +79,8 @@ def _print_status(status: protocol.Status) -> None:
         stage = progress.stages[progress.stage]
         of = "" if stage.of is None else f" of {stage.of}"
         click.echo(f"  stage     {printable(stage.label)}, {stage.done}{of} in this stage")
+    for note in progress.notes:
+        click.echo(f"            {printable(note)}")
     click.echo(f"  trials    {progress.trials}" + (f": {counts}" if counts else ""))
     click.echo(f"  reward    {percent(progress.rolling_reward)} over the last 20 that counted")
     if status.best:

@@ -1,6 +1,7 @@
 """Commands about whole runs: check, fork."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,10 @@ from nasd import paths
 from nasd.cli.elsewhere import Reading
 from nasd.cli.options import json_option, run_argument, set_option
 from nasd.cli.output import print_json
+from nasd.errors import NasdError
+
+if TYPE_CHECKING:
+    from store import Run
 
 
 @click.command("verify", cls=Reading)
@@ -53,6 +58,19 @@ def fork_command(run: str | None, at: int, name: str | None, overrides: tuple[st
 
     source = paths.find_run(run)
     with Run.open(source) as opened:
+        _require_files(opened, at)
         target = fork(opened, at, name or f"{source.name}-at-{at}", overrides)
     click.echo(f"{target.name} stands after trial {at} of {source.name}, in {target}")
     click.echo(f"  go on      nasd start {target.name}")
+
+
+def _require_files(run: "Run", at: int) -> None:
+    """Refuse a fork whose next trial reads a file that the run does not keep any more. Raises NasdError."""
+    kept = run.files.referred_to()
+    for proposal in run.proposals(after=at):
+        reads = proposal.facts.get("reads")
+        if reads is not None and reads not in kept:
+            raise NasdError(
+                f"{run.path.name} cannot be forked at {at}: {reads}, which the next trial reads, was dropped. Kept are "
+                f"{', '.join(sorted(kept))}; search.keep_every keeps more"
+            )

@@ -105,7 +105,7 @@ def _jobs(shown: Shown, params: protocol.JobsParams) -> protocol.JobPage:
 
 
 async def _queue_job(daemon: "Daemon", params: protocol.QueueJobParams) -> protocol.JobRow:
-    if daemon.config.evaluation.kind == "training":  # there is nothing else to do with an architecture here
+    if daemon.config.evaluation.kind != "deep_prior":  # there is nothing else to do with an architecture here
         params = msgspec.structs.replace(params, full=True)
     if params.device is not None:
         device = await asyncio.to_thread(find_device, params.device)  # a GPU's driver may hang
