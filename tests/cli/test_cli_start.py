@@ -10,7 +10,7 @@ import pytest
 
 from nasd.box import devices
 from nasd.client import Client, Target
-from store import is_owned
+from store import Run, is_owned
 
 DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
 
@@ -71,3 +71,13 @@ def test_gpus_that_are_named_but_not_there_do_not_count(monkeypatch, visible, th
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     monkeypatch.setattr(devices, "_driver_gpus", lambda: there)
     assert devices.count_gpus() == count
+
+
+def test_a_memory_limit_that_holds_the_images_and_no_architecture(start, home):
+    """Ten architectures would fail with reward 0, and be learned from."""
+    done = start("--set", "executor.memory_limit=150KB")
+    assert done.returncode == 1
+    assert "executor.memory_limit: none of 32 architectures fits in 150,000 bytes" in done.stderr
+    assert not is_owned(home / "digits")
+    with Run.open(home / "digits") as run:
+        assert run.count() == 0

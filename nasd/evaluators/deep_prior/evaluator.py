@@ -9,6 +9,7 @@ from nasd.evaluators.base import Report, reporting
 from nasd.evaluators.bench import Bench
 from nasd.evaluators.deep_prior.embedding import Embedding, OnHost
 from nasd.evaluators.deep_prior.evaluation import evaluate
+from nasd.evaluators.deep_prior.room import require_room
 from nasd.evaluators.deep_prior.warm_up import warm_up
 from nasd.evaluators.orders import DeepPrior
 from nasd.outcome import Failed, Outcome
@@ -16,10 +17,15 @@ from store import StoreError, embeddings
 
 
 class DeepPriorEvaluator:
-    """Evaluates random networks, and stages embeddings that are worth keeping as the file `embedding`."""
+    """Evaluates random networks, and stages embeddings that are worth keeping as the file `embedding`.
+
+    Raises:
+        NasdError: Nothing fits in the memory limit.
+    """
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
+        require_room(bench)
         warm_up(bench.config, bench.device)
 
     def run(self, order: DeepPrior, report: Report) -> tuple[Outcome, Mapping[str, Path]]:
