@@ -18,7 +18,6 @@ from tui.text import common_start
 from tui.widgets.table import PagedTable
 from tui.widgets.tabs import Tabs
 
-
 SCREENS = {"qlearning": "Q-table", "evolution": "Population", "pnas": "Levels", "random": ""}
 
 
