@@ -123,7 +123,7 @@ async def test_levels_keys(folder: Path) -> None:
     async with showing(folder, "pnas", (140, 40), trials=300) as (_, app, pilot):
         await press(pilot, "4")
         shown = screen(app)
-        for part in ("rank correlation 0.63", "3,147,356,952,080 cells of 5 blocks", "▸  2", "├─ b1", "256 of a level"):
+        for part in ("Spearman 0.63", "3,147,356,952,080 cells of 5 blocks", "▸  2", "├─ b1", "256 of a level"):
             assert part in shown
         table = app._panes[STRATEGY].query_one(PagedTable)
         assert table.row.state == "open", "the cells to come are the first"

@@ -162,7 +162,7 @@ class _List(Panel):
             low, high, counts = scores
             top = max(counts) or 1
             bars = "".join(BARS[-(-count * (len(BARS) - 1) // top)] for count in counts)
-            lines += [Content(), Content.styled("predicted of all that were scored", "$dim")]
+            lines += [Content(), Content.styled("predictions of those scored", "$dim")]
             lines.append(
                 Content.assemble((f"{100 * low:.1f} ", "$dim"), (bars, "$secondary"), (f" {100 * high:.1f} %", "$dim"))
             )
@@ -181,7 +181,7 @@ class _Outcomes(Panel):
         """Another level's, or more of them."""
         self._outcomes = outcomes
         known = outcomes.correlation
-        self.border_subtitle = Content("" if known is None else f"b={outcomes.blocks}, rank correlation {known:.2f}")
+        self.border_subtitle = Content("" if known is None else f"b={outcomes.blocks}, Spearman {known:.2f}")
         self.renew()
 
     def lines(self, width: int, height: int) -> Sequence[Content]:
