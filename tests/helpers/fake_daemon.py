@@ -283,6 +283,7 @@ class FakeDaemon:
         of_strategies: dict[str, dict[str, Handler]] = {
             "qlearning": {"qlearning.page": world.page, "qlearning.neighbours": world.neighbours},
             "evolution": {"evolution.population": world.population},
+            "pnas": {"pnas.levels": world.levels, "pnas.cells": world.cells, "pnas.outcomes": world.outcomes},
         }
         return of_all | of_strategies.get(world.strategy, {})
 

@@ -31,6 +31,11 @@ _EXTRAS = {
         trial="tui.strategies.qlearning.trial:QTrial",
         exports=(Export("q_values", "v", "Q-values"),),
     ),
+    "pnas": Extras(
+        screen="Levels",
+        pane="tui.strategies.pnas.levels:Levels",
+        exports=(Export("train_history", "v", "history of cells"),),
+    ),
     "evolution": Extras(screen="Population", pane="tui.strategies.evolution.population:Population"),
 }
 
