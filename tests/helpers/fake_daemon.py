@@ -20,6 +20,7 @@ import msgspec
 from nasd import protocol as p
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
+from tests.helpers import fake_enas
 from tests.helpers.fake_search import KEYS, STAGES, World
 
 
@@ -283,6 +284,7 @@ class FakeDaemon:
         of_strategies: dict[str, dict[str, Handler]] = {
             "qlearning": {"qlearning.page": world.page, "qlearning.neighbours": world.neighbours},
             "evolution": {"evolution.population": world.population},
+            "enas": fake_enas.handlers(epochs=12),
         }
         return of_all | of_strategies.get(world.strategy, {})
 

@@ -22,6 +22,7 @@ STAGES: dict[str, tuple[tuple[str, int], ...]] = {
     "qlearning": tuple((f"e={epsilon:g}", trials) for epsilon, trials in SCHEDULE),
     "random": (("random", TOTAL),),
     "evolution": (("initial", POPULATION), ("cycle", TOTAL - POPULATION)),
+    "enas": (("epochs", TOTAL),),
 }
 KEYS: dict[str, Callable[[p.TrialRow], Any]] = {
     "number": lambda row: row.number,

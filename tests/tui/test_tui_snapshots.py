@@ -113,6 +113,7 @@ def test_screen(snap_compare: Any, served: FakeDaemon, name: str, size: tuple[in
         ("evolution", "trials", ["2"]),
         ("evolution", "trial", ["2", "down", "enter"]),
         ("evolution", "population", ["4", "down"]),
+        ("enas", "epochs", ["4", "down"]),
     ],
 )
 def test_screen_of_another_strategy(

@@ -31,6 +31,7 @@ _EXTRAS = {
         trial="tui.strategies.qlearning.trial:QTrial",
         exports=(Export("q_values", "v", "Q-values"),),
     ),
+    "enas": Extras(screen="Epochs", pane="tui.strategies.enas.epochs:Epochs"),
     "evolution": Extras(screen="Population", pane="tui.strategies.evolution.population:Population"),
 }
 
