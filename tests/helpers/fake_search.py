@@ -25,6 +25,7 @@ STAGES: dict[str, tuple[tuple[str, int], ...]] = {
     "random": (("random", TOTAL),),
     "pnas": (("b=1", 136), *((f"b={blocks}", fake_cells.K) for blocks in range(2, fake_cells.LAST + 1))),
     "evolution": (("initial", POPULATION), ("cycle", TOTAL - POPULATION)),
+    "enas": (("epochs", TOTAL),),
 }
 KEYS: dict[str, Callable[[p.TrialRow], Any]] = {
     "number": lambda row: row.number,

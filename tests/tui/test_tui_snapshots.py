@@ -115,6 +115,7 @@ def test_screen(snap_compare: Any, served: FakeDaemon, name: str, size: tuple[in
         ("evolution", "population", ["4", "down"]),
         ("pnas", "levels", ["4", "down"]),
         ("pnas", "trial", ["2", "down", "enter"]),
+        ("enas", "epochs", ["4", "down"]),
     ],
 )
 def test_screen_of_another_strategy(
