@@ -218,7 +218,7 @@ async def test_stalled_data_shows_its_age(daemon: FakeDaemon) -> None:
         assert "live" not in screen(app).splitlines()[0]
         daemon.heartbeat()
         await until(lambda: app.link.live)
-        await pilot.pause()
+        await settle(pilot)
         assert "● live" in screen(app).splitlines()[0]
 
 
