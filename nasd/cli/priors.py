@@ -25,8 +25,7 @@ _OPTIONS = (
     click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the weights; the trial's unless given."),
     click.option(
         "--dataset",
-        type=click.Choice(["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"]),
-        help="Another data set than the run's, scaled to the run's image size.",
+        help="Another data set than the run's, scaled to the run's image size; names as `data.name` takes them.",
     ),
     click.option(
         "--all-samples", is_flag=True, help="Every training image, also where the search took a part of them."
@@ -122,8 +121,12 @@ def find_trial(run: "Run", number: int | None) -> "Trial":
 def _with_options(
     config: "Config", dataset: str | None, data_root: Path | None, statistics: str | None, *, all_samples: bool
 ) -> "Config":
+    from nasd.config.data import data_sets  # noqa: PLC0415
+
     data: dict[str, Any] = {}
     if dataset is not None and dataset != config.data.name:
+        if dataset not in (known := data_sets()):
+            raise click.UsageError(f"there is no data set {dataset}; there are {', '.join(known)}")
         data = {"name": dataset, "image_size": config.space.patch_size}
     if all_samples:
         data["train_samples"] = None

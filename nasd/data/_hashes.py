@@ -15,6 +15,7 @@ import platformdirs
 
 _BLOCK = 1 << 20
 _SETTLED = 2.0  # seconds after which a change must show in a file's times; a younger file's hash is not remembered
+_TOGETHER = 256  # files that a thread takes at a time
 _LOOK = 8  # threads that look at files: waiting for a disk, or for a server, more than working
 
 
@@ -38,8 +39,9 @@ def of_files(paths: Sequence[Path], about: Path) -> list[tuple[int, str]]:
             remembered.put(str(path), status, known)
         return status.st_size, known
 
+    parts = [paths[start : start + _TOGETHER] for start in range(0, len(paths), _TOGETHER)]
     with ThreadPoolExecutor(_LOOK, "hashes") as threads:
-        found = list(threads.map(look, paths))
+        found = [one for part in threads.map(lambda part: [look(path) for path in part], parts) for one in part]
     remembered.save()
     return found
 

@@ -140,18 +140,27 @@ class Encoder(nn.Module):
         channels: Of the input images.
         config: Initialisation, batch norm, precision.
         trained: Batch norms are trained, too, and their weights may become negative.
+        probe: A linear probe reads the embedding (see `CellStack`), not the last layer of a network.
 
     Raises:
         EvaluationError: It has a layer that is not supported yet (fully connected).
     """
 
-    def __init__(self, architecture: Buildable, channels: int, config: EncoderConfig, *, trained: bool = False) -> None:
+    def __init__(
+        self,
+        architecture: Buildable,
+        channels: int,
+        config: EncoderConfig,
+        *,
+        trained: bool = False,
+        probe: bool = True,
+    ) -> None:
         super().__init__()
         self.config = config
         self.trained = trained
         self.embedding_dim = architecture.embedding_dim
         if isinstance(architecture, Cell):
-            self.layers = nn.Sequential(CellStack(architecture, config.batch_norm))
+            self.layers = nn.Sequential(CellStack(architecture, config.batch_norm, probe=probe))
         else:
             self.layers = nn.Sequential(*_layers(architecture, channels, config.batch_norm))
         self._norms = [module for module in self.modules() if isinstance(module, BatchNorm)]

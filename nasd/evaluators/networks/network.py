@@ -57,7 +57,7 @@ class Network(nn.Module):
         if config.precision == "bfloat16":  # enough for weights that stay; small updates would be rounded away
             config = config.model_copy(update={"precision": "tf32"})
         encoder, units = _parts(architecture)
-        self.encoder = Encoder(encoder, channels, config, trained=True)
+        self.encoder = Encoder(encoder, channels, config, trained=True, probe=False)
         width = architecture.embedding_dim
         layers: list[nn.Module] = []
         for size in units:
