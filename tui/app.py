@@ -33,10 +33,11 @@ from tui.work import work
 OF_DAEMON = frozenset({"pause", "resume", "checkpoint", "stop", "export", "retrain_net"})
 """Actions that only a daemon can do; not offered while none answers."""
 
-OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS = range(7)
+OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS, CONFIG = range(8)
 
 NAMES: Mapping[int, str] = {
-    OVERVIEW: "Overview", TRIALS: "Trials", TRIAL: "Trial", STRATEGY: "", JOBS: "Jobs", LOG: "Log", RUNS: "Runs"
+    OVERVIEW: "Overview", TRIALS: "Trials", TRIAL: "Trial", STRATEGY: "", JOBS: "Jobs", LOG: "Log", RUNS: "Runs",
+    CONFIG: "Config",
 }  # fmt: skip
 """The screens that every search has; the strategy's own is named by its extras, and keeps its key if there is none."""
 
@@ -118,8 +119,15 @@ class NasdApp(App[None]):
             self.screen.add_class(max(one for one in breakpoints if one[0] <= length)[1])
         # Textual shows what it had drawn before a suspension only where it changes afterwards.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
-        self.run_worker(self.link.run(), name="link", group="link")
+        if self.link.target.home:
+            self.show(RUNS)
+            return
+        self._follow()
         self._panes[OVERVIEW].enter()
+
+    def _follow(self) -> None:
+        if not any(worker.name == "link" for worker in self.workers):
+            self.run_worker(self.link.run(), name="link", group="link")
 
     # --- news ------------------------------------------------------------------------------------------------------
 
@@ -161,7 +169,9 @@ class NasdApp(App[None]):
 
     @property
     def _screens(self) -> dict[int, str]:
-        """Those that the search has, by number, with their names."""
+        """Those that the search has, by number, with their names; before one is chosen, the list to choose from."""
+        if self.link.target.home:
+            return {RUNS: NAMES[RUNS]}
         names = {**NAMES, STRATEGY: self._extras.screen}
         return {index: name for index, name in names.items() if name}
 
@@ -208,6 +218,7 @@ class NasdApp(App[None]):
         except NasdError as error:
             self._warn(f"{message.name} is not attached: {error}")
             return
+        self._follow()
         for index in [index for index in self._panes if index != OVERVIEW]:
             await self._panes.pop(index).remove()  # what they show is the other run's
         self.show(OVERVIEW)
@@ -230,9 +241,11 @@ class NasdApp(App[None]):
         if action in OF_DAEMON and not self.link.serving:
             return False
         if action == "start":
-            return not self.link.serving and self.link.condition in ("live", "lost")
+            return not self.link.target.home and not self.link.serving and self.link.condition in ("live", "lost")
         if action == "go":
             return parameters[0] in self._screens
+        if action == "turn":
+            return not self.link.target.home
         return True
 
     def action_checkpoint(self) -> None:
@@ -253,7 +266,12 @@ class NasdApp(App[None]):
 
         name = text.clean(self.link.status.name) if self.link.status else str(self.link.target)
         question = f"Start a daemon for {name}? It goes on with the search where that was left."
-        self.push_screen(Confirm(question, "Start"), lambda yes: work(self, "start", self._starting) if yes else None)
+
+        def chosen(yes: bool | None) -> None:
+            if yes:
+                work(self, "start", self._starting)
+
+        self.push_screen(Confirm(question, "Start"), chosen)
 
     async def _starting(self) -> None:
         self.notify("starting the daemon", timeout=60)
@@ -368,6 +386,7 @@ def _make(index: int, extras: Extras, link: Link) -> Pane:
         JOBS: "tui.panes.jobs:Jobs",
         LOG: "tui.panes.log:Log",
         RUNS: "tui.panes.runs:Runs",
+        CONFIG: "tui.panes.config:Config",
     }
     pane: Pane = load(makers[index])(link, f"pane-{index}")
     return pane

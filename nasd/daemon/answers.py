@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from nasd import config as configuration
 from nasd import paths, protocol
 from nasd.box.devices import find_device
+from nasd.config import Config
 from nasd.daemon import views
 from nasd.daemon.history import History
 from nasd.daemon.methods import Handler, Methods
@@ -39,6 +41,7 @@ class Shown(Protocol):
     """What is read of a run, whether a daemon runs it or only its files are there."""
 
     run: Run
+    config: Config
     space: Space[Any]
     history: History
 
@@ -130,7 +133,7 @@ def _runs(shown: Shown, _: protocol.Empty) -> protocol.RunList:
 
 
 def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
-    return protocol.ConfigText(yaml=shown.run.config)
+    return protocol.ConfigText(yaml=shown.run.config, changed=configuration.changed(shown.config))
 
 
 def _pause(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:

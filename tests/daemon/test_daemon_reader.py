@@ -98,6 +98,6 @@ async def test_over_ssh_too(stopped, monkeypatch):
 async def test_a_run_that_cannot_be_read_is_one_sentence(home):
     (home / "broken").mkdir()
     (home / "broken" / "run.db").write_bytes(b"not a database at all, but long enough to be looked at" * 20)
-    with pytest.raises(NotRunningError, match="run.db") as caught:
+    with pytest.raises(NotRunningError, match=r"run\.db") as caught:
         await Connection.open(Target(directory=home / "broken"), files=True)
     assert "\n" not in str(caught.value)

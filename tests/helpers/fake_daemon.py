@@ -22,11 +22,28 @@ from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from tests.helpers.fake_search import KEYS, STAGES, World
 
+CONFIG = """\
+name: fashion-mnist
+seed: 1
+search:
+  strategy: qlearning
+  epsilon_schedule:
+  - [1.0, 1500]
+  - [0.9, 100]
+training:
+  epochs: 70
+  batch_size: 128
+"""
+
 
 class FakeDaemon:
     """Serves a `World`. Use `start` and `stop`, or `thread` from code without a loop."""
 
+    first: "FakeDaemon | None" = None
+    """Of a test: whose list of runs the UI sees."""
+
     def __init__(self, directory: Path, world: World | None = None) -> None:
+        FakeDaemon.first = FakeDaemon.first or self
         self.directory = directory
         self.shown = directory  # what clients are told
         self.world = world or World()
@@ -274,7 +291,7 @@ class FakeDaemon:
         return p.Done(message=f"{params.what} written to {self.shown}/exports/{params.what}.csv")
 
     def do_config(self, params: p.Empty) -> p.ConfigText:
-        return p.ConfigText(yaml="name: fashion-mnist\n")
+        return p.ConfigText(yaml=CONFIG, changed=("search.epsilon_schedule", "training.epochs"))
 
     def _handlers(self) -> dict[str, Handler]:
         """Those above by their names, and the strategy's."""
