@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from nasd import config as configuration
-from nasd import paths, protocol
+from nasd import filters, paths, protocol
 from nasd.box.devices import find_device
 from nasd.config import Config
 from nasd.daemon import views
@@ -17,7 +17,7 @@ from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from nasd.protocol import Message
 from nasd.rooms import View
-from nasd.runs import tables
+from nasd.runs import filtering, tables
 from nasd.runs.overview import run_row
 from nasd.spaces.base import Space
 from nasd.strategies.base import Progress
@@ -95,8 +95,17 @@ def _rewards(shown: Shown, params: protocol.RewardsParams) -> protocol.Rewards:
     return shown.history.rewards(params.points, shown.progress())
 
 
-def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.TrialPage:
-    return views.trial_page(shown.run, params)
+async def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.TrialPage:
+    where = filters.parse(params.where)
+    if filters.needs_sizes(where):  # seconds, for a long run, the first time
+        await asyncio.to_thread(shown.run.know_sizes, filtering.size_of(shown.space))
+    return views.trial_page(shown.run, params, where)
+
+
+def _mark(daemon: "Daemon", params: protocol.MarkParams) -> protocol.TrialRow:
+    delta, row = views.marked(daemon.run, params)
+    daemon.run.commit(delta)
+    return row
 
 
 def _trial(shown: Shown, params: protocol.TrialParams) -> protocol.TrialDetail:
@@ -187,6 +196,7 @@ ACTING: dict[str, Answer] = {
     "queue_job": _queue_job,
     "cancel_job": _cancel_job,
     "move_job": _move_job,
+    "mark": _mark,
     "pause": _pause,
     "resume": _resume,
     "stop": _stop,

@@ -28,8 +28,10 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The runs of the box are what the fake daemon says, not what lies in the home of who runs the tests."""
+def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The runs of the box are what the fake daemon says, not what lies in the home of who runs the tests; nor are the
+    settings.
+    """
 
     async def told(box: Box, target: Target) -> RunList:
         assert FakeDaemon.first is not None
@@ -37,6 +39,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     FakeDaemon.first = None
     monkeypatch.setattr(Box, "runs", told)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
 
 @pytest.fixture

@@ -337,9 +337,9 @@ async def test_trials_filter_as_one_types(daemon: FakeDaemon) -> None:
     async with attached(daemon) as (app, pilot):
         await press(pilot, "2", "slash")
         await pilot.press(*"embedding")
-        await until(lambda: "embedding" in [params.text for params in asked(daemon, "trials")])
+        await until(lambda: "embedding" in [params.where for params in asked(daemon, "trials")])
         await settle(pilot)
-        texts = [params.text for params in asked(daemon, "trials")]
+        texts = [params.where for params in asked(daemon, "trials")]
         assert len(texts) < 6, "not a request for every letter"
         infeasible = daemon.world.by_status["infeasible"]
         repeated = [row for row in daemon.world.rows if row.status == "duplicate" and "embedding" in (row.reason or "")]

@@ -53,9 +53,9 @@ class Runs(Pane):
         Binding("u", "again", "look again", show=False, id="runs.again", tooltip="Ask for the list anew"),
     ]
 
-    def __init__(self, link: Link, id: str) -> None:
+    def __init__(self, link: Link, id: str, box: Box) -> None:
         super().__init__(link, id)
-        self._box = Box()
+        self._box = box
         self._table: PagedTable[protocol.RunRow] = PagedTable(
             COLUMNS, self._cells, lambda run: run.directory, self._fetch,
             "There is no run on this box.\n`nasd start CONFIG` begins one.",
@@ -68,10 +68,6 @@ class Runs(Pane):
     def on_mount(self) -> None:
         """Runs change by themselves."""
         self.set_interval(AGAIN, self._look)
-
-    async def on_unmount(self) -> None:
-        """Nobody needs the list any more."""
-        await self._box.close()
 
     def enter(self) -> None:
         """Ask anew."""
