@@ -25,6 +25,8 @@ SCREENS = {
     "jobs": ["5", "end"],
     "log": ["6"],
     "runs": ["7"],
+    "config": ["8"],
+    "job": ["5", "end", "up", "up", "enter"],
     "help": ["2", "question_mark"],
     "retrain": ["2", "r"],
     "stop": ["X"],

@@ -54,7 +54,7 @@ async def test_a_strategy_of_tomorrow_is_shown_as_far_as_it_is_like_the_others(f
     daemon.world.strategy = "one of tomorrow's"
     await daemon.start()
     async with attached(daemon) as (app, pilot):
-        for key in "1234567":
+        for key in "12345678":
             await press(pilot, key)
         await press(pilot, "3")
         assert "architecture" in screen(app)
