@@ -33,6 +33,7 @@ _COMMANDS = {
     "pnas": "pnas",
     "verify": "runs",
     "fork": "runs",
+    "set": "setting",
     "snapshot": "snapshots",
     "restore": "snapshots",
     "export": "exchange",

@@ -170,18 +170,18 @@ def h3_command(run: str | None, output: Path) -> None:
 )
 def architecture_command(run: str | None, trial: int | None, net: str | None, by: str | None, output: Path) -> None:
     """An architecture, layer by layer. Our own drawing is to scale, and as SVG needs no other library."""
-    from nasd import config as configuration  # noqa: PLC0415
     from nasd import rooms  # noqa: PLC0415
     from nasd.cli.priors import find_trial  # noqa: PLC0415
     from nasd.pictures import graphviz, style  # noqa: PLC0415
     from nasd.pictures.architecture import draw_architecture  # noqa: PLC0415
+    from nasd.runs.changes import config_of  # noqa: PLC0415
     from nasd.spaces.base import GrammarError  # noqa: PLC0415
 
     if trial is not None and net is not None:
         raise click.UsageError("give one of --trial and --net")
     style.check_suffix(output, (*style.SUFFIXES, ".dot"))
     with _opened(run) as opened:
-        space = rooms.space(configuration.parse(opened.config, source=str(opened.path / "config.yaml")))
+        space = rooms.space(config_of(opened))
         title = opened.path.name
         if net is None:
             chosen = find_trial(opened, trial)

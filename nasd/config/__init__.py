@@ -3,6 +3,7 @@
 from nasd.config.cells import CellsConfig
 from nasd.config.data import DataConfig
 from nasd.config.effect import without_effect
+from nasd.config.enas import ControllerConfig, EnasConfig
 from nasd.config.evaluation import (
     AnyEvaluation,
     DeepPriorConfig,
@@ -28,8 +29,10 @@ from nasd.config.search_section import SearchSection
 from nasd.config.snapshots import SnapshotsConfig
 from nasd.config.space import AnySpace, LayersConfig
 from nasd.config.store import StoreConfig
+from nasd.config.supernet import SupernetConfig
+from nasd.config.supernet_training import SupernetTrainingConfig
 from nasd.config.whole import Config
-from nasd.config.writing import dump, name_override, rename
+from nasd.config.writing import changed, dump, name_override, rename
 
 __all__ = [
     "PUBLISHED_SCHEDULE",
@@ -38,9 +41,11 @@ __all__ = [
     "AnySpace",
     "CellsConfig",
     "Config",
+    "ControllerConfig",
     "DataConfig",
     "DeepPriorConfig",
     "DrawingSection",
+    "EnasConfig",
     "EncoderConfig",
     "EvolutionConfig",
     "ExecutorConfig",
@@ -55,7 +60,10 @@ __all__ = [
     "SearchSection",
     "SnapshotsConfig",
     "StoreConfig",
+    "SupernetConfig",
+    "SupernetTrainingConfig",
     "TrainingConfig",
+    "changed",
     "dump",
     "load",
     "name_override",

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from nasd.config.enas import EnasConfig
 from nasd.config.evaluation import TrainingConfig
 from nasd.config.pnas import PnasConfig
 from nasd.config.search_section import SearchSection
@@ -68,6 +69,7 @@ AnySearch = Annotated[
     Annotated[QLearningConfig, Tag("qlearning")]
     | Annotated[RandomConfig, Tag("random")]
     | Annotated[EvolutionConfig, Tag("evolution")]
-    | Annotated[PnasConfig, Tag("pnas")],
+    | Annotated[PnasConfig, Tag("pnas")]
+    | Annotated[EnasConfig, Tag("enas")],
     Discriminator(by("strategy", default="qlearning")),
 ]

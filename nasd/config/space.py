@@ -6,6 +6,7 @@ from pydantic import Discriminator, Tag, model_validator
 
 from nasd.config.cells import CellsConfig
 from nasd.config.section import Count, Positive, Section, Sizes
+from nasd.config.supernet import SupernetConfig
 from nasd.config.unions import by
 
 
@@ -55,6 +56,8 @@ class LayersConfig(Section):
 
 
 AnySpace = Annotated[
-    Annotated[LayersConfig, Tag("layers")] | Annotated[CellsConfig, Tag("cells")],
+    Annotated[LayersConfig, Tag("layers")]
+    | Annotated[CellsConfig, Tag("cells")]
+    | Annotated[SupernetConfig, Tag("supernet")],
     Discriminator(by("kind", default="layers")),
 ]

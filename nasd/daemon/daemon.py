@@ -39,8 +39,10 @@ from nasd.protocol import (
     WorkerChanged,
     WorkerStatus,
 )
+from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
+from nasd.strategies.base import Progress
 from store import Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")
@@ -104,7 +106,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._executor = rooms.executor(config)(
             config,
-            self.run.config if config is settled else configuration.dump(config),
+            changes.text_of(self.run) if config is settled else configuration.dump(config),
             self.run.embeddings.path,
             changed=self._worker_changed,
             trouble=lambda worker, problem: self._problem(f"worker {worker}", problem),
@@ -278,7 +280,15 @@ class Daemon:
                 self._stop.set()
 
     def _trial_finished(self, trial: Trial, seconds: float) -> None:
-        self.history.add(trial.number, trial.status, trial.stage, trial.reward, counted=trial.counted, seconds=seconds)
+        self.history.add(
+            trial.number,
+            trial.status,
+            trial.stage,
+            trial.reward,
+            counted=trial.counted,
+            seconds=seconds,
+            worked=trial.seconds,
+        )
         if trial.status in ("evaluated", "early_stopped"):
             self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]
         row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))
@@ -372,6 +382,10 @@ class Daemon:
             dataset=self.config.data.name,
             jobs_queued=self.jobs.queued,
         )
+
+    def progress(self) -> Progress:
+        """Where the search is."""
+        return self.strategy.progress()
 
     def pause(self, paused: bool) -> None:
         """Pause the search, or go on.

@@ -10,6 +10,7 @@ from nasd.protocol.events import (
     Logged,
     MachineLoad,
     StateChanged,
+    StatusRenewed,
     TrialFinished,
     WorkerChanged,
     decode_event,
@@ -45,6 +46,7 @@ from nasd.protocol.search import (
 )
 from nasd.protocol.trials import (
     ExportParams,
+    MarkParams,
     TrialDetail,
     TrialPage,
     TrialParams,
@@ -109,6 +111,7 @@ __all__ = [
     "Logged",
     "Machine",
     "MachineLoad",
+    "MarkParams",
     "Message",
     "Method",
     "MoveJobParams",
@@ -130,6 +133,7 @@ __all__ = [
     "StageRewards",
     "StateChanged",
     "Status",
+    "StatusRenewed",
     "TrialDetail",
     "TrialFinished",
     "TrialPage",

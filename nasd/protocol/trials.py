@@ -30,6 +30,9 @@ class TrialRow(Message, frozen=True):
     seconds: float = 0.0
     finished_at: float = 0.0  # seconds since the epoch
     embedding: str | None = None
+    proposed: int = 1  # how often, where each architecture is listed once
+    star: bool = False
+    note: str = ""
 
 
 class TrialDetail(Message, frozen=True):
@@ -46,7 +49,8 @@ class TrialDetail(Message, frozen=True):
     peak_memory: int  # bytes
     device: str
     graph: Graph
-    duplicates: tuple[int, ...]  # later trials of the same architecture, at most 20
+    duplicates: tuple[int, ...]  # later trials of the same architecture, the first 20
+    repeats: int = 0  # how many of them there are
     screening: float | None = None  # accuracy of the quick look before the evaluation
     labels: Labels | None = None  # of a data set of several labels per image
 
@@ -60,7 +64,9 @@ class TrialPage(Message, frozen=True):
 
 
 class TrialsParams(Params, frozen=True):
-    """`trials`. `text` is looked for in the architecture string, the status and the reason, case-insensitively."""
+    """`trials`. `text` is looked for in the architecture string, the status and the reason, case-insensitively; `where`
+    is a filter as `nasd.filters` reads it.
+    """
 
     offset: Whole = 0
     limit: Whole = 100
@@ -68,12 +74,22 @@ class TrialsParams(Params, frozen=True):
     descending: bool = True
     text: str = ""
     status: tuple[TrialStatus, ...] = ()  # empty: all
+    where: str = ""
+    distinct: bool = False  # each architecture once
 
 
 class TrialParams(Params, frozen=True):
     """`trial`."""
 
     number: Whole
+
+
+class MarkParams(Params, frozen=True):
+    """`mark`: star a trial or note something on it; kept in the run."""
+
+    number: Whole
+    star: bool | None = None  # None: as it is; likewise
+    note: str | None = None
 
 
 class ExportParams(Params, frozen=True):

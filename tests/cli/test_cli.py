@@ -318,7 +318,7 @@ def test_start_detaches_and_stop_ends_it(home, tmp_path):
 def test_ctrl_c_ends_a_foreground_run(home):
     import signal
 
-    command = [sys.executable, "-m", "nasd", "run", str(CONFIGS / "digits.yaml"), "--set", "training.epochs=1"]
+    command = [sys.executable, "-m", "nasd", "run", str(CONFIGS / "digits.yaml"), "--set", "training.batch_size=64"]
     environment = {**os.environ, "NASD_HOME": str(home)}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert "trials to count" in process.stdout.readline()

@@ -51,6 +51,8 @@ def searching(trials, strategy="qlearning"):
         case "pnas":
             k = max(1, (trials - FIRST_LEVEL) // (CELLS["blocks"] - 1))
             return {"strategy": strategy, "k": k, "surrogate": "ridge", "lookahead": 1}
+        case "enas":
+            return {"strategy": strategy, "epochs": trials, "lookahead": 1}
         case _:
             return {"strategy": strategy, "trials": trials, "lookahead": 1}
 
@@ -60,6 +62,8 @@ def configure(trials=8, strategy="qlearning", **sections):
     search = {**searching(trials, strategy), **sections.pop("search", {})}
     executor = {"devices": ["cpu"], "threads": 1, **sections.pop("executor", {})}
     plain = {"name": "stub", "space": CELLS if strategy == "pnas" else SPACE, "search": search, "executor": executor}
+    if strategy == "enas":
+        plain |= {"space": {"kind": "supernet", "patch_size": 8, "channels": 1}, "evaluation": {"kind": "supernet"}}
     return Config.model_validate(plain | sections)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from nasd.config import CellsConfig, PnasConfig
 from nasd.spaces.cells import CellSpace
 from nasd.spaces.cells.arrays import encode
 from nasd.strategies.pnas import ranking
-from nasd.strategies.pnas.one_thread import one_thread
 from nasd.strategies.pnas.surrogates import lstm, make, mlp
 from nasd.strategies.pnas.surrogates.rows import Rows
 
@@ -34,7 +34,7 @@ def observed(count: int, seed: int = 0) -> list[tuple[str, float]]:
 
 
 def predictions(kind: str, rows: list[tuple[str, float]], nets: list[str], seed: int = 1) -> Any:
-    with one_thread():
+    with threadpool_limits(1, user_api="blas"):
         surrogate = make(PnasConfig(surrogate=kind, ensemble=2), ranking.rows(SPACE, rows), seed, lambda done, of: None)
         return surrogate.predict(encode([SPACE.parse(net) for net in nets]))
 

@@ -25,6 +25,8 @@ SCREENS = {
     "jobs": ["5", "end"],
     "log": ["6"],
     "runs": ["7"],
+    "config": ["8"],
+    "job": ["5", "end", "up", "up", "enter"],
     "help": ["2", "question_mark"],
     "retrain": ["2", "r"],
     "stop": ["X"],
@@ -115,6 +117,7 @@ def test_screen(snap_compare: Any, served: FakeDaemon, name: str, size: tuple[in
         ("evolution", "population", ["4", "down"]),
         ("pnas", "levels", ["4", "down"]),
         ("pnas", "trial", ["2", "down", "enter"]),
+        ("enas", "epochs", ["4", "down"]),
     ],
 )
 def test_screen_of_another_strategy(

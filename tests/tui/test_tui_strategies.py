@@ -54,7 +54,7 @@ async def test_a_strategy_of_tomorrow_is_shown_as_far_as_it_is_like_the_others(f
     daemon.world.strategy = "one of tomorrow's"
     await daemon.start()
     async with attached(daemon) as (app, pilot):
-        for key in "1234567":
+        for key in "12345678":
             await press(pilot, key)
         await press(pilot, "3")
         assert "architecture" in screen(app)
@@ -140,6 +140,29 @@ async def test_levels_keys(folder: Path) -> None:
         await press(pilot, "4", "full_stop")
         await settle(pilot)
         assert "▸  2" in screen(app)
+
+
+async def test_epochs_of_a_supernet(folder: Path) -> None:
+    async with showing(folder, "enas", (120, 40)) as (_, app, pilot):
+        assert "4 Epochs" in screen(app).splitlines()[1]
+        await press(pilot, "4")
+        shown = screen(app)
+        for part in (
+            "the controller's choices",
+            "after trial 12",
+            "block 4.2",
+            "epoch 12 of 20",
+            "accuracy by size, with the Pareto front",
+            "derived architecture",
+            "resnet18[",
+        ):
+            assert part in shown
+        table = app._panes[STRATEGY].query_one(PagedTable)
+        assert table.row.epoch == 12
+        await press(pilot, "down", "y")
+        assert app.clipboard == table.row.net
+        await press(pilot, "enter")
+        assert f"trial {table.row.trial}" in screen(app)
 
 
 async def test_members_of_the_first_population_have_no_parent(folder: Path) -> None:

@@ -36,6 +36,7 @@ _EXTRAS = {
         pane="tui.strategies.pnas.levels:Levels",
         exports=(Export("train_history", "v", "history of cells"),),
     ),
+    "enas": Extras(screen="Epochs", pane="tui.strategies.enas.epochs:Epochs"),
     "evolution": Extras(screen="Population", pane="tui.strategies.evolution.population:Population"),
 }
 

@@ -2,12 +2,13 @@
 
 from typing import cast
 
+from threadpoolctl import threadpool_limits
+
 from nasd.config import Config, PnasConfig
 from nasd.config.cells import CellsConfig
 from nasd.evaluators.base import Report, Step, Thought, Workspace
 from nasd.seeding import derive
 from nasd.spaces.cells import CellSpace
-from nasd.strategies.pnas.one_thread import one_thread
 from nasd.strategies.pnas.payload import Candidate, Level, decode_request, encode
 from nasd.strategies.pnas.ranking import best, children, rows
 from nasd.strategies.pnas.surrogates import Tell, make
@@ -17,7 +18,7 @@ def think(config: Config, request: bytes, report: Report, workspace: Workspace) 
     """Rank a level; see `nasd.evaluators.base.Thinker`. A function of the config and the request alone."""
     wanted, search = decode_request(request), cast(PnasConfig, config.search)
     space = CellSpace(cast(CellsConfig, config.space))
-    with one_thread():
+    with threadpool_limits(1, user_api="blas"):  # last bits depend on how many threads share a product
         surrogate = make(
             search,
             rows(space, wanted.rows),
