@@ -15,7 +15,7 @@ from nasd.export.place import unfinished
 from nasd.spaces.supernet import Supernet, SupernetSpace
 from store import Run, Trial
 
-_NETWORK = "network/network/"  # of the part `network`, its module (nasd.evaluators.supernet.state)
+NETWORK = "network/network/"  # of the part `network`, its module (nasd.evaluators.supernet.state)
 
 
 def export(run: Run, trial: Trial, target: Path, *, pack: bool) -> None:
@@ -66,7 +66,7 @@ def derived(run: Run, trial: Trial) -> tuple[SupernetNetwork, Supernet, Any]:
     network = SupernetNetwork(config.space, config.encoder, architecture, config.training.dropout)
     try:
         with safe_open(run.files.path(name), framework="pt") as file:
-            tensors = {one: file.get_tensor(_NETWORK + one) for one in network.state_dict()}
+            tensors = {one: file.get_tensor(NETWORK + one) for one in network.state_dict()}
         network.load_state_dict(tensors)
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
         raise NasdError(f"{run.files.path(name)} cannot be read: {str(error).splitlines()[0]}") from error

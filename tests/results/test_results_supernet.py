@@ -9,12 +9,12 @@ from click.testing import CliRunner
 import nasd
 from nasd import config as configuration
 from nasd import rooms
-from nasd.cli import cli
+from nasd.cli import cli, enas
 from nasd.daemon.scheduler import make_trial
 from nasd.evaluators.bench import Bench
 from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.supernet.judging import accuracy
-from store import Delta, Learned, Run
+from store import Delta, Job, Learned, Run
 from tests.evaluators.test_supernet import bench, config
 
 
@@ -99,3 +99,27 @@ def test_choices_are_drawn(run, tmp_path):
     code, text = said("plot", "architecture", run, "--trial", 3, "-o", tmp_path / "it.svg")
     assert code == 0, text
     assert "block 1.1" in (tmp_path / "it.svg").read_text()
+
+
+def test_shared_weights_judge_as_the_epoch_did_and_are_compared_with_training_from_scratch(run, made, monkeypatch):
+    monkeypatch.setattr("nasd.data.load", lambda *_: made.data)
+    with Run.open(run) as opened:
+        selected = enas.chosen(opened, drawn=4)
+        newest = opened.trial(3)
+    assert [one.group for one in selected].count("random") == 4
+    assert len({one.net for one in selected}) == len(selected)
+    judged = {one.net: one.reward for one in selected}
+    assert judged[newest.net] == newest.reward
+    code, text = said("enas", "ranking", run)
+    assert code == 1
+    assert "nasd enas derive queues them" in text
+    for number, one in enumerate(selected):
+        repeat = {"best_validation": 0.5 + number / 100, "test_accuracy": 0.4}
+        params = {"net": one.net, "group": one.group, "reward": one.reward, "label": enas.LABEL}
+        job = Job(id=0, kind="retrain", params=params, status="done", result={"repeats": [repeat]})
+        with Run.open(run, writable=True) as opened:
+            opened.commit(Delta(jobs=(job,)))
+    code, text = said("enas", "ranking", run)
+    assert code == 0, text
+    assert "mean test accuracy of random ones: 40.0 %" in text
+    assert f"({len(selected)} architectures)" in text
