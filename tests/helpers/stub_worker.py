@@ -28,7 +28,6 @@ from pathlib import Path
 
 import msgspec
 
-from nasd import config as configuration
 from nasd.errors import NasdError
 from nasd.evaluators.base import Answer, Step
 from nasd.evaluators.orders import DeepPrior, Supernet, Think
@@ -91,6 +90,8 @@ def build(setup: Setup) -> Work:
                 time.sleep(0.005)
             if "strategy: pnas" not in setup.config:
                 return Answer(payload=order.request[::-1]), {}
+            from nasd import config as configuration  # a second or two, which a worker's start has not
+
             return work.think(configuration.parse(setup.config), order, report, Path(setup.staging))
         epochs = getattr(order, "epochs", None) or orders.get("epochs", 5)
         made = outcome_of(order.subject, order.seed, epochs)
