@@ -54,7 +54,7 @@ def levels(rows: list[p.TrialRow], size: int) -> pnas.Levels:
 
 def cells(rows: list[p.TrialRow], size: int, params: pnas.CellsParams) -> pnas.Cells:
     """A page of a level."""
-    blocks = params.blocks or max(row.facts.get("level", 1) for row in rows)
+    blocks = max(0, params.blocks) or max(row.facts.get("level", 1) for row in rows)
     mine = [row for row in rows if row.facts.get("level") == blocks]
     rng, total = random.Random(blocks), 136 if blocks == 1 else max(size, len(mine))
     to_come = [
