@@ -56,6 +56,8 @@ def load_model(path: str | Path, data: DataConfig | None = None) -> nn.Module:
         network.load_state_dict(tensors)
     except (OSError, SafetensorError) as error:
         raise NasdError(f"{path} cannot be read as safetensors: {error}") from error
+    except DataChangedError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError, NasdError) as error:
         raise NasdError(f"{path} is not a network that nasd wrote: {str(error).splitlines()[0]}") from error
     return network.eval()

@@ -87,6 +87,7 @@ async def test_every_method_answers_with_its_type(daemon: Callable[[str], Any], 
             "queue_job": p.QueueJobParams(net=CELL if strategy == "pnas" else NET),
             "cancel_job": p.JobParams(id=1),
             "move_job": p.MoveJobParams(id=2, priority=3),
+            "mark": p.MarkParams(number=1, star=True),
             "qlearning.neighbours": NeighboursParams(net=one.row.net),
         }
         for _ in range(2):  # for those that change a job
