@@ -10,7 +10,7 @@ from nasd.config.evaluation import (
     ScreenConfig,
     TrainingConfig,
 )
-from nasd.config.executor import ExecutorConfig
+from nasd.config.executor import AnyExecutor, ProcessesConfig, RayConfig
 from nasd.config.log import LogConfig
 from nasd.config.reading import load, parse
 from nasd.config.search import (
@@ -32,6 +32,7 @@ from nasd.config.writing import dump, name_override, rename
 __all__ = [
     "PUBLISHED_SCHEDULE",
     "AnyEvaluation",
+    "AnyExecutor",
     "AnySearch",
     "AnySpace",
     "Config",
@@ -40,13 +41,14 @@ __all__ = [
     "DrawingSection",
     "EncoderConfig",
     "EvolutionConfig",
-    "ExecutorConfig",
     "FullTrainingConfig",
     "LayersConfig",
     "LogConfig",
     "Phase",
+    "ProcessesConfig",
     "QLearningConfig",
     "RandomConfig",
+    "RayConfig",
     "ScreenConfig",
     "SearchSection",
     "SnapshotsConfig",

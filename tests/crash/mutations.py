@@ -88,7 +88,7 @@ MUTATIONS = {
     ),
     "stopped-orphans": Mutation(
         "so do those that were stopped at their start",
-        "nasd/executors/processes/worker_process.py", {"process_group=0": "start_new_session=True"},
+        "nasd/executors/processes/channel.py", {"process_group=0": "start_new_session=True"},
         f"{PROCESS} -k stopped_before",
     ),
     "leftovers": Mutation(

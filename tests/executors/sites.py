@@ -7,8 +7,8 @@ import psutil
 
 from nasd.config import Config
 from nasd.evaluators.orders import DeepPrior
+from nasd.executors import worker
 from nasd.executors.base import Task
-from nasd.executors.processes import worker_process
 from nasd.executors.processes.executor import Processes
 from tests.helpers.stub_worker import STUB, tell
 
@@ -42,7 +42,7 @@ class ProcessesSite:
         os.kill(status.pid, signal.SIGKILL)
 
     def seconds_of_silence(self, seconds):
-        self._monkeypatch.setattr(worker_process, "SILENCE", seconds)
+        self._monkeypatch.setattr(worker, "SILENCE", seconds)
 
     def processes(self):
         """Those that are left of its workers."""

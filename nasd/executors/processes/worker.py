@@ -18,8 +18,8 @@ from pathlib import Path
 import msgspec
 
 from nasd.errors import NasdError
-from nasd.executors.processes import messages
-from nasd.executors.processes.messages import Alive, Ended, Evaluate, Ready, Report, SetupFailed, Step
+from nasd.executors import messages
+from nasd.executors.messages import Alive, Ended, Evaluate, Ready, Report, SetupFailed, Step
 from nasd.executors.work import Setup, Work, attempt, build
 
 HEARTBEAT = 2.0  # seconds
