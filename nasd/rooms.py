@@ -39,6 +39,7 @@ _EVALUATORS = {
 }
 _EXECUTORS = {
     "processes": "nasd.executors.processes.executor:Processes",
+    "ray": "nasd.executors.ray.executor:Ray",
 }
 
 _TABLES = {
