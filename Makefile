@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 AVALANCHE := .venv-avalanche
+TOOLS := .venv-tools
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 # The first Python from 3.11 to 3.13 that runs; override with `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -11,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help torture fuzz fuzz-guided soak client example-avalanche demo test test-slow lint format bench lock clean env
+.PHONY: help torture fuzz fuzz-guided soak client example-avalanche other-tools demo test test-slow lint format bench lock clean env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +54,15 @@ example-avalanche: $(READY) $(AVALANCHE)/.ready ## class-incremental learning on
 	PYTHONPATH="$(CURDIR)" $(AVALANCHE)/bin/python examples/avalanche_class_incremental.py \
 	  runs/avalanche/exports/all-classes.zarr --figure runs/avalanche/exports/avalanche.png
 
+other-tools: $(READY) $(TOOLS)/.ready ## what others read of our embeddings has our values, in an environment of its own
+	PYTHONPATH="$(CURDIR)" $(TOOLS)/bin/python -m pytest -q tests/results/other_tools.py
+
+$(TOOLS)/.ready: tests/results/other_tools.lock requirements.lock | $(READY)
+	$(BIN)/python -m venv --clear $(TOOLS)
+	$(BIN)/python -c '$(SITE)' > "$$($(TOOLS)/bin/python -c '$(SITE)')/nasd-environment.pth"
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/results/other_tools.lock
+	@touch $@
+
 # The locks agree, so that what both name, torch above all, need not be installed twice: 1 GB instead of 6.
 $(AVALANCHE)/.ready: examples/avalanche.lock requirements.lock | $(READY)
 	$(BIN)/python -m venv --clear $(AVALANCHE)
@@ -91,4 +101,4 @@ lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	  --no-header --no-emit-index-url --upgrade -o requirements.lock
 
 clean: ## remove .venv and caches; runs stay
-	rm -rf $(VENV) .atheris $(AVALANCHE) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .atheris $(AVALANCHE) $(TOOLS) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist

@@ -7,7 +7,11 @@ and `open` (see `nasd.runs.opened`) bring in what they need when they are asked 
 import importlib
 from typing import Any
 
+from nasd.box import user
+
 __version__ = "0.1.0"
+
+user.settle()
 
 
 def __getattr__(name: str) -> Any:

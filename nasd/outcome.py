@@ -38,6 +38,20 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
     test: tuple[LabelScore, ...] = ()  # none where the early stop struck
 
 
+class SupernetEpoch(msgspec.Struct, frozen=True, kw_only=True):
+    """What besides is measured in an epoch of a supernet, and where its controller stands after it."""
+
+    net: str  # the architecture of the most probable choices; the epoch's reward is its validation accuracy
+    steps: int  # of the shared weights
+    controller_steps: int
+    loss: float  # mean cross-entropy of the training steps
+    mean_accuracy: float  # of the architectures that the controller's steps sampled, each on a mini-batch
+    mean_reward: float  # of the same; 0 where there was no step
+    baseline: float | None  # of REINFORCE; None before the first reward
+    entropy: float  # of the controller's choices, in nats, mean over the units
+    probabilities: tuple[tuple[float, ...], ...]  # of each unit's choices, given the most probable ones before it
+
+
 class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="evaluated"):
     """A finished evaluation. Accuracies are fractions in [0, 1], one per epoch; of several labels per image, an image
     counts as right if all of them are.
@@ -52,6 +66,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="evaluated"):
     micro_batch: int  # samples per pass; the mini-batch unless memory asked for less
     screening: float | None = None  # accuracy of the quick look, where there was one; alone, if it was the end
     labels: Labels | None = None  # of a data set of several labels per image
+    supernet: SupernetEpoch | None = None  # of an epoch of a supernet
     measured: Measured = Measured()
 
 
@@ -81,7 +96,14 @@ def to_metrics(outcome: Evaluated) -> dict[str, Any] | None:
     metrics: dict[str, Any] = msgspec.to_builtins(outcome.labels) if outcome.labels else {}
     if outcome.screening is not None:
         metrics["screening"] = outcome.screening
+    if outcome.supernet is not None:
+        metrics["supernet"] = msgspec.to_builtins(outcome.supernet)
     return metrics or None
+
+
+def epoch_in(metrics: dict[str, Any] | None) -> SupernetEpoch | None:
+    """What `to_metrics` made of a supernet's epoch. Raises msgspec.ValidationError."""
+    return msgspec.convert(metrics["supernet"], SupernetEpoch) if metrics and "supernet" in metrics else None
 
 
 def labels_in(metrics: dict[str, Any] | None) -> Labels | None:

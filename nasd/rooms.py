@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from store import Run
 
 _SPACES = {
+    "cells": "nasd.spaces.cells:CellSpace",
     "layers": "nasd.spaces.layers:SearchSpace",
+    "supernet": "nasd.spaces.supernet:SupernetSpace",
 }
 _STRATEGIES = {
+    "enas": "nasd.strategies.enas.strategy:Enas",
     "evolution": "nasd.strategies.evolution.strategy:Evolution",
+    "pnas": "nasd.strategies.pnas.strategy:PNAS",
     "qlearning": "nasd.strategies.qlearning.strategy:QLearning",
     "random": "nasd.strategies.random.strategy:RandomSearch",
 }
@@ -31,10 +35,12 @@ _VIEWS = {
 
 _PLANNERS = {
     "deep_prior": "nasd.evaluators.deep_prior.planner:DeepPriorPlanner",
+    "supernet": "nasd.evaluators.supernet.planner:SupernetPlanner",
     "training": "nasd.evaluators.training.planner:TrainingPlanner",
 }
 _EVALUATORS = {
     "deep_prior": "nasd.evaluators.deep_prior.evaluator:DeepPriorEvaluator",
+    "supernet": "nasd.evaluators.supernet.evaluator:SupernetEvaluator",
     "training": "nasd.evaluators.training.evaluator:TrainingEvaluator",
 }
 _EXECUTORS = {

@@ -161,6 +161,12 @@ def duplicates(connection: sqlite3.Connection, number: int, limit: int) -> list[
     return [found for (found,) in rows]
 
 
+def repeats(connection: sqlite3.Connection, number: int) -> int:
+    """How many trials took over another's reward."""
+    (found,) = connection.execute("SELECT count(*) FROM trial WHERE duplicate_of = ?", (number,)).fetchone()
+    return int(found)
+
+
 def rewards(connection: sqlite3.Connection, after: int) -> Rewards:
     """The trials above a number that counted."""
     numbers, values, stages = array("i"), array("d"), array("i")

@@ -104,6 +104,11 @@ class Reader:
         with self._reading("read duplicates"):
             return queries.duplicates(self._connection, number, limit)
 
+    def repeats(self, number: int) -> int:
+        """How many trials are duplicates of trial `number`."""
+        with self._reading("count duplicates"):
+            return queries.repeats(self._connection, number)
+
     def rewards(self, after: int = 0) -> Rewards:
         """The trials numbered above `after` that counted, as arrays for plots."""
         with self._reading("read rewards"):

@@ -10,14 +10,17 @@ from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from nasd import protocol
 from nasd.client import Target
+from nasd.client.starting import start
 from nasd.errors import NasdError
 from tui import text, theme
-from tui.link import Change, Link, Renewed
-from tui.messages import AttachRun, CopyNet, Heard, Retrain, ShowPlace, ShowTrial
+from tui.link import Change, Link, Renewed, Turned
+from tui.messages import AttachRun, CopyNet, Retrain, ShowPlace, ShowTrial
+from tui.pace import Pace
 from tui.panes.overview import Overview
 from tui.panes.pane import Pane
 from tui.strategies.table import Extras, extras, load
@@ -26,6 +29,9 @@ from tui.widgets.keybar import KeyBar
 from tui.widgets.notice import Notice
 from tui.widgets.tabs import Tabs
 from tui.work import work
+
+OF_DAEMON = frozenset({"pause", "resume", "checkpoint", "stop", "export", "retrain_net"})
+"""Actions that only a daemon can do; not offered while none answers."""
 
 OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS = range(7)
 
@@ -65,6 +71,7 @@ class NasdApp(App[None]):
         Binding("R", "retrain_net", "new job", id="jobs.new", tooltip="Queue a retrain job of any architecture"),
         Binding("e", "export", "export", id="search.export", tooltip="Write a table of the run as CSV"),
         Binding("X", "stop", "stop", id="search.stop", tooltip="Stop the daemon, after asking once more"),
+        Binding("X", "start", "start", id="search.start", tooltip="Start a daemon, after asking once more"),
         _everywhere("t", "theme", "theme", "Dark or light", "view.theme"),
         _everywhere("ctrl+z", "suspend_process", "suspend", "Back to the shell; `fg` returns", "view.suspend"),
         Binding("question_mark", "help", "help", key_display="?", id="view.help", tooltip="The keys of this screen"),
@@ -89,6 +96,8 @@ class NasdApp(App[None]):
         self._shown = OVERVIEW
         self._strategy: str | None = None
         self._extras = Extras()
+        self._news: list[Change] = []
+        self._pace = Pace(clock=time.monotonic)
 
     def compose(self) -> ComposeResult:
         """Header, tabs, the present screen, keys."""
@@ -107,23 +116,36 @@ class NasdApp(App[None]):
             (self.VERTICAL_BREAKPOINTS, self.size.height),
         ):
             self.screen.add_class(max(one for one in breakpoints if one[0] <= length)[1])
+        # Textual shows what it had drawn before a suspension only where it changes afterwards.
+        self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
         self.run_worker(self.link.run(), name="link", group="link")
         self._panes[OVERVIEW].enter()
 
-    def _hear(self, change: Change) -> None:
-        self.post_message(Heard(change))
-
     # --- news ------------------------------------------------------------------------------------------------------
 
-    @on(Heard)
-    async def _heard(self, message: Heard) -> None:
-        self.query_one(Header).renew()
-        if not isinstance(message.change, protocol.TrialFinished | protocol.WorkerChanged | protocol.MachineLoad):
+    def _hear(self, change: Change) -> None:
+        """Collect what is told between two drawings."""
+        self._news.append(change)
+        if len(self._news) == 1:
+            self.set_timer(max(0.001, self._pace.wait()), self._tell)  # Textual divides by it
+
+    async def _tell(self) -> None:
+        """Draw all that was told since the last time."""
+        started = time.thread_time()
+        news, self._news = self._news, []
+        if any(isinstance(change, Renewed) for change in news):
+            await self._adapt()
+        if any(isinstance(change, Renewed | Turned | protocol.StateChanged) for change in news):
+            self.set_class(self.link.condition != "live", "-old")
             self.query_one(Notice).renew()
             self.refresh_bindings()
-        if isinstance(message.change, Renewed):
-            await self._adapt()
-        self._panes[self._shown].hear(message.change)
+        self.query_one(Header).renew()
+        self._panes[OVERVIEW].keep(news)
+        pane = self._panes[self._shown]
+        for change in news:
+            pane.hear(change)
+        pane.draw()
+        self.call_after_refresh(lambda: self._pace.drawn(time.thread_time() - started))
 
     async def _adapt(self) -> None:
         """Another strategy has other screens; the ones that differ are made anew."""
@@ -202,9 +224,13 @@ class NasdApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """One key pauses and resumes: only one of the two is there. Nor can one go to a screen that is not."""
-        if action in ("pause", "resume"):
+        if action in ("pause", "resume") and self.link.serving:
             paused = self.link.status is not None and self.link.status.state in ("paused", "pausing")
             return paused == (action == "resume")
+        if action in OF_DAEMON and not self.link.serving:
+            return False
+        if action == "start":
+            return not self.link.serving and self.link.condition in ("live", "lost")
         if action == "go":
             return parameters[0] in self._screens
         return True
@@ -220,6 +246,29 @@ class NasdApp(App[None]):
         name = text.clean(self.link.status.name) if self.link.status else "the run"
         question = f"Stop the daemon of {name}? Nothing finished is lost; the trial under way starts anew next time."
         self.push_screen(Confirm(question, "Stop"), lambda yes: self._do("stop") if yes else None)
+
+    def action_start(self) -> None:
+        """Start a daemon, asked once more; the UI goes over to it by itself."""
+        from tui.dialogs.confirm import Confirm  # noqa: PLC0415
+
+        name = text.clean(self.link.status.name) if self.link.status else str(self.link.target)
+        question = f"Start a daemon for {name}? It goes on with the search where that was left."
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                work(self, "start", self._starting)
+
+        self.push_screen(Confirm(question, "Start"), answered)
+
+    async def _starting(self) -> None:
+        self.notify("starting the daemon", timeout=60)
+        try:
+            await start(self.link.target)
+        except NasdError as error:
+            self._warn(f"it does not start: {error}")
+            return
+        self.link.look_again()
+        self.notify("the daemon runs")
 
     def action_export(self) -> None:
         """CSV files in the run's exports folder."""
@@ -239,11 +288,11 @@ class NasdApp(App[None]):
     def _retrain(self, message: Retrain) -> None:
         from tui.dialogs.retrain import RetrainDialog  # noqa: PLC0415
 
-        def chosen(params: protocol.QueueJobParams | None) -> None:
-            if params is not None:
-                self._do("queue_job", params)
+        def queued(job: protocol.JobRow | None) -> None:
+            if job is not None:
+                self.notify(text.clean(f"queued: {job.summary}"), markup=False)
 
-        self.push_screen(RetrainDialog(message.net, message.trial), chosen)
+        self.push_screen(RetrainDialog(message.net, message.trial, self.link), queued)
 
     @on(CopyNet)
     def _copy(self, message: CopyNet) -> None:
@@ -290,11 +339,22 @@ class NasdApp(App[None]):
         except NasdError as error:
             self._warn(str(error))
             return
-        said = answer.message if isinstance(answer, protocol.Done) else f"queued: {answer.summary}"
-        self.notify(text.clean(said), markup=False)
+        self.notify(text.clean(answer.message), markup=False)
 
     def _warn(self, sentence: str) -> None:
         self.notify(text.clean(sentence), severity="error", markup=False, timeout=8)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Say a sentence in the bottom line, where it covers nothing; the next takes its place."""
+        self.screen_stack[0].query_one(KeyBar).say(message, severity, timeout or 4.0)
 
 
 def _runner(app: App[None], action: str, node: Any) -> Callable[[], Any]:

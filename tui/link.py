@@ -18,6 +18,9 @@ STALL = 6.0
 """Seconds without a word after which the data counts as old: three heartbeats."""
 
 FIRST_DELAY, LAST_DELAY = 0.1, 3.0
+FILES_AGAIN = 30.0
+"""Seconds until files that could not be read are tried again: each try is a process of its own."""
+
 RECENT = 10
 
 Condition = Literal["connecting", "live", "lost", "refused"]
@@ -27,6 +30,14 @@ Condition = Literal["connecting", "live", "lost", "refused"]
 @dataclass(frozen=True)
 class Renewed:
     """A new snapshot replaced everything known."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A state of the search, and when it was true, in seconds of the link's clock."""
+
+    state: protocol.RunState
+    at: float
 
 
 @dataclass(frozen=True)
@@ -52,6 +63,8 @@ class Link:
         self._heard = clock()
         self._told = clock()  # when `status.time` was true
         self._sequence = 0
+        self._seen: Seen | None = None
+        self._no_files_until = 0.0
         self._connection: Connection | None = None
         self._prepared: Connection | None = None
         self._retry = asyncio.Event()
@@ -66,6 +79,20 @@ class Link:
         """Whether what is shown is the present."""
         return self.condition == "live" and self.age <= STALL
 
+    def since(self, moment: float) -> float:
+        """Seconds since a moment of the link's clock."""
+        return max(0.0, self._clock() - moment)
+
+    @property
+    def serving(self) -> bool:
+        """Whether a daemon is there that does what it is asked to."""
+        return self.condition == "live" and self.status is not None and not self.status.read_only
+
+    @property
+    def seen(self) -> "Seen | None":
+        """How the search was last seen under a daemon that is gone since."""
+        return None if self.serving else self._seen
+
     @property
     def now(self) -> float:
         """The daemon's clock, as far as it is known: it goes on from the last event."""
@@ -78,7 +105,7 @@ class Link:
             NasdError: There is no connection, or the daemon refused; the message is for the person.
         """
         if self._connection is None:
-            raise NotRunningError(self.sentence)
+            raise NotRunningError("not known here while nobody answers")  # why stands below the header, once
         answer = await self._connection.call(method, params, timeout)
         self._heard = self._clock()
         return answer
@@ -89,12 +116,17 @@ class Link:
         Raises:
             NasdError: It does not; the present one is still followed.
         """
-        prepared = await Connection.open(target)
+        prepared = await self._open_target(target)
         if self._prepared is not None:
             await self._prepared.close()
-        self._prepared, self.target, self.status = prepared, target, None
+        self._prepared, self.target, self.status, self._seen = prepared, target, None, None
+        self._no_files_until = 0.0
         if self._connection is not None:
             await self._connection.close()
+        self._retry.set()
+
+    def look_again(self) -> None:
+        """Do not wait with the next try to connect."""
         self._retry.set()
 
     async def run(self) -> None:
@@ -102,7 +134,7 @@ class Link:
         delay = FIRST_DELAY
         while True:
             try:
-                connection, self._prepared = self._prepared or await Connection.open(self.target), None
+                connection, self._prepared = self._prepared or await self._open(), None
                 try:
                     await self._follow(connection)
                 finally:
@@ -119,6 +151,32 @@ class Link:
                 await asyncio.wait_for(self._retry.wait(), delay)
             delay = min(LAST_DELAY, 1.6 * delay)
 
+    async def _open(self) -> Connection:
+        try:
+            connection = await self._open_target(self.target, files=self._clock() >= self._no_files_until)
+        except NotRunningError:
+            self._no_files_until = self._clock() + FILES_AGAIN
+            raise
+        return connection
+
+    async def _open_target(self, target: Target, *, files: bool = True) -> Connection:
+        """The daemon, or, where none runs, a reader of the run's files.
+
+        Raises:
+            NasdError: Neither answers.
+        """
+        if target.host is not None:
+            return await Connection.open(target, files=True)  # nasd over there knows whether a daemon runs
+        try:
+            return await Connection.open(target)
+        except NotRunningError as error:
+            if not files:
+                raise
+            try:
+                return await Connection.open(target, files=True)
+            except NotRunningError as reading:
+                raise NotRunningError(f"{error}, and its files cannot be read: {reading}") from error
+
     async def _follow(self, connection: Connection) -> None:
         """Returns never: the end of the connection is an error that says why."""
         self._connection = connection
@@ -132,13 +190,14 @@ class Link:
                 continue
             self._sequence = event.seq
             self._take(event)
-            self._listener(event)
+            self._listener(Renewed() if isinstance(event, protocol.StatusRenewed) else event)
         raise connection.failure or NotRunningError(f"the connection to {self.target} ended")
 
     async def _subscribe(self, connection: Connection) -> None:
         snapshot = await connection.subscribe()
         self.status, self._sequence = snapshot.status, snapshot.seq
         self._heard = self._told = self._clock()
+        self._saw()
         self._turn("live", "")
         self._listener(Renewed())
 
@@ -163,9 +222,18 @@ class Link:
                 changes["jobs_queued"] = event.queued
             case protocol.MachineLoad():
                 changes["machine"] = event.machine
+            case protocol.StatusRenewed():
+                self.status = event.status
+                return
             case protocol.Logged():
                 pass
         self.status = msgspec.structs.replace(status, **changes)
+        self._saw()
+
+    def _saw(self) -> None:
+        """Remember a daemon's state for when it is gone."""
+        if self.status is not None and not self.status.read_only:
+            self._seen = Seen(self.status.state, self._told)
 
     def _turn(self, condition: Condition, sentence: str) -> None:
         if (condition, sentence) != (self.condition, self.sentence):

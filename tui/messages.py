@@ -4,16 +4,6 @@ from typing import Any
 
 from textual.message import Message
 
-from tui.link import Change
-
-
-class Heard(Message):
-    """The link has news."""
-
-    def __init__(self, change: Change) -> None:
-        super().__init__()
-        self.change = change
-
 
 class ShowTrial(Message):
     """Open the trial with this number."""

@@ -41,6 +41,8 @@ def duration(seconds: float | None) -> str:
     """A time span in its two largest units."""
     if seconds is None:
         return "–"
+    if 0 < seconds < 9.95:
+        return f"{seconds:.2g} s" if seconds < 0.995 else f"{seconds:.1f} s"
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -56,13 +58,24 @@ def duration(seconds: float | None) -> str:
 
 def short_duration(seconds: float) -> str:
     """A time span in at most five characters."""
+    if seconds < 0.095:
+        return f"{1000 * seconds:.0f}ms"
     if seconds < 10:
-        return f"{seconds:.1f}s"
+        return f"{seconds:.2f}s" if seconds < 1 else f"{seconds:.1f}s"
     if seconds < 600:
         return f"{seconds:.0f}s"
     if seconds < 36_000:
         return f"{seconds / 60:.0f}m"
     return f"{seconds / 3600:.0f}h" if seconds < 360_000 else f"{seconds / 86_400:.0f}d"
+
+
+def moment(seconds: float, now: float) -> str:
+    """A moment to come, to the minute: the time of day, with the weekday or the date if it is not today."""
+    then, today = datetime.fromtimestamp(seconds).astimezone(), datetime.fromtimestamp(now).astimezone()
+    days = (then.date() - today.date()).days
+    if days == 0:
+        return f"{then:%H:%M}"
+    return f"{then:%a %H:%M}" if 0 < days < 7 else f"{then:%Y-%m-%d}"
 
 
 def clock(seconds: float, now: float) -> str:

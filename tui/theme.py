@@ -69,6 +69,7 @@ STATES: dict[protocol.RunState, tuple[str, str]] = {
     "finished": ("✓", "$primary"),
     "stopping": ("■", "$warning"),
     "failed": ("✗", "$error"),
+    "stopped": ("■", "$dim"),
 }
 
 MARKS: dict[protocol.TrialStatus, tuple[str, str, str]] = {

@@ -2,6 +2,7 @@
 
 import os
 
+from nasd.box import limits
 from nasd.config import AnyExecutor
 from nasd.errors import NasdError
 
@@ -24,8 +25,7 @@ def assign(devices: tuple[str, ...], workers_per_device: int, threads: int | Non
         else:
             names.append("cuda:0" if device == "cuda" else device)
     names = [name for name in dict.fromkeys(names) for _ in range(workers_per_device)]
-    cores = len(os.sched_getaffinity(0))
-    return [(name, threads or max(1, cores // len(names))) for name in names]
+    return [(name, threads or max(1, limits.cores().counts // len(names))) for name in names]
 
 
 def find_device(name: str) -> str:
@@ -44,8 +44,20 @@ def find_device(name: str) -> str:
 def count_gpus() -> int:
     """How many GPUs torch will see, without importing it."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return len([entry for entry in visible.split(",") if entry.strip() not in ("", "-1")])
+    if visible is not None and not visible.strip():
+        return 0
+    there = _driver_gpus()
+    if visible is None:
+        return there
+    count = 0
+    for entry in map(str.strip, visible.split(",")):  # CUDA stops at the first one that is not there
+        if (entry.isdecimal() and int(entry) >= there) or entry in ("", "-1") or there == 0:
+            break
+        count += 1
+    return count
+
+
+def _driver_gpus() -> int:
     import pynvml  # noqa: PLC0415 - only where a GPU may be
 
     try:

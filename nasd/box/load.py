@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psutil
 
+from nasd.box import limits
 from nasd.protocol import Device, Machine
 
 
@@ -34,11 +35,11 @@ class Gauge:
         if self.measures_disk:
             self._disk_run = _size(self._directory)
         self._readings += 1
-        memory = psutil.virtual_memory()
+        total = limits.memory().counts
         return Machine(
             cpu=psutil.cpu_percent() / 100,
-            memory_used=memory.total - memory.available,
-            memory_total=memory.total,
+            memory_used=total - limits.available_memory(),
+            memory_total=total,
             disk_run=self._disk_run,
             disk_free=shutil.disk_usage(self._directory).free,
             devices=tuple(_read_gpu(index, handle) for index, handle in enumerate(self._gpus)),

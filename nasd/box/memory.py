@@ -2,12 +2,21 @@
 
 import contextlib
 from pathlib import Path
+from typing import NamedTuple
+
+from nasd.box import limits
 
 
-def memory_kills() -> int:
-    """How often the kernel has killed something on this box, or in this container, for want of memory."""
+class Kills(NamedTuple):
+    """How often the kernel has killed something for want of memory."""
+
+    of_box: int
+    of_container: int
+
+
+def memory_kills() -> Kills:
+    """So far, on this box and in this container."""
     count = 0
-    for path, key in (("/proc/vmstat", "oom_kill "), ("/sys/fs/cgroup/memory.events", "oom_kill ")):
-        with contextlib.suppress(OSError, ValueError), Path(path).open(encoding="ascii") as file:
-            count += sum(int(line.split()[1]) for line in file if line.startswith(key))
-    return count
+    with contextlib.suppress(OSError, ValueError), Path("/proc/vmstat").open(encoding="ascii") as file:
+        count = sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
+    return Kills(count, limits.memory_kills())

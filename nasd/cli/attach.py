@@ -20,7 +20,7 @@ def attach_command(run: str | None) -> None:
     """Open the terminal UI on a run here, or on user@host:RUN through SSH."""
     target = Target.parse(run)
     if target.host is not None and os.isatty(0):  # what ssh has to ask, it asks before the UI has the terminal
-        Client.connect(target).close()
+        Client.connect(target, files=True).close()
     import tui  # noqa: PLC0415 - textual, a quarter of a second
 
     sys.exit(tui.run(target))
@@ -28,13 +28,17 @@ def attach_command(run: str | None) -> None:
 
 @click.command("stdio")
 @run_argument
-def stdio_command(run: str | None) -> None:
+@click.option("--files", is_flag=True, help="Where no daemon runs, answer from the run's files.")
+def stdio_command(run: str | None, files: bool) -> None:
     """Carry the protocol over standard input and output; `nasd attach user@host:RUN` runs this through SSH."""
     target = Target(directory=paths.find_run(run))
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.connect(str(target.socket))
     except OSError as error:
+        if files:
+            _serve_files(target)
+            return
         raise NotRunningError(f"no daemon runs {target}: start it with `nasd start` over there") from error
     _write(ssh.MARKER)
     with connection, selectors.SelectSelector() as selector, contextlib.suppress(ConnectionError):
@@ -52,6 +56,16 @@ def stdio_command(run: str | None) -> None:
                     if not data:
                         return
                     _write(data)
+
+
+def _serve_files(target: Target) -> None:
+    import asyncio  # noqa: PLC0415 - the bridge needs none of it
+
+    from nasd.daemon import reader  # noqa: PLC0415
+
+    assert target.directory is not None
+    _write(ssh.MARKER)
+    asyncio.run(reader.serve(target.directory))
 
 
 def _write(data: bytes) -> None:

@@ -17,6 +17,7 @@ import click
 import psutil
 
 from nasd import __version__, paths
+from nasd.box import limits
 from nasd.box.logout import KILLS_AT_LOGOUT, kills_at_logout, lingers
 from nasd.box.processor import multiplies_bfloat16
 from nasd.cli.options import json_option
@@ -58,9 +59,13 @@ def _versions() -> Iterator[Finding]:
 
 
 def _box() -> Iterator[Finding]:
-    memory = psutil.virtual_memory()
-    cores = len(os.sched_getaffinity(0))
-    yield Finding("ok", "box", f"{cores} cores, {size(memory.total)} of memory, {size(memory.available)} available")
+    cores, memory = limits.cores(), limits.memory()
+    available = f"{size(limits.available_memory())} available"
+    yield Finding("ok", "box", f"{cores.box} cores, {size(memory.box)} of memory, {available}")
+    if cores.by:
+        yield Finding("ok", "cores", f"{cores.counts} of {cores.box} count: {cores.by}")
+    if memory.by:
+        yield Finding("ok", "memory", f"{size(memory.counts)} of {size(memory.box)} count: {memory.by}")
     precision = "bfloat16" if multiplies_bfloat16() else "float32"
     yield Finding(
         "ok", "precision", f"deep priors on the CPU are computed in {precision} unless encoder.precision is set"

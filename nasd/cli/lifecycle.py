@@ -9,30 +9,38 @@ from pathlib import Path
 import click
 
 from nasd import paths, protocol
+from nasd.box.logout import KILLS_AT_LOGOUT, kills_at_logout
 from nasd.cli.options import name_option, run_argument, set_option
+from nasd.cli.output import Spinner
 from nasd.client import Client, Target
 from nasd.errors import ConfigError, NasdError, NotRunningError, RunLockedError
 
 START_TIME = 60.0  # seconds until a daemon's socket answers
+WORKER_TIME = 60.0  # seconds that `start` waits for a worker
 
 
 @click.command("start")
 @click.argument("what", metavar="CONFIG|RUN", required=False)
 @name_option
 @set_option
-def start_command(what: str | None, name: str | None, overrides: tuple[str, ...]) -> None:
+@click.option("--no-wait", is_flag=True, help="Do not wait until the first worker is set up.")
+def start_command(what: str | None, name: str | None, overrides: tuple[str, ...], no_wait: bool) -> None:
     """Start a run's daemon in the background; a run that was stopped or killed goes on.
 
-    With a config (a YAML file) the run is made first, unless there already is one of that name.
+    With a config (a YAML file) the run is made first, unless there already is one of that name. Waits up to a minute
+    until a worker is set up; where none can be, says why, and nothing is left running.
     """
     directory = _find_or_create(what, name, overrides)
     if _answers(directory):
         raise RunLockedError(f"{directory.name} is running already; look at it with `nasd attach {directory.name}`")
     _require_same_data(directory)
     pid = _spawn(directory)
-    click.echo(f"{directory.name} is running (process {pid}) in {directory}")
+    how = "" if no_wait else _wait_for_worker(directory)
+    click.echo(f"{directory.name} is running{how} (process {pid}) in {directory}")
     click.echo(f"  watch it   nasd attach {directory.name}")
     click.echo(f"  end it     nasd stop {directory.name}   (nasd start {directory.name} goes on)")
+    if kills_at_logout():
+        click.echo(click.style(f"  note       {KILLS_AT_LOGOUT}", fg="yellow"))
 
 
 @click.command("run")
@@ -47,11 +55,11 @@ def run_command(what: str | None, name: str | None, overrides: tuple[str, ...], 
     """
     directory = _find_or_create(what, name, overrides)
     _require_same_data(directory)
-    from nasd.cli.progress import Progress  # noqa: PLC0415
+    from nasd.cli.progress import Display  # noqa: PLC0415
     from nasd.daemon.daemon import Daemon  # noqa: PLC0415
 
     async def serve() -> int:
-        with Progress(directory) as progress:
+        with Display(directory) as progress:
             daemon = Daemon(directory, listener=progress.hear, exit_when_finished=not stay)
             progress.begin(daemon.status())
             code = await daemon.serve()
@@ -158,6 +166,37 @@ def _spawn(directory: Path) -> int:
             return process.pid
         time.sleep(0.05)
     raise NasdError(f"the daemon (process {process.pid}) has not answered for {START_TIME:g} s: see {output}")
+
+
+def _wait_for_worker(directory: Path) -> str:
+    """Wait until a worker is set up; returns what to add to "is running".
+
+    Raises:
+        NasdError: None can be set up; the daemon was stopped.
+    """
+    deadline = time.monotonic() + WORKER_TIME
+    alone = 0  # looks in a row at which nothing was being set up any more
+    with Client.connect(Target(directory=directory)) as client, Spinner("setting up the first worker"):
+        while time.monotonic() < deadline:
+            status = client.status()
+            ready = {worker.device for worker in status.workers if worker.state in ("idle", "busy")}
+            if ready:
+                return f" on {', '.join(sorted(ready))}"
+            if status.state in ("finished", "paused"):  # no worker is needed
+                return f" ({status.state})"
+            reasons = [
+                problem for problem in status.problems if "does not start" in problem or status.state == "failed"
+            ]
+            starting = any(worker.state == "starting" for worker in status.workers)
+            alone = 0 if starting or not reasons else alone + 1
+            if alone == 2:
+                client.call("stop")
+                break
+            time.sleep(0.1)
+        else:
+            return f" (no worker is set up after {WORKER_TIME:g} s yet: see `nasd log {directory.name}`)"
+    _wait_until_gone(directory)
+    raise NasdError(f"{directory.name} was stopped again: {'; '.join(reasons)}")
 
 
 def _answers(directory: Path) -> bool:

@@ -1,10 +1,40 @@
 """How the command line prints: aligned tables for people, JSON for programs."""
 
+import itertools
+import sys
+import threading
 import time
 from collections.abc import Sequence
+from typing import Self
 
 import click
 import msgspec
+
+
+class Spinner:
+    """On a terminal, something that turns beside a text until it is left."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._turn, daemon=True)
+
+    def __enter__(self) -> Self:
+        if sys.stderr.isatty():
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+    def _turn(self) -> None:
+        for sign in itertools.cycle("|/-\\"):
+            click.echo(f"\r{sign} {self._text}", nl=False, err=True)
+            if self._ended.wait(0.1):
+                return
 
 
 def print_json(value: object) -> None:

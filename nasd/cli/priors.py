@@ -25,8 +25,7 @@ _OPTIONS = (
     click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Of the weights; the trial's unless given."),
     click.option(
         "--dataset",
-        type=click.Choice(["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "image_folder"]),
-        help="Another data set than the run's, scaled to the run's image size.",
+        help="Another data set than the run's, scaled to the run's image size; names as `data.name` takes them.",
     ),
     click.option(
         "--all-samples", is_flag=True, help="Every training image, also where the search took a part of them."
@@ -70,25 +69,24 @@ def find_prior(
     import torch  # noqa: PLC0415 - seconds, after the options were looked at
 
     from nasd import config as configuration  # noqa: PLC0415
+    from nasd import rooms  # noqa: PLC0415
     from nasd.box.devices import workers_of  # noqa: PLC0415
     from nasd.export.embed import DeepPrior  # noqa: PLC0415
     from nasd.runs import data as run_data  # noqa: PLC0415
     from nasd.seeding import trial_seed  # noqa: PLC0415
     from nasd.spaces.base import GrammarError  # noqa: PLC0415
-    from nasd.spaces.layers import SearchSpace  # noqa: PLC0415
 
     config = run_data.located(run, configuration.parse(run.config, source=str(run.path / "config.yaml")))
     chosen = find_trial(run, trial) if net is None else None
     try:
-        architecture = SearchSpace(config.space).parse(chosen.net if chosen is not None else net or "")
+        architecture = rooms.space(config).parse(chosen.net if chosen is not None else net or "")
     except GrammarError as error:
         raise NasdError(str(error)) from error
     if seed is None:
         known = None if chosen is None else chosen.seed
         seed = trial_seed(config.seed, 0 if chosen is None else chosen.number) if known is None else known
     # As a worker would: the number of threads shows in the last bits.
-    executor = config.executor
-    worker, threads = workers_of(executor)[0]
+    worker, threads = workers_of(config.executor)[0]
     torch.set_num_threads(threads)
     return DeepPrior(
         architecture,
@@ -122,8 +120,12 @@ def find_trial(run: "Run", number: int | None) -> "Trial":
 def _with_options(
     config: "Config", dataset: str | None, data_root: Path | None, statistics: str | None, *, all_samples: bool
 ) -> "Config":
+    from nasd.config.data import data_sets  # noqa: PLC0415
+
     data: dict[str, Any] = {}
     if dataset is not None and dataset != config.data.name:
+        if dataset not in (known := data_sets()):
+            raise click.UsageError(f"there is no data set {dataset}; there are {', '.join(known)}")
         data = {"name": dataset, "image_size": config.space.patch_size}
     if all_samples:
         data["train_samples"] = None

@@ -17,7 +17,7 @@ from nasd import protocol
 from nasd.cli.output import duration, percent, printable
 
 
-class Progress:
+class Display:
     """Hears a daemon's events and shows them. Use it as a context manager."""
 
     def __init__(self, directory: Path) -> None:

@@ -36,23 +36,25 @@ class Connection:
         self.hello: protocol.Hello
 
     @classmethod
-    async def open(cls, target: Target, timeout: float = 15.0) -> Self:
+    async def open(cls, target: Target, timeout: float = 15.0, *, files: bool = False) -> Self:
         """Connect and shake hands.
 
         Args:
             target: Which daemon.
             timeout: Seconds to wait for the handshake.
+            files: Read the run's files instead, by a process that ends with this connection. Behind SSH that is done
+                only if no daemon runs there.
 
         Raises:
             NotRunningError: Nobody answers.
             VersionError: The daemon speaks another version of the protocol.
         """
         try:
-            if target.host is None:
+            if target.host is None and not files:
                 reader, writer = await asyncio.open_unix_connection(str(target.socket), limit=2 * protocol.MAX_FRAME)
                 connection = cls(reader, writer, target)
             else:
-                connection = cls(*await _through_ssh(target, target.host, timeout), target)
+                connection = cls(*await _through_process(target, timeout, files=files), target)
         except OSError as error:
             raise NotRunningError(f"no daemon answers at {target}: {error.strerror or error}") from error
         try:
@@ -125,7 +127,8 @@ class Connection:
                 assert self._process.stderr is not None
                 said = (await self._process.stderr.read(4096)).decode(errors="replace").strip().splitlines()
                 reason = f": {said[-1]}" if said else ""
-                failure = NotRunningError(f"the SSH link to {self._target} ended{reason}")
+                link = "SSH link to" if self._target.host else "reader of"
+                failure = NotRunningError(f"the {link} {self._target} ended{reason}")
         except (OSError, ValueError) as error:  # ValueError: a line over the limit
             failure = NotRunningError(f"the connection to {self._target} broke: {error}")
         except NasdError as error:
@@ -152,16 +155,16 @@ class Connection:
         self._events.put_nowait(None)
 
 
-async def _through_ssh(
-    target: Target, host: str, timeout: float
+async def _through_process(
+    target: Target, timeout: float, *, files: bool
 ) -> tuple[asyncio.StreamReader, asyncio.subprocess.Process]:
-    """What nasd on another box says behind its marker, and the process that carries it. Nothing is asked of a person.
+    """What another nasd says behind its marker, and the process that carries it. Nothing is asked of a person.
 
     Raises:
         NasdError: There is no marker; the sentence says what to do.
     """
     process = await asyncio.create_subprocess_exec(
-        *target.command(),
+        *target.command(files=files),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -185,7 +188,7 @@ async def _through_ssh(
     if before.endswith(ssh.MARKER):
         return process.stdout, process
     said = await _end(process)
-    raise ssh.failure(host, code, before, said)
+    raise ssh.failure(target.host, code, before, said)
 
 
 async def _end(process: asyncio.subprocess.Process) -> bytes:

@@ -27,12 +27,13 @@ class Client:
         self.hello: protocol.Hello = self._ask(id, frame)
 
     @classmethod
-    def connect(cls, target: Target, timeout: float | None = 10.0) -> Self:
+    def connect(cls, target: Target, timeout: float | None = 10.0, *, files: bool = False) -> Self:
         """Connect and shake hands.
 
         Args:
             target: Which daemon.
             timeout: Seconds that any answer may take; None waits for ever.
+            files: Behind SSH, have the run's files read where no daemon runs.
 
         Raises:
             NotRunningError: Nobody answers, or ssh does not reach it.
@@ -46,7 +47,7 @@ class Client:
                 connection.connect(str(target.socket))
                 reader = closing.enter_context(connection.makefile("rb"))
                 return cls(reader, closing.enter_context(connection.makefile("wb")), closing, str(target))
-            return cls(*_through_ssh(target, target.host, closing, timeout), closing, str(target))
+            return cls(*_through_ssh(target, target.host, closing, timeout, files=files), closing, str(target))
         except (FileNotFoundError, ConnectionRefusedError) as error:
             closing.close()
             raise NotRunningError(f"no daemon runs {target}: start it with `nasd start {_last(target)}`") from error
@@ -132,7 +133,7 @@ class Client:
 
 
 def _through_ssh(
-    target: Target, host: str, closing: contextlib.ExitStack, timeout: float | None
+    target: Target, host: str, closing: contextlib.ExitStack, timeout: float | None, *, files: bool
 ) -> tuple[IO[bytes], IO[bytes]]:
     """What nasd on another box says behind its marker, and what it hears.
 
@@ -146,7 +147,8 @@ def _through_ssh(
     connection, theirs = socket.socketpair()  # not pipes, which know no timeout
     with theirs, contextlib.ExitStack() as unused:
         unused.enter_context(connection)
-        process = subprocess.Popen(target.command(ask=ask), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=said)
+        command = target.command(ask=ask, files=files)
+        process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=said)
         unused.pop_all()
     closing.callback(_end, process)
     closing.enter_context(connection)

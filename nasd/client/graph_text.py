@@ -43,10 +43,13 @@ def lines(graph: Graph) -> list[Line]:
 
 
 def shape(node: Node) -> str:
-    """The shape of a node's output: `28×28×32`, or its units."""
+    """The shape of a node's output: `28×28×32`, `14 bins×4` of pyramid pooling, or its units."""
     if len(node.shape) == 3:
         channels, height, width = node.shape
         return f"{height}×{width}×{channels}"
+    if len(node.shape) == 2:
+        channels, bins = node.shape
+        return f"{bins} bins×{channels}"
     return "×".join(map(str, node.shape))
 
 

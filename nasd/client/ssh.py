@@ -76,11 +76,11 @@ def command(host: str, words: list[str], *, ask: bool = False) -> list[str]:
     return [*ssh, *options, "--", host, f"{_remote_command(host)} {shlex.join(words)}"]
 
 
-def failure(host: str, code: int | None, before: bytes, said: bytes) -> NasdError:
+def failure(host: str | None, code: int | None, before: bytes, said: bytes) -> NasdError:
     """Why no marker came.
 
     Args:
-        host: Where.
+        host: Where; None: on this box.
         code: ssh's exit code; None if it still ran.
         before: What came on standard output.
         said: What came on standard error.
@@ -88,7 +88,10 @@ def failure(host: str, code: int | None, before: bytes, said: bytes) -> NasdErro
     lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
     for line in reversed(lines):
         if line.startswith("nasd: "):
-            return NotRunningError(f"{host}: {line.removeprefix('nasd: ')}")
+            said_here = line.removeprefix("nasd: ")
+            return NotRunningError(f"{host}: {said_here}" if host else said_here)
+    if host is None:
+        return NotRunningError(lines[-1][:300] if lines else "nasd said nothing")
     naming = f"by NASD_REMOTE_COMMAND=/path/to/.venv/bin/nasd or in {_hosts_file()}"
     for line in reversed(lines):
         for pattern, advice in _CAUSES:

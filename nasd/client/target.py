@@ -1,6 +1,7 @@
 """Which daemon is meant: one on this box, or one behind SSH."""
 
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,15 +51,23 @@ class Target:
             raise ValueError("a remote target has no socket here")
         return paths.socket_path(self.directory)
 
-    def command(self, *, ask: bool = False) -> list[str]:
-        """The command whose standard input and output carry the protocol, for a remote target.
+    def command(self, *, ask: bool = False, files: bool = False) -> list[str]:
+        """The command whose standard input and output carry the protocol.
 
         Args:
             ask: Whether ssh may ask on the terminal.
+            files: Whether the run's files are to be read where no daemon runs; else, and on this box, that is a
+                failure: a daemon here is reached through its socket.
         """
+        return self.nasd(["stdio", *(["--files"] if files else [])], ask=ask)
+
+    def nasd(self, words: list[str], *, ask: bool = False) -> list[str]:
+        """`nasd WORDS RUN`, as a command for where the run is."""
+        run = self.run if self.host else str(self.directory)
+        words = [*words, *(["--", run] if run else [])]
         if self.host is None:
-            raise ValueError("a local target is reached through its socket")
-        return ssh.command(self.host, ["stdio", *(["--", self.run] if self.run else [])], ask=ask)
+            return [sys.executable, "-m", "nasd.cli", *words]
+        return ssh.command(self.host, words, ask=ask)
 
     def __str__(self) -> str:
         """As a person writes it."""

@@ -1,7 +1,9 @@
 """Typed configuration: YAML in, frozen models out, every fault reported at once."""
 
+from nasd.config.cells import CellsConfig
 from nasd.config.data import DataConfig
 from nasd.config.effect import without_effect
+from nasd.config.enas import ControllerConfig, EnasConfig
 from nasd.config.evaluation import (
     AnyEvaluation,
     DeepPriorConfig,
@@ -12,6 +14,7 @@ from nasd.config.evaluation import (
 )
 from nasd.config.executor import AnyExecutor, ProcessesConfig, RayConfig
 from nasd.config.log import LogConfig
+from nasd.config.pnas import PnasConfig
 from nasd.config.reading import load, parse
 from nasd.config.search import (
     PUBLISHED_SCHEDULE,
@@ -21,11 +24,13 @@ from nasd.config.search import (
     Phase,
     QLearningConfig,
     RandomConfig,
-    SearchSection,
 )
+from nasd.config.search_section import SearchSection
 from nasd.config.snapshots import SnapshotsConfig
 from nasd.config.space import AnySpace, LayersConfig
 from nasd.config.store import StoreConfig
+from nasd.config.supernet import SupernetConfig
+from nasd.config.supernet_training import SupernetTrainingConfig
 from nasd.config.whole import Config
 from nasd.config.writing import dump, name_override, rename
 
@@ -35,16 +40,20 @@ __all__ = [
     "AnyExecutor",
     "AnySearch",
     "AnySpace",
+    "CellsConfig",
     "Config",
+    "ControllerConfig",
     "DataConfig",
     "DeepPriorConfig",
     "DrawingSection",
+    "EnasConfig",
     "EncoderConfig",
     "EvolutionConfig",
     "FullTrainingConfig",
     "LayersConfig",
     "LogConfig",
     "Phase",
+    "PnasConfig",
     "ProcessesConfig",
     "QLearningConfig",
     "RandomConfig",
@@ -53,6 +62,8 @@ __all__ = [
     "SearchSection",
     "SnapshotsConfig",
     "StoreConfig",
+    "SupernetConfig",
+    "SupernetTrainingConfig",
     "TrainingConfig",
     "dump",
     "load",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
+from nasd.config.space import LayersConfig
 from nasd.config.whole import Config
 
 _FULL_TRAINING = (
@@ -14,6 +15,15 @@ _FULL_TRAINING = (
 def without_effect(config: Config) -> list[str]:
     """One sentence for every setting that a person gave, other than its default, and that has no effect."""
     return [f"{where} has no effect: {why}" for where, why in _idle(config)]
+
+
+def _of_layers(space: LayersConfig) -> Iterator[tuple[str, str]]:
+    idle = ("pool_sizes", "pool_strides") if space.form == "codebrim" else ("spp_levels",)
+    for key in idle:
+        if _changed(space, key):
+            yield f"space.{key}", f"the form {space.form} has no such layers"
+    if _changed(space, "fc_sizes") and space.max_fc == 0:
+        yield "space.fc_sizes", "max_fc is 0"
 
 
 def _changed(section: BaseModel, key: str) -> bool:
@@ -45,11 +55,7 @@ def _idle(config: Config) -> Iterator[tuple[str, str]]:
                 yield f"data.{key}", f"{data.name} has one class per image; only codebrim and image_csv use it"
     if _changed(data, "csv") and data.name != "image_csv":
         yield "data.csv", "only image_csv reads it"
-    idle = ("pool_sizes", "pool_strides") if space.form == "codebrim" else ("spp_levels",)
-    for key in idle:
-        if _changed(space, key):
-            yield f"space.{key}", f"the form {space.form} has no such layers"
-    if _changed(space, "fc_sizes") and space.max_fc == 0:
-        yield "space.fc_sizes", "max_fc is 0"
+    if isinstance(space, LayersConfig):
+        yield from _of_layers(space)
     if config.snapshots.every is None and (_changed(config.snapshots, "keep") or _changed(config.snapshots, "to")):
         yield "snapshots", "none is taken while snapshots.every is not given"

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from nasd.config.section import Count, Fraction, NonNegative, Positive, PositiveFloat, Rate, Section, Share
+from nasd.config.supernet_training import SupernetTrainingConfig
 from nasd.config.unions import by
 
 
@@ -21,7 +22,9 @@ class FullTrainingConfig(Section):
 
 
 AnyEvaluation = Annotated[
-    Annotated[DeepPriorConfig, Tag("deep_prior")] | Annotated[FullTrainingConfig, Tag("training")],
+    Annotated[DeepPriorConfig, Tag("deep_prior")]
+    | Annotated[FullTrainingConfig, Tag("training")]
+    | Annotated[SupernetTrainingConfig, Tag("supernet")],
     Discriminator(by("kind", default="deep_prior")),
 ]
 

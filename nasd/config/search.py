@@ -1,15 +1,16 @@
 """The section `search`: one class per strategy, told apart by `search.strategy`."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
+from nasd.config.enas import EnasConfig
 from nasd.config.evaluation import TrainingConfig
-from nasd.config.section import Count, Fraction, Positive, Rate, Real, Section
+from nasd.config.pnas import PnasConfig
+from nasd.config.search_section import SearchSection
+from nasd.config.section import Fraction, Positive, Rate, Real
 from nasd.config.unions import by
-from nasd.errors import ConfigError
 
-Classes = Annotated[tuple[Count, ...], Field(min_length=2)]
 Phase = tuple[Fraction, Positive]
 
 PUBLISHED_SCHEDULE: tuple[Phase, ...] = (
@@ -17,37 +18,6 @@ PUBLISHED_SCHEDULE: tuple[Phase, ...] = (
     (0.4, 100), (0.3, 100), (0.2, 100), (0.1, 100), (0.0, 3),
 )  # fmt: skip
 PUBLISHED_TRIALS = sum(count for _, count in PUBLISHED_SCHEDULE)
-
-
-class SearchSection(Section):
-    """What every strategy takes. A strategy's own section adds its name and what it alone takes."""
-
-    strategy: str
-    order: Literal["ordered", "async"] = "ordered"
-    lookahead: Positive | None = None  # proposals in flight; None: the number of workers when the run is created
-    classes: Classes | None = None  # search on these classes of the data set only; None: on all
-
-    @model_validator(mode="after")
-    def _classes_once(self) -> Self:
-        if self.classes is not None and len(set(self.classes)) != len(self.classes):
-            raise ValueError(f"classes lists a class twice: {list(self.classes)}")
-        return self
-
-    @property
-    def total_trials(self) -> int | None:
-        """Trials with reward above 0 that the search asks for; None: known only as it goes."""
-        return None
-
-    @classmethod
-    def of(cls, search: "SearchSection") -> Self:
-        """`search`, as the section of this strategy.
-
-        Raises:
-            ConfigError: It is another strategy's.
-        """
-        if not isinstance(search, cls):
-            raise ConfigError(f"search.strategy is {search.strategy}, which does not fit {cls.__name__}")
-        return search
 
 
 class QLearningConfig(SearchSection):
@@ -98,6 +68,8 @@ class EvolutionConfig(DrawingSection):
 AnySearch = Annotated[
     Annotated[QLearningConfig, Tag("qlearning")]
     | Annotated[RandomConfig, Tag("random")]
-    | Annotated[EvolutionConfig, Tag("evolution")],
+    | Annotated[EvolutionConfig, Tag("evolution")]
+    | Annotated[PnasConfig, Tag("pnas")]
+    | Annotated[EnasConfig, Tag("enas")],
     Discriminator(by("strategy", default="qlearning")),
 ]

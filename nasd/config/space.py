@@ -1,10 +1,13 @@
 """The section `space`: one class per kind of search space, told apart by `space.kind`."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Discriminator, Tag, model_validator
 
+from nasd.config.cells import CellsConfig
 from nasd.config.section import Count, Positive, Section, Sizes
+from nasd.config.supernet import SupernetConfig
+from nasd.config.unions import by
 
 
 class LayersConfig(Section):
@@ -52,5 +55,9 @@ class LayersConfig(Section):
         return self
 
 
-AnySpace = LayersConfig
-"""Every kind of `space`. A second kind makes it a union like `AnySearch`."""
+AnySpace = Annotated[
+    Annotated[LayersConfig, Tag("layers")]
+    | Annotated[CellsConfig, Tag("cells")]
+    | Annotated[SupernetConfig, Tag("supernet")],
+    Discriminator(by("kind", default="layers")),
+]

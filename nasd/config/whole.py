@@ -48,6 +48,28 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _space_fits(self) -> Self:
+        spaces = {"qlearning": "layers", "pnas": "cells", "enas": "supernet"}
+        wanted = spaces.get(self.search.strategy, self.space.kind)
+        if self.space.kind != wanted:
+            raise ValueError(
+                f"search.strategy: {self.search.strategy} searches {wanted}, not {self.space.kind}; "
+                f"set space.kind to {wanted}, or name another strategy"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _evaluation_fits(self) -> Self:
+        if (self.evaluation.kind == "supernet") != (self.search.strategy == "enas"):
+            raise ValueError(
+                f"evaluation: {self.search.strategy} does not go with {self.evaluation.kind}; the strategy enas and "
+                "the evaluation supernet need each other"
+            )
+        if self.space.kind == "supernet" and self.evaluation.kind == "deep_prior":
+            raise ValueError("evaluation: a supernet has no deep prior; set evaluation to training or supernet")
+        return self
+
+    @model_validator(mode="after")
     def _several_labels_fit(self) -> Self:
         if self.data.multi_label and self.evaluation.kind != "training":
             raise ValueError(

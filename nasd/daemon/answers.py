@@ -3,25 +3,62 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from nasd import paths, protocol
 from nasd.box.devices import find_device
 from nasd.daemon import views
+from nasd.daemon.history import History
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from nasd.protocol import Message
 from nasd.rooms import View
 from nasd.runs import tables
 from nasd.runs.overview import run_row
+from nasd.spaces.base import Space
+from nasd.strategies.base import Progress
 from store import Run
 
 if TYPE_CHECKING:
     from nasd.daemon.daemon import Daemon
 
 Answer = Callable[["Daemon", Any], Message | Awaitable[Message]]
+
+
+class _Journal(Protocol):
+    def page(self, params: protocol.LogParams) -> protocol.LogPage: ...
+
+
+class _Jobs(Protocol):
+    def page(self, params: protocol.JobsParams) -> protocol.JobPage: ...
+
+
+class Shown(Protocol):
+    """What is read of a run, whether a daemon runs it or only its files are there."""
+
+    run: Run
+    space: Space[Any]
+    history: History
+
+    @property
+    def journal(self) -> _Journal:
+        """The log."""
+        ...
+
+    @property
+    def jobs(self) -> _Jobs:
+        """The queue."""
+        ...
+
+    def status(self) -> protocol.Status:
+        """The first page."""
+        ...
+
+    def progress(self) -> Progress:
+        """Where the search is."""
+        ...
 
 
 def table(daemon: "Daemon", views: Mapping[str, View]) -> Methods:
@@ -43,28 +80,28 @@ def _of_strategy(view: View, daemon: "Daemon") -> Handler:
     return handle
 
 
-def _status(daemon: "Daemon", _: protocol.Empty) -> protocol.Status:
-    return daemon.status()
+def _status(shown: Shown, _: protocol.Empty) -> protocol.Status:
+    return shown.status()
 
 
 def _subscribe(daemon: "Daemon", _: protocol.Empty) -> protocol.Snapshot:
     return protocol.Snapshot(seq=daemon.server.seq, status=daemon.status())
 
 
-def _rewards(daemon: "Daemon", params: protocol.RewardsParams) -> protocol.Rewards:
-    return daemon.history.rewards(params.points, daemon.strategy.progress())
+def _rewards(shown: Shown, params: protocol.RewardsParams) -> protocol.Rewards:
+    return shown.history.rewards(params.points, shown.progress())
 
 
-def _trials(daemon: "Daemon", params: protocol.TrialsParams) -> protocol.TrialPage:
-    return views.trial_page(daemon.run, params)
+def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.TrialPage:
+    return views.trial_page(shown.run, params)
 
 
-def _trial(daemon: "Daemon", params: protocol.TrialParams) -> protocol.TrialDetail:
-    return views.trial_detail(daemon.run, daemon.space, params.number)
+def _trial(shown: Shown, params: protocol.TrialParams) -> protocol.TrialDetail:
+    return views.trial_detail(shown.run, shown.space, params.number)
 
 
-def _jobs(daemon: "Daemon", params: protocol.JobsParams) -> protocol.JobPage:
-    return daemon.jobs.page(params)
+def _jobs(shown: Shown, params: protocol.JobsParams) -> protocol.JobPage:
+    return shown.jobs.page(params)
 
 
 async def _queue_job(daemon: "Daemon", params: protocol.QueueJobParams) -> protocol.JobRow:
@@ -84,16 +121,16 @@ def _move_job(daemon: "Daemon", params: protocol.MoveJobParams) -> protocol.JobR
     return daemon.jobs.move(params)
 
 
-def _log(daemon: "Daemon", params: protocol.LogParams) -> protocol.LogPage:
-    return daemon.journal.page(params)
+def _log(shown: Shown, params: protocol.LogParams) -> protocol.LogPage:
+    return shown.journal.page(params)
 
 
-def _runs(daemon: "Daemon", _: protocol.Empty) -> protocol.RunList:
-    return protocol.RunList(rows=tuple(run_row(path) for path in paths.runs(daemon.run.path.parent)))
+def _runs(shown: Shown, _: protocol.Empty) -> protocol.RunList:
+    return protocol.RunList(rows=tuple(run_row(path) for path in paths.runs(shown.run.path.parent)))
 
 
-def _config(daemon: "Daemon", _: protocol.Empty) -> protocol.ConfigText:
-    return protocol.ConfigText(yaml=daemon.run.config)
+def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
+    return protocol.ConfigText(yaml=shown.run.config)
 
 
 def _pause(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
@@ -131,22 +168,28 @@ async def _export(daemon: "Daemon", params: protocol.ExportParams) -> protocol.D
     return protocol.Done(message=f"wrote {rows} rows to {path}")
 
 
-ANSWERS: dict[str, Answer] = {
+READING: dict[str, Callable[[Any, Any], Message | Awaitable[Message]]] = {
     "status": _status,
-    "subscribe": _subscribe,
     "rewards": _rewards,
     "trials": _trials,
     "trial": _trial,
     "jobs": _jobs,
-    "queue_job": _queue_job,
-    "cancel_job": _cancel_job,
-    "move_job": _move_job,
     "log": _log,
     "runs": _runs,
     "config": _config,
+}
+"""What can be answered of a run's files alone."""
+
+ACTING: dict[str, Answer] = {
+    "queue_job": _queue_job,
+    "cancel_job": _cancel_job,
+    "move_job": _move_job,
     "pause": _pause,
     "resume": _resume,
     "stop": _stop,
     "checkpoint": _checkpoint,
     "export": _export,
 }
+"""What only a daemon can do."""
+
+ANSWERS: dict[str, Answer] = {**READING, **ACTING, "subscribe": _subscribe}

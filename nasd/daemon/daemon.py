@@ -41,6 +41,7 @@ from nasd.protocol import (
 )
 from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
+from nasd.strategies.base import Progress
 from store import Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")
@@ -254,7 +255,7 @@ class Daemon:
             measured = self._gauge.measures_disk
             try:
                 self._machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
-            except OSError as error:
+            except (OSError, RuntimeError) as error:  # RuntimeError: no thread could be started for it
                 self._problem("machine", f"the run directory cannot be looked at: {error}")
                 continue
             self._problem("machine", None)
@@ -278,7 +279,15 @@ class Daemon:
                 self._stop.set()
 
     def _trial_finished(self, trial: Trial, seconds: float) -> None:
-        self.history.add(trial.number, trial.status, trial.stage, trial.reward, counted=trial.counted, seconds=seconds)
+        self.history.add(
+            trial.number,
+            trial.status,
+            trial.stage,
+            trial.reward,
+            counted=trial.counted,
+            seconds=seconds,
+            worked=trial.seconds,
+        )
         if trial.status in ("evaluated", "early_stopped"):
             self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]
         row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))
@@ -372,6 +381,10 @@ class Daemon:
             dataset=self.config.data.name,
             jobs_queued=self.jobs.queued,
         )
+
+    def progress(self) -> Progress:
+        """Where the search is."""
+        return self.strategy.progress()
 
     def pause(self, paused: bool) -> None:
         """Pause the search, or go on.

@@ -12,6 +12,7 @@ from nasd.strategies.base import Progress
 
 WINDOW = 20  # of the rolling reward, as in the published figure
 BINS = 20
+SLACK = 1.0  # seconds that a trial may take besides its evaluation
 PACE = 100  # recent trials that the estimate of the end rests on
 
 
@@ -27,11 +28,30 @@ class History:
         self._active = 0.0
 
     def add(
-        self, number: int, status: TrialStatus, stage: str, reward: float, *, counted: bool, seconds: float
+        self,
+        number: int,
+        status: TrialStatus,
+        stage: str,
+        reward: float,
+        *,
+        counted: bool,
+        seconds: float,
+        worked: float | None = None,
     ) -> None:
-        """Take a trial in, and the seconds that passed since the one before it."""
+        """Take a trial in.
+
+        Args:
+            number: The trial's, as all that follows.
+            status: How it ended.
+            stage: Which it belongs to.
+            reward: What it brought.
+            counted: Whether it advanced the search.
+            seconds: Since the trial before it.
+            worked: Seconds of its evaluation; None: not measured. What passed beyond it, in a pause, a stall of the box
+                or a job that came in between, is no part of the search's pace.
+        """
         self.by_status[status] += 1
-        self._active += seconds
+        self._active += seconds if worked is None else min(seconds, worked + SLACK)
         if counted:
             self._stages.setdefault(stage, _Rewards()).add(number, reward)
             self._numbers.append(number)

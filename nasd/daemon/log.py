@@ -4,7 +4,7 @@ import itertools
 import logging
 import logging.handlers
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -38,22 +38,60 @@ class Journal(logging.Handler):
 
     def page(self, params: LogParams) -> LogPage:
         """The newest records below `before` that match, oldest first; as many as fit into a frame."""
-        level, text = LEVELS[params.level], params.text.casefold()
-        taken = 0
-        rows: list[LogRecord] = []
-        for record in reversed(self._records):
-            if params.before is not None and record.id >= params.before:
+        return _page(self._records, params)
+
+
+class LogFiles:
+    """The records of daemons that are gone, as far as their files hold them.
+
+    Args:
+        folder: Where the daemons of a run log to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._records: deque[LogRecord] | None = None
+
+    def page(self, params: LogParams) -> LogPage:
+        """As `Journal.page`."""
+        if self._records is None:
+            self._records = self._read()
+        return _page(self._records, params)
+
+    def _read(self) -> deque[LogRecord]:
+        """The newest records; a line that is none, such as the torn last one of a kill, is left out."""
+        kept: deque[LogRecord] = deque(maxlen=HELD)
+        newest = self._folder / "daemon.jsonl"
+        ids = itertools.count(1)
+        for path in (newest.with_name("daemon.jsonl.1"), newest):  # older parts are further back than clients see
+            try:
+                lines = path.read_bytes().splitlines()
+            except FileNotFoundError:
                 continue
-            if LEVELS[record.level] >= level and (
-                text in record.message.casefold() or text in record.source.casefold()
-            ):
-                taken += len(encode(record))
-                if rows and taken > PAGE_BYTES:
-                    break
-                rows.append(record)
-                if len(rows) >= max(1, min(params.limit, PAGE)):
-                    break
-        return LogPage(rows=tuple(reversed(rows)), first=self._records[0].id if self._records else 1)
+            for line in lines[-HELD:]:
+                try:
+                    record = msgspec.json.decode(line, type=LogRecord)
+                except msgspec.DecodeError:
+                    continue
+                kept.append(msgspec.structs.replace(record, id=next(ids), message=record.message[:LONGEST]))
+        return kept
+
+
+def _page(records: Sequence[LogRecord], params: LogParams) -> LogPage:
+    level, text = LEVELS[params.level], params.text.casefold()
+    taken = 0
+    rows: list[LogRecord] = []
+    for record in reversed(records):
+        if params.before is not None and record.id >= params.before:
+            continue
+        if LEVELS[record.level] >= level and (text in record.message.casefold() or text in record.source.casefold()):
+            taken += len(encode(record))
+            if rows and taken > PAGE_BYTES:
+                break
+            rows.append(record)
+            if len(rows) >= max(1, min(params.limit, PAGE)):
+                break
+    return LogPage(rows=tuple(reversed(rows)), first=records[0].id if records else 1)
 
 
 class _JsonLines(logging.Formatter):

@@ -191,6 +191,8 @@ class Scheduler:
             proposal.number,
             after=proposal.number - self.lookahead,
             keep_above=self._keep_above(),
+            facts=proposal.facts,
+            file=self.run.files.path,
         )
 
     async def _evaluate(self, flight: Flight, task: Task) -> Finished:
@@ -249,6 +251,7 @@ class Scheduler:
             position=self.strategy.position(),
             opened=opened,
             dropped_embeddings=dropped,
+            dropped_files=observed.dropped_files,
         )
         await self._commit(delta)
         self.planner.observed(trial.number, self._observed, outcome)
@@ -335,7 +338,7 @@ def make_trial(
     return Trial(
         number=proposal.number,
         order=order,
-        net=proposal.net,
+        net=observed.net or proposal.net,
         status=status,
         stage=proposal.stage,
         facts={**proposal.facts, **observed.facts},

@@ -106,6 +106,16 @@ class Server:
         for _ in slow:  # only now: a log record is itself an event
             log.warning("dropped a subscriber that does not read")
 
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client that did not come by the socket, such as one on a pipe, until it leaves."""
+        try:
+            await self._serve(Peer(os.getpid(), os.getuid(), os.getgid()), reader, writer)
+        except (OSError, TimeoutError):
+            pass  # it went away
+        finally:
+            self._subscribers.discard(writer)
+            writer.close()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None

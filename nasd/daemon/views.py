@@ -81,6 +81,7 @@ def trial_detail(run: Run, space: Space[Any], number: int) -> TrialDetail:
         device=source.device,
         graph=space.graph(space.parse(trial.net)),
         duplicates=tuple(duplicates),
+        repeats=run.repeats(source.number) if len(duplicates) == DUPLICATES else len(duplicates),
         screening=(source.metrics or {}).get("screening"),
         labels=labels_in(source.metrics),
     )

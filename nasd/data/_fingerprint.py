@@ -169,7 +169,7 @@ def _of_files(folder: Path, paths: tuple[Path, ...], classes: tuple[str, ...]) -
         found = _hashes.of_files(paths, folder)
     except OSError as error:
         raise DataMissingError(f"{error.filename or folder} cannot be read ({error.strerror})") from error
-    names = [path.relative_to(folder).as_posix() for path in paths]
+    names = [str(path).removeprefix(f"{folder}/") for path in paths]  # `relative_to` takes half a second of 60,000
     return _made(classes, dict(zip(names, found, strict=True)), "file")
 
 

@@ -15,6 +15,7 @@ import platformdirs
 
 _BLOCK = 1 << 20
 _SETTLED = 2.0  # seconds after which a change must show in a file's times; a younger file's hash is not remembered
+_TOGETHER = 256  # files that a thread takes at a time
 _LOOK = 8  # threads that look at files: waiting for a disk, or for a server, more than working
 
 
@@ -34,13 +35,13 @@ def of_files(paths: Sequence[Path], about: Path) -> list[tuple[int, str]]:
         status = path.stat()
         known = remembered.get(str(path), status)
         if known is None:
-            with path.open("rb") as file:
-                known = hashlib.file_digest(file, "sha256", _bufsize=_BLOCK).hexdigest()
+            known = _digest(path, status.st_size)
             remembered.put(str(path), status, known)
         return status.st_size, known
 
+    parts = [paths[start : start + _TOGETHER] for start in range(0, len(paths), _TOGETHER)]
     with ThreadPoolExecutor(_LOOK, "hashes") as threads:
-        found = list(threads.map(look, paths))
+        found = [one for part in threads.map(lambda part: [look(path) for path in part], parts) for one in part]
     remembered.save()
     return found
 
@@ -63,6 +64,13 @@ def remembered_of(paths: Iterable[Path], about: Path, work_out: Callable[[], Any
         remembered.changed = True
         remembered.save()
     return value
+
+
+def _digest(path: Path, size: int) -> str:
+    with path.open("rb", buffering=0) as file:
+        if size <= _BLOCK:  # most images; a buffer for each would take longer than the reading
+            return hashlib.sha256(file.read()).hexdigest()
+        return hashlib.file_digest(file, "sha256", _bufsize=_BLOCK).hexdigest()
 
 
 class _Cache:

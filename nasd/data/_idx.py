@@ -1,4 +1,7 @@
-"""MNIST and its like: four IDX files, in torchvision's layout (http://yann.lecun.com/exdb/mnist)."""
+"""MNIST and its like: four IDX files, in torchvision's layout (http://yann.lecun.com/exdb/mnist).
+
+EMNIST's images lie on their side, as their authors and torchvision have them (arXiv 1702.05373).
+"""
 
 import gzip
 import zlib
@@ -21,11 +24,26 @@ FILES = (
 
 
 class Idx:
-    """Grey images of 28x28 in ten classes. They keep their single channel."""
+    """Grey images of 28x28. They keep their single channel.
 
-    def __init__(self, folder: str, classes: tuple[str, ...]) -> None:
-        self.folder = folder  # also the name of torchvision's class, which knows addresses and sums
-        self.classes = classes
+    Args:
+        folder: In the folder of data sets; also the name of torchvision's class, which knows addresses and sums.
+        classes: Their names.
+        files: Images and labels of the training part, then of the test part.
+        first_label: The label of the first class.
+        site: Where the files are had, if they are not downloaded.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        classes: tuple[str, ...],
+        files: tuple[str, ...] = FILES,
+        first_label: int = 0,
+        site: str | None = None,
+    ) -> None:
+        self.folder, self.classes, self._files = folder, classes, files
+        self._first, self._site = first_label, site
 
     def describe(self, root: Path, config: DataConfig) -> Description:
         """Shape of the images."""
@@ -34,9 +52,13 @@ class Idx:
     def prepare(self, root: Path, config: DataConfig) -> None:
         """Download what is missing."""
         folder = root / self.folder / "raw"
-        missing = [name for name in FILES if _find(folder, name) is None]
+        missing = [name for name in self._files if _find(folder, name) is None]
         if not missing:
             return
+        if self._site is not None:
+            raise DataMissingError(
+                f"{folder} lacks {', '.join(missing)}: put them there, plain or as .gz, from {self._site}"
+            )
         import torchvision  # noqa: PLC0415 - a second to import, and needed for a download only
 
         known = getattr(torchvision.datasets, self.folder)
@@ -47,19 +69,19 @@ class Idx:
         except OSError as error:
             raise DataMissingError(
                 f"{self.folder} is not complete in {folder} and cannot be downloaded ({error}): "
-                f"put {', '.join(FILES)} there, plain or as .gz"
+                f"put {', '.join(self._files)} there, plain or as .gz"
             ) from error
 
     def files(self, root: Path, config: DataConfig) -> tuple[Path, ...]:
         """The four files, plain or gzipped."""
         folder = root / self.folder / "raw"
-        return tuple(_find(folder, name) or folder / name for name in FILES)
+        return tuple(_find(folder, name) or folder / name for name in self._files)
 
     def read(self, root: Path, config: DataConfig) -> Raw:
         """Read the four files, plain or gzipped."""
         self.prepare(root, config)
         folder = root / self.folder / "raw"
-        return Raw(self._part(folder, *FILES[:2]), self._part(folder, *FILES[2:]), self.classes)
+        return Raw(self._part(folder, *self._files[:2]), self._part(folder, *self._files[2:]), self.classes)
 
     def _part(self, folder: Path, images_name: str, labels_name: str) -> Part:
         images, labels = _read_idx(folder, images_name, 3), _read_idx(folder, labels_name, 1)
@@ -67,13 +89,15 @@ class Idx:
             raise damaged(folder / images_name, f"its images are {images.shape[1]}x{images.shape[2]}, not 28x28")
         if len(images) != len(labels):
             raise damaged(folder / labels_name, f"it has {len(labels)} labels for {len(images)} images")
-        if len(labels) == 0 or labels.max() >= len(self.classes):
-            raise damaged(folder / labels_name, f"labels must be there, and below {len(self.classes)}")
-        return Part(images[:, None], labels.astype(np.int64))
+        if len(labels) == 0 or labels.min() < self._first or labels.max() >= self._first + len(self.classes):
+            first = f"from {self._first} and " if self._first else ""
+            raise damaged(folder / labels_name, f"labels must be there, {first}below {self._first + len(self.classes)}")
+        return Part(images[:, None], labels.astype(np.int64) - self._first)
 
 
 def _find(folder: Path, name: str) -> Path | None:
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+    places = (folder / name, folder / f"{name}.gz", folder / "gzip" / f"{name}.gz")  # EMNIST's archive has gzip/
+    return next((path for path in places if path.is_file()), None)
 
 
 def _read_idx(folder: Path, name: str, dimensions: int) -> npt.NDArray[np.uint8]:
@@ -92,3 +116,34 @@ def _read_idx(folder: Path, name: str, dimensions: int) -> npt.NDArray[np.uint8]
     if len(content) != expected:
         raise damaged(path, f"it has {len(content)} bytes, not the {expected} that its header asks for")
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
+
+
+_LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
+_CHARACTERS = tuple("0123456789") + tuple(letter.upper() for letter in _LETTERS)
+_APART = tuple("abdefghnqrt")  # the small letters that do not look like the capital ones
+_EMNIST = {
+    "byclass": _CHARACTERS + _LETTERS,
+    "bymerge": _CHARACTERS + _APART,
+    "balanced": _CHARACTERS + _APART,
+    "letters": _LETTERS,
+    "digits": tuple("0123456789"),
+    "mnist": tuple("0123456789"),
+}
+
+
+def emnist() -> dict[str, Idx]:
+    """The six splits of EMNIST, by the names that a config has for them."""
+    return {
+        f"emnist_{split}": Idx(
+            "EMNIST",
+            classes,
+            tuple(
+                f"emnist-{split}-{part}-{what}-ubyte"
+                for part in ("train", "test")
+                for what in ("images-idx3", "labels-idx1")
+            ),
+            first_label=1 if split == "letters" else 0,
+            site="https://www.nist.gov/itl/products-and-services/emnist-dataset",
+        )
+        for split, classes in _EMNIST.items()
+    }

@@ -6,12 +6,16 @@ from pathlib import Path
 import platformdirs
 
 from nasd.config import DataConfig
+from nasd.data._arrays import Arrays
 from nasd.data._cifar import CIFAR10, CIFAR100
 from nasd.data._codebrim import Codebrim
 from nasd.data._csv import ImageCsv
 from nasd.data._digits import Digits
 from nasd.data._folder import ImageFolder
-from nasd.data._idx import Idx
+from nasd.data._idx import Idx, emnist
+from nasd.data._others import other
+from nasd.data._parquet import Parquet
+from nasd.data._published import Stl10, Svhn
 from nasd.data._source import LabelledSource, Source
 from nasd.errors import DataMissingError
 
@@ -23,15 +27,25 @@ SOURCES: dict[str, Source] = {
     "fashion_mnist": Idx("FashionMNIST", FASHION),
     "cifar10": CIFAR10,
     "cifar100": CIFAR100,
+    "kmnist": Idx("KMNIST", ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")),
+    **emnist(),
+    "svhn": Svhn(),
+    "stl10": Stl10(),
     "image_folder": ImageFolder(),
+    "arrays": Arrays(),
+    "parquet": Parquet(),
 }
 LABELLED: dict[str, LabelledSource] = {"codebrim": Codebrim(), "image_csv": ImageCsv()}
 """Those of several labels per image."""
 
 
 def source_of(config: DataConfig) -> Source:
-    """The data set of one class per image that a config names."""
-    return SOURCES[config.name]
+    """The data set of one class per image that a config names: one of ours, or of another package's.
+
+    Raises:
+        NasdError: The other package cannot be used.
+    """
+    return SOURCES[config.name] if config.name in SOURCES else other(config.name)
 
 
 def root(config: DataConfig) -> Path:

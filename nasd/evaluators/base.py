@@ -110,12 +110,23 @@ class Planner(Protocol):
         """
         ...
 
-    def trial(self, net: str, number: int, *, after: int, keep_above: float | None) -> Evaluation:
+    def trial(
+        self,
+        net: str,
+        number: int,
+        *,
+        after: int,
+        keep_above: float | None,
+        facts: Mapping[str, Any] = {},
+        file: Callable[[str], Path] = Path,
+    ) -> Evaluation:
         """The order of a trial.
 
         Args:
             net: The architecture.
             number: The trial's.
+            facts: What the strategy said of its proposal.
+            file: Where a file of the run lies that was left by an earlier trial (`Learned.files`), by its name.
             after: Trials that had been observed when it was proposed, however fast workers were.
             keep_above: Reward above which its embedding is worth keeping; None: none is.
         """

@@ -11,12 +11,12 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from nasd.box import limits
 from nasd.config import Config
 from nasd.data import Data, Streamed
 from nasd.evaluators.deep_prior.embed import to_input
@@ -119,7 +119,7 @@ def available_bytes(device: torch.device, data: Data | Streamed, memory_limit: i
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(psutil.virtual_memory().available)
+    return limits.available_memory()
 
 
 def fit_micro_batch(needed: Callable[[int], int], largest: int, available: int) -> int:

@@ -38,6 +38,20 @@ class Training(_Order, frozen=True, tag="training"):
         return self.net
 
 
+class Supernet(_Order, frozen=True, tag="supernet"):
+    """Train a supernet for one epoch (`nasd.evaluators.supernet`)."""
+
+    epoch: int  # from 1
+    seed: int
+    end: str  # name of the file that it leaves
+    begin: str | None = None  # the file that the epoch before it left; None: the first one draws its weights
+
+    @property
+    def subject(self) -> str:
+        """What it is about, for those who look on."""
+        return f"epoch {self.epoch}"
+
+
 class Think(_Order, frozen=True, tag="think"):
     """Think for the run's strategy (`Strategy.work`)."""
 
@@ -51,10 +65,20 @@ class Think(_Order, frozen=True, tag="think"):
         return self.name
 
 
-Evaluation = DeepPrior | Training
+Evaluation = DeepPrior | Training | Supernet
 Order = Evaluation | Think
 
 
 def evaluator_of(order: Evaluation) -> str:
     """The name of the evaluator that an order is for."""
     return str(type(order).__struct_config__.tag)
+
+
+def short(order: Order | None) -> Order | None:
+    """The same in little time, and leaving nothing behind; None where there is no such order."""
+    match order:
+        case DeepPrior():
+            return msgspec.structs.replace(order, epochs=1, keep_above=None, screen_floor=None)
+        case Training():
+            return msgspec.structs.replace(order, epochs=1, weights=None, keep_weights=False)
+    return None

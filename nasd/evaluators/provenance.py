@@ -7,15 +7,18 @@ import torch
 import nasd
 from nasd.config import Config
 from nasd.data import Data, Streamed
-from nasd.spaces.layers import Architecture
+from nasd.evaluators.networks.encoder import Buildable
+from nasd.spaces.cells import Cell
 
 
 def provenance(
-    architecture: Architecture, data: Data | Streamed, config: Config, seed: int, device: torch.device | str
+    architecture: Buildable, data: Data | Streamed, config: Config, seed: int, device: torch.device | str
 ) -> dict[str, Any]:
     """What has to be the same for the encoder to be the same; plain JSON values."""
+    skeleton = {"space": architecture.config.model_dump(mode="json")} if isinstance(architecture, Cell) else {}
     return {
         "architecture": str(architecture),
+        **skeleton,
         "seed": seed,
         "data": {
             "name": data.name,

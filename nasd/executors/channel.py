@@ -1,9 +1,11 @@
 """How an executor reaches a worker, wherever that runs: lines of JSON there and back, and files."""
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from nasd.box import faults, limits
+from nasd.box.memory import Kills, memory_kills
 from nasd.evaluators.base import File
 from nasd.evaluators.orders import Order
 from nasd.executors.work import Setup
@@ -13,11 +15,16 @@ WORDS = 5  # lines that a worker printed, of which the last are its last words
 
 
 class WorkerLostError(Exception):
-    """A worker ended, or had to be ended, in the middle of a task. `blame`: whether the task may have caused it."""
+    """A worker ended, or had to be ended, in the middle of a task.
 
-    def __init__(self, reason: str, *, blame: bool) -> None:
+    Attributes:
+        blame: Whether the task may have caused it.
+        fault: What the box lacked, in words, where that may be the cause.
+    """
+
+    def __init__(self, reason: str, *, blame: bool, fault: str | None = None) -> None:
         super().__init__(reason)
-        self.blame = blame
+        self.blame, self.fault = blame, fault
 
 
 class WorkerUnfitError(Exception):
@@ -33,6 +40,7 @@ class End(NamedTuple):
 
     reason: str
     blame: bool  # its task may be at fault
+    fault: str | None = None  # what its box lacked, in words, where that may be the cause
 
 
 class Channel(Protocol):
@@ -114,12 +122,25 @@ MakeChannel = Callable[[int], Channel]
 """Makes the channel of the worker with this number."""
 
 
-def cause(code: int, *, memory_kill: bool, said: str) -> End:
-    """Why a process ended that had this exit code, or the negative number of a signal."""
-    last = f"; its last words: {said}" if said else ""
+def cause(code: int, kills_before: Kills, said: Sequence[str]) -> End:
+    """Why a process of this box ended.
+
+    Args:
+        code: Its exit code, or the negative number of a signal.
+        kills_before: What had been killed for want of memory before its task began.
+        said: The last lines that it printed.
+    """
+    reason, blame = _cause(code, kills_before, f"; its last words: {said[-1]}" if said else "")
+    return End(reason, blame, faults.in_words("\n".join(said)) if blame else None)
+
+
+def _cause(code: int, kills_before: Kills, last: str) -> tuple[str, bool]:
     if code >= 0:
-        return End(f"ended by itself with exit code {code}{last}", True)
+        return f"ended by itself with exit code {code}{last}", True
     name = signal.Signals(-code).name
-    if -code == signal.SIGKILL and memory_kill:
-        return End("was killed by the kernel because memory ran out", True)
-    return End(f"was killed by {name}{last}", -code not in (signal.SIGKILL, signal.SIGTERM))
+    kills = memory_kills()
+    if -code == signal.SIGKILL and kills.of_container > kills_before.of_container:
+        return f"was killed because the container's memory of {limits.memory().counts} bytes ran out", True
+    if -code == signal.SIGKILL and kills.of_box > kills_before.of_box:
+        return "was killed by the kernel because memory ran out", True
+    return f"was killed by {name}{last}", -code not in (signal.SIGKILL, signal.SIGTERM)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from nasd.config import AnyExecutor
+from nasd.evaluators.orders import Order, short
 from nasd.executors.base import Finished, Task
 from nasd.executors.channel import MakeChannel, WorkerLostError, WorkerUnfitError, WorkerWaitsError
 from nasd.executors.pool import Pool
@@ -54,6 +55,7 @@ class Crew:
         self._ids, self._worker_ids = itertools.count(1), itertools.count()
         self._pool = Pool([self._worker(device=device, threads=threads) for device, threads in devices])
         self._own: dict[str, Pool] = {}
+        self._proof: Order | None = None  # what was carried out here: a box on which it works again is sound
 
     @property
     def capacity(self) -> int:
@@ -67,9 +69,10 @@ class Crew:
 
     async def evaluate(self, task: Task) -> Finished:
         """See `nasd.executors.base.Executor`. A task is tried `executor.trial_attempts` times where it may itself be
-        to blame for the loss of its worker, and `KILLS_FROM_OUTSIDE` times where it is not.
+        to blame for the loss of its worker, and `KILLS_FROM_OUTSIDE` times where it is not. Where the box lacks
+        something, it is tried until the box has it; only if other work succeeds there meanwhile is the task to blame.
         """
-        blamed = lost = 0
+        blamed = lost = faults = 0
         pool = self._pool_of(task)
         while True:
             worker = await pool.acquire(task)
@@ -77,14 +80,29 @@ class Crew:
                 if not await self._ensure(worker):
                     continue
                 task.running = True
-                return await worker.run(task, next(self._ids), self._timeout)
+                finished, fault = await worker.run(task, next(self._ids), self._timeout)
+                if fault is not None:
+                    faults += 1
+                    task.running = False
+                    if not await self._wait_out(worker, task, fault, faults):
+                        continue
+                else:
+                    self._works(worker, task)
             except WorkerLostError as error:
+                task.running = False
+                if error.fault is not None:
+                    faults += 1
+                    if await self._wait_out(worker, task, error.fault, faults):
+                        return Finished(Failed(reason=f"the worker {error}"))
+                    continue
                 lost += 1
                 blamed += error.blame
                 log.warning("worker %d %s at %s (try %d)", worker.id, error, task.purpose, lost)
                 if blamed >= self._attempts or lost >= KILLS_FROM_OUTSIDE:
                     tries = f" (the last of {lost} tries)" if lost > 1 else ""
                     return Finished(Failed(reason=f"the worker {error}{tries}"))
+            else:
+                return finished
             finally:
                 task.running = False
                 pool.release(worker)
@@ -124,8 +142,44 @@ class Crew:
             await asyncio.sleep(min(first * 2 ** min(worker.failed_starts - 1, 20), most))
             return False
         worker.failed_starts = 0
-        self._trouble(worker.id, None)
+        if not worker.faults:
+            self._trouble(worker.id, None)
         return True
+
+    async def _wait_out(self, worker: Worker, task: Task, fault: str, count: int) -> bool:
+        """Say what the box lacks and wait a while; returns whether the task is to blame all the same, because work that
+        succeeded before does so again where it does not.
+
+        Args:
+            worker: Which met it; it is ended.
+            task: What it was at.
+            fault: What the box lacks.
+            count: How often this task met a fault.
+        """
+        worker.faults += 1
+        log.error("worker %d: the box is at fault at %s, not the task: %s", worker.id, task.purpose, fault)
+        self._trouble(worker.id, f"{task.purpose} waits, the box is at fault: {fault}")
+        first, most = STARTING_AGAIN
+        await asyncio.sleep(min(first * 2 ** min(worker.faults - 1, 20), most))
+        if count < self._attempts or self._proof is None or not await self._ensure(worker):
+            return False
+        try:
+            proof = self._proof
+            ran = await worker.run(Task(order=lambda: proof), next(self._ids), self._timeout)
+        except WorkerLostError:
+            return False
+        sound = ran.fault is None
+        if sound:
+            self._works(worker, task)
+        return sound
+
+    def _works(self, worker: Worker, task: Task) -> None:
+        """The box has what it takes: note it, and what shows it."""
+        if worker.faults:
+            worker.faults = 0
+            self._trouble(worker.id, None)
+        if task.running:
+            self._proof = short(worker.order) or self._proof
 
     def _pool_of(self, task: Task) -> Pool:
         if task.device is None:

@@ -52,6 +52,7 @@ class Ended(_Message, frozen=True, tag="ended"):
     result: Evaluated | Failed | Answer
     files: dict[str, str] = {}  # paths by name
     leaving: bool = False  # the process ends itself: an exception may have left its device unusable
+    fault: str | None = None  # what the box lacked, in words: `result` says nothing then
 
 
 Report = Ready | SetupFailed | Alive | Step | Ended

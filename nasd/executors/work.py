@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from nasd import rooms
-from nasd.box import tuning
+from nasd.box import faults, tuning
 from nasd.errors import NasdError
 from nasd.evaluators.base import Answer, Report, Workspace
 from nasd.evaluators.orders import Order, Think, evaluator_of
@@ -38,16 +38,18 @@ class Done(NamedTuple):
     result: Outcome | Answer
     files: Mapping[str, Path]
     leaving: bool  # the process should end: an exception may have left its device unusable
+    fault: str | None = None  # what the box lacked, in words, where it is to blame: `result` says nothing then
 
 
 def attempt(work: Work, order: Order, report: Report) -> Done:
-    """Carry an order out; whatever it raises makes it one that failed, with its reason."""
+    """Carry an order out; whatever it raises makes it one that failed, with its reason, unless the box is to blame."""
     try:
         return Done(*work(order, report), leaving=False)
     except Exception as error:  # noqa: BLE001 - whatever an architecture does, it is one failed trial with its reason
         sys.excepthook(type(error), error, error.__traceback__)  # the whole of it goes to the log
         what = "thinking" if isinstance(order, Think) else "the evaluation"
-        return Done(Failed(reason=f"{what} raised {type(error).__name__}: {_brief(error)}"), {}, leaving=True)
+        failed = Failed(reason=f"{what} raised {type(error).__name__}: {_brief(error)}")
+        return Done(failed, {}, leaving=True, fault=faults.of_error(error))
 
 
 def build(setup: Setup) -> Work:

@@ -5,10 +5,12 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
 from nasd.evaluators.base import Answer, Step
+from nasd.evaluators.orders import Order
 from nasd.executors import messages
 from nasd.executors.base import Finished, Task
 from nasd.executors.channel import MAX_LINE, Channel, WorkerLostError, WorkerUnfitError
@@ -24,6 +26,13 @@ LATE = 0.5  # seconds by which a timeout fires late only if this process was its
 SETUP_TIME = 900.0  # seconds until a worker is set up
 
 
+class Ran(NamedTuple):
+    """A task's end at one worker."""
+
+    finished: Finished
+    fault: str | None  # what the box lacked, in words: the result says nothing then
+
+
 @dataclass
 class Worker:
     """One worker. `run` one task at a time."""
@@ -34,7 +43,9 @@ class Worker:
     changed: Callable[["Worker"], None]
     passing: bool = False  # it is there only as long as jobs ask for its device
     affinity: str | None = None  # of its last task
+    order: Order | None = None  # the last one
     failed_starts: int = 0
+    faults: int = 0  # of the box, one after the other
     status: WorkerStatus = field(init=False)
 
     def __post_init__(self) -> None:
@@ -70,13 +81,13 @@ class Worker:
             raise WorkerUnfitError(report.reason)
         self._show(state="idle")
 
-    async def run(self, task: Task, id: int, timeout: float) -> Finished:
+    async def run(self, task: Task, id: int, timeout: float) -> Ran:
         """Carry out one task.
 
         Raises:
             WorkerLostError: The process ended, fell silent, or took longer than `timeout` seconds; it is gone then.
         """
-        order = task.order()
+        self.order = order = task.order()
         self.affinity = task.affinity
         self._show(
             state="busy",
@@ -102,7 +113,7 @@ class Worker:
                     self._show(state="idle", trial=None, job=None, net=None, stage=None, started_at=None)
                     if report.leaving:
                         await self.kill()
-                    return finished
+                    return Ran(finished, report.fault)
                 if isinstance(report, messages.Step) and report.id == id:
                     self._step(report.step)
                     task.on_step(report.step)
@@ -158,7 +169,7 @@ class Worker:
                 raise WorkerLostError(f"was silent for {SILENCE:g} s and was ended", blame=False)
             if not line:
                 end = await self.channel.end()
-                raise WorkerLostError(end.reason, blame=end.blame)
+                raise WorkerLostError(end.reason, blame=end.blame, fault=end.fault)
             try:
                 report = messages.decode_report(line)
             except msgspec.DecodeError:

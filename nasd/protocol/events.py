@@ -5,7 +5,7 @@ import msgspec
 from nasd.protocol.jobs import JobRow
 from nasd.protocol.log import LogRecord
 from nasd.protocol.machine import Machine, WorkerStatus
-from nasd.protocol.search import RunState, SearchProgress
+from nasd.protocol.search import RunState, SearchProgress, Status
 from nasd.protocol.trials import TrialRow
 from nasd.protocol.wire import Message, encode_notification
 
@@ -56,7 +56,13 @@ class MachineLoad(_Event, frozen=True, tag="machine"):
     machine: Machine
 
 
-Event = TrialFinished | WorkerChanged | StateChanged | JobChanged | Logged | MachineLoad
+class StatusRenewed(_Event, frozen=True, tag="status"):
+    """More is known of the run than the snapshot had: a reader of files has read them all."""
+
+    status: Status
+
+
+Event = TrialFinished | WorkerChanged | StateChanged | JobChanged | Logged | MachineLoad | StatusRenewed
 
 _events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 

@@ -6,7 +6,8 @@ from nasd.protocol.machine import Machine, WorkerStatus
 from nasd.protocol.trials import TrialRow
 from nasd.protocol.wire import Message, Params, Whole
 
-RunState = Literal["starting", "running", "pausing", "paused", "finished", "stopping", "failed"]
+RunState = Literal["starting", "running", "pausing", "paused", "finished", "stopping", "failed", "stopped"]
+"""`stopped`: no daemon runs it, only its files are read."""
 
 
 class StageProgress(Message, frozen=True):
@@ -54,6 +55,7 @@ class Status(Message, frozen=True):
     time: float  # the daemon's clock when this was made
     dataset: str = ""
     jobs_queued: int = 0
+    read_only: bool = False  # no daemon: this is read from the run's files, and nothing can be done to it
 
 
 class Snapshot(Message, frozen=True):

@@ -46,7 +46,8 @@ class TrialDetail(Message, frozen=True):
     peak_memory: int  # bytes
     device: str
     graph: Graph
-    duplicates: tuple[int, ...]  # later trials of the same architecture, at most 20
+    duplicates: tuple[int, ...]  # later trials of the same architecture, the first 20
+    repeats: int = 0  # how many of them there are
     screening: float | None = None  # accuracy of the quick look before the evaluation
     labels: Labels | None = None  # of a data set of several labels per image
 

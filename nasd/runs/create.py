@@ -3,13 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasd import __version__
+from nasd import __version__, rooms
 from nasd import config as configuration
 from nasd.box.devices import workers_of
 from nasd.box.processor import multiplies_bfloat16
 from nasd.config import Config
 from nasd.errors import ConfigError
-from nasd.spaces.layers import SearchSpace
 from store import Delta, Run
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def settle(config: Config) -> Config:
             ),
         }
     )
-    SearchSpace(settled.space)
+    rooms.space(settled)
     return settled
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from nasd import config as configuration
 from nasd import rooms
 from nasd.errors import NasdError
-from nasd.outcome import Evaluated, Failed, Outcome
+from nasd.outcome import Evaluated, Failed, Outcome, epoch_in
 from nasd.runs.opening import proposal_of
 from nasd.strategies.base import Learned, Proposal, Strategy
 from store import DamagedError, Run, Trial, verify
@@ -125,15 +125,16 @@ class _Replay:
         proposal = self.open.pop(trial.number, None)
         if proposal is None:
             raise MismatchError(f"trial {trial.number} was not open when it was observed")
-        if (proposal.net, proposal.stage) != (trial.net, trial.stage):
-            raise MismatchError(
-                f"trial {trial.number} is stored as {trial.net} ({trial.stage}), the replay proposes "
-                f"{proposal.net} ({proposal.stage})"
-            )
         try:
             again = self.strategy.observe(proposal, _outcome(trial, proposal))
         except ValueError as error:
             raise MismatchError(f"trial {trial.number} cannot have been observed where it was: {error}") from error
+        net = again.net or proposal.net
+        if (net, proposal.stage) != (trial.net, trial.stage):
+            raise MismatchError(
+                f"trial {trial.number} is stored as {trial.net} ({trial.stage}), the replay proposes "
+                f"{net} ({proposal.stage})"
+            )
         for name, kept, computed in (
             ("reward", trial.reward, again.reward),
             ("count", trial.counted, again.counted),
@@ -166,4 +167,5 @@ def _outcome(trial: Trial, proposal: Proposal) -> Outcome | None:
         early_stopped=trial.status == "early_stopped",
         embedding_dim=trial.embedding_dim or 0,
         micro_batch=trial.micro_batch or 0,
+        supernet=epoch_in(trial.metrics),
     )

@@ -29,7 +29,7 @@ class Proposal:
     """
 
     number: int
-    net: str  # the architecture's written form, its identity
+    net: str  # the architecture's written form, its identity; a name of its own where the evaluation is to find it
     kind: ProposalKind
     stage: str = ""  # which part of the search it belongs to, as one of `Progress.stages` is labelled
     facts: Mapping[str, Any] = field(default_factory=dict)  # what the strategy wants to show of it; JSON values
@@ -53,6 +53,8 @@ class Observed:
     duplicate_of: int | None
     learned: Learned | None
     facts: Mapping[str, Any] = field(default_factory=dict)  # what is to be shown besides the proposal's; JSON values
+    net: str | None = None  # the architecture, where the evaluation found it; None: the proposal's
+    dropped_files: tuple[str, ...] = ()  # names of the run's files that no payload to come needs any more
 
 
 @dataclass(frozen=True, slots=True)

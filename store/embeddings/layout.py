@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test")
 PARTS = ("x", "y", "index")
+DIMENSIONS = {"x": ("sample", "value"), "y": ("sample", "label"), "index": ("sample",)}
+"""Names of each array's dimensions, as zarr's `dimension_names`; embeddings of older versions have none."""
 DTYPES = ("float16", "float32", "float64", "int16", "int32", "int64", "uint8", "bool")
 SHARD_BYTES = 64 << 20
 CHUNK_ROWS = 64  # measured: 512 reads random rows half as fast, and packs no better

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from store import files
 from store.embeddings.description import seal
-from store.embeddings.layout import CHUNK_ROWS, DTYPES, PARTS, SPLITS, Rows, Split, Unwritten, shard_rows
+from store.embeddings.layout import CHUNK_ROWS, DIMENSIONS, DTYPES, PARTS, SPLITS, Rows, Split, Unwritten, shard_rows
 from store.errors import disk_errors
 
 if TYPE_CHECKING:
@@ -92,5 +92,6 @@ def create(group: Any, name: str, shape: tuple[int, ...], dtype: "np.dtype[Any]"
         shards=(shard_rows(shape[0], dtype.itemsize * math.prod(rest)), *rest),
         chunks=(CHUNK_ROWS, *rest),
         compressors=ZstdCodec(level=1, checksum=True),  # without the checksum flipped bits go unnoticed
+        dimension_names=DIMENSIONS[name.rpartition("/")[2]][: len(shape)],  # xarray refuses arrays without
         config={"write_empty_chunks": True},  # so that a chunk of zeros is told from a missing one
     )

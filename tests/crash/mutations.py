@@ -78,7 +78,7 @@ MUTATIONS = {
     ),
     "kill-blamed": Mutation(
         "a trial whose worker was killed from outside has failed",
-        "nasd/executors/processes/executor.py", {"if blamed >= self._attempts or": "if lost >= 1 or"}, TORTURE,
+        "nasd/executors/crew.py", {"if blamed >= self._attempts or": "if lost >= 1 or"}, TORTURE,
     ),
     "orphans": Mutation(
         "workers outlive a killed daemon",

@@ -212,6 +212,18 @@ def kill_group(torture, directory, daemon):
     return torture.again(directory)
 
 
+def box_at_fault(torture, directory, daemon):
+    """The box has no thread, no space, no process for a while: nothing is counted or learned of it."""
+    for fault in ("no thread", "no space", "libgomp"):
+        tell(directory, embed=10, seconds=0.01, every=fault)
+        time.sleep(torture.draw.uniform(0.1, 0.5))
+    tell(directory, embed=10, seconds=0.01)
+    time.sleep(0.2)  # until a worker that read the orders before has left its mark
+    for mark in directory.glob("misbehaved-*"):
+        mark.unlink()
+    return daemon
+
+
 def kill_at_the_start(torture, directory, daemon):
     """A daemon that has not got further than some way into its start, and again before the third gets through."""
     torture.kill(daemon)
@@ -303,7 +315,7 @@ EVENTS = KILLS | {
     event.__name__: event
     for event in (
         kill_at_the_start, kill_the_daemon_of_stopped_workers, terminate, stop_worker, fill_disk, read_only,
-        set_the_clock, second_daemon,
+        set_the_clock, second_daemon, box_at_fault,
     )
 }  # fmt: skip
 

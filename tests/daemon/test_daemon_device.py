@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from nasd import protocol
+from nasd.box import devices
 from nasd.cli import cli
 from nasd.client import RemoteError
 from store import Run
@@ -17,7 +18,9 @@ NET = "[C(16,3,1,1,1), SM(10)]"
 @pytest.fixture(autouse=True)
 def two_gpus(monkeypatch):
     """As far as the daemon knows; the stub worker needs none."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(devices, "_driver_gpus", lambda: 2)
+    monkeypatch.setenv("STUB_GPUS", "2")  # in a process of its own
 
 
 def retrain(device, **params):

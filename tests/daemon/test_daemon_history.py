@@ -47,3 +47,15 @@ def test_an_end_that_is_not_known_has_no_estimate():
         seen.add(number, "evaluated", "level 1", 0.5, counted=True, seconds=1.0)
     shown = seen.progress(Progress(9, None, 0, (Stage("level 1", 9, None),)))
     assert (shown.counted, shown.total, shown.eta_seconds) == (9, None, None)
+
+
+def test_stalls_and_jobs_between_trials_do_not_put_the_end_off():
+    """A box that slept for an hour, or a job of an hour, is no part of the pace."""
+    calm, stalled = History(), History()
+    for number in range(1, 41):
+        calm.add(number, "evaluated", "e=1", 0.5, counted=True, seconds=10.0, worked=9.5)
+        between = 3600.0 if number in (20, 30) else 0.0
+        stalled.add(number, "evaluated", "e=1", 0.5, counted=True, seconds=10.0 + between, worked=9.5)
+    where = Progress(40, 100, 0, (Stage("e=1", 40, 100),))
+    assert calm.progress(where).eta_seconds == 600.0
+    assert stalled.progress(where).eta_seconds < 1.1 * 600.0

@@ -352,7 +352,7 @@ def test_systemd_is_told(home):
     ("damage", "code", "said"),
     [
         ("database", 1, "is damaged"),
-        ("missing", 1, "there is no run at"),
+        ("missing", 7, "there is no run at"),
         ("config", 3, "fault"),
         ("other space", 1, "does not fit its config"),
     ],

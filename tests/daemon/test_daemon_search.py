@@ -11,6 +11,7 @@ import pytest
 from nasd import protocol
 from nasd.client import RemoteError
 from nasd.daemon import scheduler
+from nasd.executors.processes import executor as processes
 from nasd.seeding import trial_seed
 from store import Run, verify
 from tests.helpers.nasd_harness import Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
@@ -360,3 +361,20 @@ async def test_the_seed_of_a_trial_is_its_own(home):
     directory = await search(home, 3)
     evaluated = [row for row in rows(directory) if row["status"] == "evaluated"]
     assert [row["seed"] for row in evaluated] == [trial_seed(1, row["number"]) for row in evaluated]
+
+
+async def test_faults_of_the_box_are_neither_counted_nor_learned(home, monkeypatch):
+    """Each trial meets one, in turn another kind: the search ends as if there had been none."""
+    monkeypatch.setattr(processes, "STARTING_AGAIN", (0.01, 0.05))
+    undisturbed = make(home, 8, name="undisturbed")
+    async with living(undisturbed) as live:
+        await live.state("finished")
+    directory = make(home, 8)
+    kinds = ("no thread", "no space", "libgomp")
+    tell(directory, once=True, trials={number: kinds[number % 3] for number in range(1, 40)})
+    async with living(directory) as live:
+        status = await live.state("finished")
+    assert status.problems == ()
+    assert "failed" not in status.progress.by_status
+    assert list(directory.glob("misbehaved-*"))
+    assert sound(directory) == sound(undisturbed)

@@ -88,6 +88,25 @@ def test_tiff_of_16_bits_in_either_order(tmp_path, data, big):
 
 @quick
 @given(st.data())
+def test_colours_of_16_bits_in_tiff(tmp_path, data):
+    of = values(data.draw, np.uint16, 3)
+    write_tiff(path := tmp_path / "x.tif", of.astype("<u2").tobytes(), of.shape[1], of.shape[0], (16, 16, 16))
+    assert np.array_equal(pixels(path), of >> 8)
+
+
+@quick
+@given(st.data(), st.sampled_from(["png", "tiff", "bmp"]))
+def test_palettes_of_other_formats(tmp_path, data, suffix):
+    of, palette = values(data.draw, np.uint8), np.random.default_rng(0).integers(0, 256, (256, 3), dtype=np.uint8)
+    image = Image.fromarray(of, "L").convert("P")
+    image.putpalette(palette.tobytes())
+    image.putdata(of.ravel().tolist())
+    image.save(path := tmp_path / f"x.{suffix}")
+    assert np.array_equal(pixels(path), palette[of])
+
+
+@quick
+@given(st.data())
 def test_floats_from_0_to_1_are_scaled_and_rounded(tmp_path, data):
     of = data.draw(arrays(np.float32, (data.draw(sides), data.draw(sides)), elements=st.floats(0, 1, width=32)))
     Image.fromarray(of).save(path := tmp_path / "x.tif")

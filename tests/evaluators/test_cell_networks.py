@@ -9,10 +9,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nasd.config import EncoderConfig
 from nasd.config.cells import CellsConfig
-from nasd.evaluators.networks.cells import CellEncoder, OperationModule
+from nasd.evaluators.networks.cells import OperationModule
+from nasd.evaluators.networks.encoder import Encoder
 from nasd.spaces.cells import OPERATORS, CellSpace
 from nasd.spaces.cells.operators import operation
-from nasd.spaces.cells.skeleton import reductions, skeleton
+from nasd.spaces.cells.skeleton import reductions
 
 PNASNET5 = (
     "cell[(h-2 sep5x5, h-2 max3x3), (h-1 sep7x7, h-1 max3x3), (h-1 sep5x5, h-1 sep3x3), "
@@ -65,7 +66,7 @@ def test_random_networks_have_the_shapes_and_costs_of_their_graph(config, seed):
     space = CellSpace(config)
     cell = space.sample(np.random.default_rng(seed))
     graph = space.graph(cell)
-    encoder = CellEncoder(cell, config, EncoderConfig())
+    encoder = Encoder(cell, config.channels, EncoderConfig())
     encoder.initialise(torch.Generator().manual_seed(1))
     out, work = multiply_adds(encoder, torch.rand(2, config.channels, config.patch_size, config.patch_size))
     classifier = encoder.embedding_dim * config.num_classes
@@ -85,7 +86,7 @@ def test_pnasnet5_has_about_the_published_number_of_weights():
         cell = space.parse(PNASNET5)
         assert space.graph(cell).parameters == parameters
         with torch.device("meta"):
-            encoder = CellEncoder(cell, space.config, EncoderConfig())
+            encoder = Encoder(cell, 3, EncoderConfig())
         assert weights(encoder) == parameters - encoder.embedding_dim * 10
 
 
@@ -95,7 +96,7 @@ def test_pnasnet5_has_about_the_published_number_of_weights():
 def test_the_skeleton_follows_the_size_of_the_images(size, times, left):
     config = CellsConfig(patch_size=size)
     assert reductions(config) == times
-    network = skeleton(CellSpace(config).parse("cell[(h-1 id, h-2 id)]"), config)
+    network = CellSpace(config).parse("cell[(h-1 id, h-2 id)]").skeleton
     assert network.shape.size == left
 
 
@@ -105,7 +106,7 @@ def test_the_same_seed_draws_the_same_network():
     outs = []
     for seed in (3, 3, 4):
         with torch.device("meta"):
-            encoder = CellEncoder(cell, config, EncoderConfig())
+            encoder = Encoder(cell, config.channels, EncoderConfig())
         encoder.to_empty(device="cpu")
         encoder.initialise(torch.Generator().manual_seed(seed))
         outs.append(encoder.eval()(torch.ones(2, 1, 8, 8)))

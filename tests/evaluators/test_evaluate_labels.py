@@ -205,7 +205,7 @@ def test_the_same_images_listed_in_a_csv_file_are_the_same_training(root, space)
         lines = csv.writer(file)
         lines.writerow(["path", "split", *LABELS])
         for split, part in parts.items():
-            for path, labels in zip(part.paths, part.labels.int().tolist(), strict=True):
+            for path, labels in zip(part.paths, part.labels.astype(int).tolist(), strict=True):
                 lines.writerow([path.relative_to(root), split, *labels])
     outcome = train(space, configure(root, data={"name": "image_csv"}))
     assert unmeasured(outcome) == unmeasured(train(space, config))

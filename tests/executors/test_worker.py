@@ -108,7 +108,7 @@ def test_what_an_order_raises_makes_it_one_that_failed(capsys):
         raise ZeroDivisionError("by\nnothing")
 
     done = work.attempt(raises, Think(name="ranking", request=b""), lambda _: None)
-    assert done == (Failed(reason="thinking raised ZeroDivisionError: by nothing"), {}, True)
+    assert done == (Failed(reason="thinking raised ZeroDivisionError: by nothing"), {}, True, None)
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert not work.attempt(lambda *_: (Evaluated, {}), DeepPrior(net=NET, seed=1), lambda _: None).leaving
 

@@ -70,7 +70,7 @@ def test_h2_and_h3_on_digits(home, tmp_path):
     assert (tmp_path / "digits-h3.png").read_bytes().startswith(PNG)
     with Run.open(directory) as run:
         jobs = sorted(run.jobs(), key=lambda job: job.id)
-    assert [job.params["full"] for job in jobs] == [False] * 3 + [True] * 3
+    assert [job.params["evaluator"] for job in jobs] == ["deep_prior"] * 3 + ["training"] * 3
     assert all((directory / name).exists() for job in jobs[3:] for name in job.result["repeats"][0]["weights"])
 
 

@@ -314,6 +314,7 @@ class World:
             train_seconds=row.seconds - 1.62 if evaluated else 0.0, peak_memory=2_300 << 20 if evaluated else 0,
             device="cuda:0" if evaluated else "", graph=self.graph(row.net),
             duplicates=tuple(one.number for one in self.rows if one.duplicate_of == number)[:20],
+            repeats=sum(one.duplicate_of == number for one in self.rows),
         )  # fmt: skip
 
     # --- what only one strategy has --------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from textual.widgets import Input
 from nasd.client import Target
 from tests.helpers.fake_daemon import FakeDaemon
 from tui.app import NasdApp
+from tui.widgets.keybar import KeyBar
 
 
 class Clock:
@@ -40,7 +41,7 @@ async def settle(pilot: Pilot[Any]) -> None:
     while quiet < 3:
         await pilot.pause()
         await asyncio.sleep(0.005)
-        busy = any(not worker.is_finished for worker in app.workers if worker.name != "link")
+        busy = bool(app._news) or any(not worker.is_finished for worker in app.workers if worker.name != "link")
         quiet = 0 if busy else quiet + 1
     for field in app.screen.query(Input):
         field.cursor_blink = False
@@ -69,8 +70,8 @@ async def attached(
 
 
 def told(app: NasdApp) -> str:
-    """What stands in the notes that pop up."""
-    return "\n".join(notification.message for notification in app._notifications)
+    """What the bottom line says instead of keys."""
+    return app.screen_stack[0].query_one(KeyBar).said
 
 
 def screen(app: NasdApp) -> str:

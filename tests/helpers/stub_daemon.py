@@ -2,9 +2,11 @@
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
+from nasd.box import devices
 from nasd.daemon import __main__ as entry
 from nasd.daemon.daemon import Daemon
 
@@ -16,6 +18,8 @@ async def _serve(directory: Path) -> int:
 
 
 if __name__ == "__main__":
+    if (gpus := os.environ.get("STUB_GPUS")) is not None:
+        devices._driver_gpus = lambda: int(gpus)
     for name, value in json.loads(sys.argv[2] if len(sys.argv) > 2 else "{}").items():
         module, _, constant = name.rpartition(".")
         setattr(importlib.import_module(f"nasd.daemon.{module}"), constant, value)

@@ -14,6 +14,7 @@ While there is a file `gate`, evaluations wait.
 """
 
 import ctypes
+import errno
 import json
 import math
 import os
@@ -133,6 +134,14 @@ def _misbehave(behaviour: str) -> Evaluated | Failed | None:
             ctypes.string_at(0)
         case "hang":
             time.sleep(3600)
+        case "no thread":
+            raise RuntimeError("can't start new thread")
+        case "no space":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        case "libgomp":
+            sys.stderr.write("libgomp: Thread creation failed: Resource temporarily unavailable\n")
+            sys.stderr.flush()
+            os._exit(1)
         case "allocate":
             bytearray(1 << 50)
         case "print":

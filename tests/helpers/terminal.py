@@ -78,6 +78,47 @@ class Box:
             return client.hello.pid
 
 
+class Grid:
+    """What a terminal shows of the bytes that were written to it, as far as Textual uses them."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all."""
+        self.written = b""
+
+    def feed(self, data: bytes) -> None:
+        """More was written."""
+        self.written += data
+
+    def text(self) -> str:
+        """Cursor positions, clearing and the other screen are followed; colours and modes are not."""
+        cells, row, column = self._blank(), 0, 0
+        for control, numbers, final, character in _TOKENS.findall(self.written.decode(errors="replace")):
+            if final == "H":
+                first, _, second = numbers.partition(";")
+                row, column = int(first or 1) - 1, int(second or 1) - 1
+            elif control and (final == "J" or (final in "hl" and "1049" in numbers)):
+                cells, row, column = self._blank(), 0, 0
+            elif character == "\n":
+                row, column = min(row + 1, self.height - 1), 0
+            elif character == "\r":
+                column = 0
+            elif character.isprintable() and character:
+                if row < self.height and column < self.width:
+                    cells[row][column] = character
+                column += 1
+        return "\n".join("".join(line).rstrip() for line in cells)
+
+    def _blank(self) -> list[list[str]]:
+        return [[" "] * self.width for _ in range(self.height)]
+
+
+_TOKENS = re.compile(r"(\x1b\[[<>=?]?([0-9;]*)[ $]?([A-Za-z@`~])|\x1b[^\[].?)|([^\x1b])", re.DOTALL)
+
+
 def counted(shown: str) -> int:
     found = re.search(r"trials (\d+)", shown)
     return int(found[1]) if found else -1

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from nasd.config.cells import CellsConfig
 from nasd.spaces.base import GrammarError
 from nasd.spaces.cells import OPERATORS, Cell, CellSpace, Term, count
-from nasd.spaces.cells.arrays import canonical_codes, decode, encode, keys, texts
+from nasd.spaces.cells.arrays import canonical_codes, decode, encode_blocks, keys, texts
 from nasd.spaces.cells.canonical import canonical
 from nasd.spaces.cells.cell import FIRST_BLOCK, blocks_read
 
@@ -129,7 +129,7 @@ def test_enumerating_counting_and_brute_force_agree(lookback, names, blocks, loo
     operators = [OPERATORS.index(name) for name in names]
     brute = sorted({least_numbering(cell) for cell in every_cell(lookback, operators, blocks, lookforward)})
     cells = space(lookback=lookback, operators=names, lookforward=lookforward)
-    assert list(cells.cells(blocks)) == [str(Cell(blocks)) for blocks in brute]
+    assert list(cells.cells(blocks)) == [str(Cell(blocks, cells.config)) for blocks in brute]
     assert cells.count(blocks) == len(brute)
 
 
@@ -152,7 +152,7 @@ def test_any_numbering_of_a_cell_has_the_same_canonical_form(data):
         blocks.append((data.draw(term), data.draw(term)))
     canonised = canonical(tuple(blocks))
     assert canonical(canonised) == canonised
-    assert decode(canonical_codes(encode([Cell(tuple(blocks))]))) == [Cell(canonised)]
+    assert decode(canonical_codes(encode_blocks([tuple(blocks)]))) == [canonised]
     if len(blocks) <= 5:
         assert canonised == least_numbering(tuple(blocks))
 

@@ -186,18 +186,19 @@ def test_q_learning_walks_it_and_learns() -> None:
     strategy = QLearning(Config(space=space, search=search), SearchSpace(space))
     found = []
     while not strategy.finished:
-        proposal = strategy.propose()
-        assert SearchSpace(space).contains(proposal.architecture)
+        (proposal,) = strategy.propose(1)
+        architecture = strategy.space.parse(proposal.net)
+        assert strategy.space.contains(architecture)
         outcome = None
         if proposal.kind == "evaluate":
-            fc = any(state.layer_type == "fc" for state in proposal.architecture.layers)  # what the reward is for
+            fc = any(state.layer_type == "fc" for state in architecture.layers)  # what the reward is for
             outcome = Evaluated(
                 reward=0.8 if fc else 0.2,
                 validation_accuracies=(0.8 if fc else 0.2,),
                 train_accuracies=(0.5,),
                 test_accuracy=0.5,
                 early_stopped=False,
-                embedding_dim=proposal.architecture.embedding_dim,
+                embedding_dim=architecture.embedding_dim,
                 micro_batch=16,
             )
         found.append(strategy.observe(proposal, outcome).reward)

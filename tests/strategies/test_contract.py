@@ -11,7 +11,7 @@ from nasd.strategies.base import Strategy
 from nasd.strategies.evolution.strategy import Evolution
 from nasd.strategies.qlearning.strategy import QLearning
 from nasd.strategies.random.strategy import RandomSearch
-from tests.strategies import levels
+from tests.strategies import enas, levels
 from tests.strategies.contract import Case, StrategyContract
 
 TINY: dict[str, Any] = {
@@ -41,6 +41,7 @@ def qlearning(seed: int) -> Strategy:
 
 
 CASES = {
+    "enas": enas.CASE,
     "random": Case(random, waits=True),
     "random, in a space of few architectures": Case(lambda seed: random(seed, MINUTE), waits=True),
     "evolution": Case(evolution(60, 10), waits=True),

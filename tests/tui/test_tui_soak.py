@@ -11,7 +11,6 @@ from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.fake_search import World
 from tests.helpers.pilot import Clock, attached, press, settle, until
 from tui.app import NasdApp
-from tui.messages import Heard
 from tui.widgets.logview import LogView
 
 
@@ -43,10 +42,10 @@ async def feed(app: NasdApp, world: World, clock: Clock, start: int, count: int)
         change = event(world, number)
         app.link._take(change)
         app.link._heard = clock.now
-        app.post_message(Heard(change))
+        app._hear(change)
         if number % 200 == 0:
-            await until(lambda: app.message_queue_size == 0)
-    await until(lambda: app.message_queue_size == 0)
+            await until(lambda: not app._news)
+    await until(lambda: not app._news)
 
 
 @pytest.mark.parametrize("events", [20_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])

@@ -9,20 +9,26 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Checkbox, Input, Label, Static
 
 from nasd import protocol
+from nasd.errors import NasdError
 from tui import text
 from tui.dialogs.dialog import Dialog
+from tui.link import Link
+from tui.work import work
 
 
-class RetrainDialog(Dialog[protocol.QueueJobParams]):
-    """Which architecture, how often, for how many epochs, how urgent, how and where."""
+class RetrainDialog(Dialog[protocol.JobRow]):
+    """Which architecture, how often, for how many epochs, how urgent, how and where.
+
+    Stays, with the daemon's own sentence in it, until the daemon has taken the job.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "queue", "queue", show=False, id="retrain.queue", tooltip="Queue the job"),
     ]
 
-    def __init__(self, net: str, trial: int | None) -> None:
+    def __init__(self, net: str, trial: int | None, link: Link) -> None:
         super().__init__()
-        self._net, self._trial = net, trial
+        self._net, self._trial, self._link = net, trial, link
 
     def compose(self) -> ComposeResult:
         """The fields; Enter in any of them queues the job."""
@@ -70,7 +76,10 @@ class RetrainDialog(Dialog[protocol.QueueJobParams]):
         elif epochs is not None and epochs < 1:
             self._complain("At least one epoch; leave it empty for the run's number.")
         else:
-            self.dismiss(
+            work(
+                self,
+                "queue",
+                self._queue,
                 protocol.QueueJobParams(
                     trial=self._trial,
                     net=net,
@@ -79,8 +88,16 @@ class RetrainDialog(Dialog[protocol.QueueJobParams]):
                     priority=self._number("priority", 0) or 0,
                     device=self._text("device") or None,
                     full=self.query_one("#full", Checkbox).value,
-                )
+                ),
             )
+
+    async def _queue(self, params: protocol.QueueJobParams) -> None:
+        try:
+            job = await self._link.call("queue_job", params)
+        except NasdError as error:
+            self._complain(text.clean(str(error)))
+        else:
+            self.dismiss(job)
 
     def _number(self, id: str, empty: int | None) -> int | None:
         if not (value := self._text(id)):

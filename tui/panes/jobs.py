@@ -14,6 +14,7 @@ from nasd import protocol
 from nasd.errors import NasdError
 from tui import text, theme
 from tui.link import Change, Link, Renewed
+from tui.messages import ShowTrial
 from tui.panes.pane import Pane
 from tui.widgets.table import Cell, Column, PagedTable
 from tui.work import work
@@ -40,6 +41,8 @@ class Jobs(Pane):
         Binding("x,delete", "cancel_job", "cancel", id="jobs.cancel", tooltip="Cancel this job; asks once more"),
         Binding("r", "app.retrain_net", "new job", id="jobs.retrain", tooltip="Queue a job of any architecture"),
     ]  # fmt: skip
+
+    OF_DAEMON = frozenset({"reorder", "pause_job", "cancel_job"})
 
     def __init__(self, link: Link, id: str) -> None:
         super().__init__(link, id)
@@ -96,6 +99,16 @@ class Jobs(Pane):
         self.app.push_screen(
             Confirm(question, "Cancel job"), lambda yes: self._ask("cancel_job", params) if yes else None
         )
+
+    @on(PagedTable.Opened)
+    def _opened(self, message: PagedTable.Opened) -> None:
+        from tui.dialogs.job import JobDialog  # noqa: PLC0415
+
+        self.app.push_screen(JobDialog(message.row, self.link.now), self._leave)
+
+    def _leave(self, trial: int | None) -> None:
+        if trial is not None:
+            self.post_message(ShowTrial(trial))
 
     @on(PagedTable.Moved)
     def _moved(self) -> None:

@@ -1,5 +1,6 @@
 """Overview: the whole search on one screen."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -52,6 +53,7 @@ class Overview(Pane, can_focus=True):
     def enter(self) -> None:
         """Catch up."""
         self.focus()
+        self._plot.renew()
         self._renew()
         self._fetch()
 
@@ -60,8 +62,16 @@ class Overview(Pane, can_focus=True):
         if isinstance(change, Renewed):
             self._fetch()
         elif isinstance(change, protocol.TrialFinished):
-            self._plot.add(change)
             self._since = self._since or 0.0
+
+    def keep(self, news: Sequence[Change]) -> None:
+        """The rewards of trials that finish: after the daemon is gone nobody can be asked for them."""
+        for change in news:
+            if isinstance(change, protocol.TrialFinished):
+                self._plot.add(change)
+
+    def draw(self) -> None:
+        """The panels that read differently."""
         self._renew()
 
     def action_open_best(self) -> None:
@@ -75,7 +85,7 @@ class Overview(Pane, can_focus=True):
             self.post_message(ShowTrial(status.recent[0].number))
 
     def _renew(self) -> None:
-        for panel in self._panels:
+        for panel in (*self._panels, self._stages):
             panel.renew()
 
     def _tick(self) -> None:
@@ -94,7 +104,8 @@ class Overview(Pane, can_focus=True):
         try:
             rewards = await self.link.call("rewards", protocol.RewardsParams(points=500))
         except NasdError:
-            return  # the header says what is wrong, and a new snapshot asks again
+            self._plot.renew()  # the header says what is wrong, and a new snapshot asks again
+            return
         self._plot.show(rewards)
         self._progress.show(rewards.stages)
         self._stages.show(rewards.stages)

@@ -22,50 +22,96 @@ class MachinePanel(Panel):
         status = self._link.status
         machine = status.machine if status else None
         if machine is None:
-            return [Content.styled("The daemon has not measured its load yet.", "$dim")]
-        found = []
-        for device in machine.devices:
-            name = text.clean(device.name)
-            if device.utilisation is not None:
-                found.append(_gauge(name, device.utilisation, f"{100 * device.utilisation:.0f} %", width, "$primary"))
-            share = device.memory_used / device.memory_total if device.memory_total else 0.0
-            label = "  memory" if device.utilisation is not None else name
-            found.append(_gauge(label, share, text.size(device.memory_used), width))
-        found.append(_gauge("cpu", machine.cpu, f"{100 * machine.cpu:.0f} %", width, "$primary"))
-        share = machine.memory_used / machine.memory_total if machine.memory_total else 0.0
-        found.append(_gauge("memory", share, text.size(machine.memory_used), width))
+            measured = "The daemon has not measured its load yet." if self._link.serving else "no daemon measures it"
+            return [Content.styled(measured, "$dim"), Content(), *(_marks(status.progress, width) if status else [])]
+        fixed = [self._disk(machine, width), *_box(machine, width)]
+        devices = [_device(device, width) for device in machine.devices]
+        folded = [[_folded(device, width)] for device in machine.devices]
+        marks = _marks(status.progress, width) if status else []
+        jobs, up = self._jobs(width), self._up(width)
+        # From roomy to tight: what is left out first is what is least missed.
+        for shown, rest in (
+            (devices, [up, jobs, Content(), *marks]),
+            (folded, [up, jobs, Content(), *marks]),
+            (folded, [jobs, *marks]),
+            (devices, [jobs]),
+            (devices, []),
+            (folded, []),
+        ):
+            lines = [*fixed, *(line for device in shown for line in device), *rest]
+            if len(lines) <= height:
+                return lines
+        room = max(0, height - len(fixed) - 1)
+        hidden = len(folded) - room
+        return [*fixed, *(device[0] for device in folded[:room]), Content.styled(f"+{hidden} more devices", "$dim")]
+
+    def _disk(self, machine: protocol.Machine, width: int) -> Content:
         disk = f"{text.size(machine.disk_free)} free"
         if width >= 36:
-            disk = f"{text.size(machine.disk_run)} used, {disk}"
-        found.append(Content.assemble((f"{'disk':<9}", "$dim"), disk))
-        if status is not None and height > len(found):
-            up = text.duration(self._link.now - status.started_at)
-            version = f", nasd {text.clean(status.version)}" if width >= 36 else ""
-            found.append(Content.assemble((f"{'daemon':<9}", "$dim"), f"up {up}{version}"))
-            waiting = f"{status.jobs_queued} queued" if status.jobs_queued else "none queued"
-            found.append(Content.assemble((f"{'jobs':<9}", "$dim"), waiting))
-            found.append(Content())
-            found += _marks(status.progress, width)
-        return found
+            disk += f", {text.size(machine.disk_run)} used"
+        return Content.assemble((f"{'disk':<9}", "$dim"), disk)
+
+    def _up(self, width: int) -> Content:
+        if (status := self._link.status) is None:
+            return Content()
+        version = f", nasd {text.clean(status.version)}" if width >= 36 else ""
+        up = text.duration(self._link.now - status.started_at)
+        return Content.assemble((f"{'daemon':<9}", "$dim"), f"up {up}{version}")
+
+    def _jobs(self, width: int) -> Content:
+        queued = self._link.status.jobs_queued if self._link.status else 0
+        return Content.assemble((f"{'jobs':<9}", "$dim"), f"{queued} queued" if queued else "none queued")
+
+
+def _box(machine: protocol.Machine, width: int) -> list[Content]:
+    share = machine.memory_used / machine.memory_total if machine.memory_total else 0.0
+    return [
+        _gauge("cpu", machine.cpu, f"{100 * machine.cpu:.0f} %", width, "$primary"),
+        _gauge("memory", share, text.size(machine.memory_used), width),
+    ]
+
+
+def _device(device: protocol.Device, width: int) -> list[Content]:
+    """Use and memory."""
+    name, found = text.clean(device.name), []
+    if device.utilisation is not None:
+        found.append(_gauge(name, device.utilisation, f"{100 * device.utilisation:.0f} %", width, "$primary"))
+    share = device.memory_used / device.memory_total if device.memory_total else 0.0
+    label = "  memory" if device.utilisation is not None else name
+    return [*found, _gauge(label, share, text.size(device.memory_used), width)]
+
+
+def _folded(device: protocol.Device, width: int) -> Content:
+    """The same in one line."""
+    use = "" if device.utilisation is None else f"{100 * device.utilisation:.0f} %"
+    return _gauge(
+        text.clean(device.name), device.utilisation or 0.0, f"{use:>5}{text.size(device.memory_used):>9}", width,
+        "$primary",
+    )  # fmt: skip
 
 
 def _gauge(name: str, share: float, value: str, width: int, colour: str = "") -> Content:
     """A bar; without a colour of its own it warns when it gets full (memory should not, a device should)."""
-    room = max(3, width - 9 - 9)
+    end = max(9, len(value) + 1)
+    room = max(0, width - 9 - end)
     filled, rest = text.bar(share, room)
     if not colour:
         colour = "$error" if share > 0.95 else "$warning" if share > 0.85 else "$success"
-    return Content.assemble(
-        (f"{text.shorten(name, 8):<9}", "$dim"), (filled, f"{colour} on $panel"), (rest, "on $panel"), f"{value:>9}"
-    )
+    label = text.shorten(name, 8).ljust(9)[: max(0, width - end)]
+    return Content.assemble((label, "$dim"), (filled, f"{colour} on $panel"), (rest, "on $panel"), f"{value:>{end}}")
 
 
 def _marks(progress: protocol.SearchProgress, width: int) -> list[Content]:
-    """How the trials ended, which is also the legend of the marks."""
+    """How the trials ended, which is also the legend of the marks. Numbers win over names where room is short."""
+    numbers = {status: progress.by_status.get(status, 0) for status in theme.MARKS}
+    across = max(len(text.count(number)) for number in numbers.values()) + 1
+    room = max(4, min(width, 34) - 2 - across - 8)
     found = []
     for status, (glyph, name, colour) in theme.MARKS.items():
-        number = progress.by_status.get(status, 0)
+        number = numbers[status]
         share = f"{100 * number / progress.trials:.1f} %" if progress.trials else ""
-        mark = (f"{glyph} ", colour), (f"{name:<11}", "$dim")
-        found.append(Content.assemble(*mark, f"{text.count(number):>8}{share:>8}"))
+        label = text.shorten(name, room).ljust(room)
+        found.append(
+            Content.assemble((f"{glyph} ", colour), (label, "$dim"), f"{text.count(number):>{across}}{share:>8}")
+        )
     return found

@@ -22,6 +22,8 @@ class Now(Panel):
         status = self._link.status
         if status is None:
             return [Content.styled("waiting for the daemon", "$dim")]
+        if not self._link.serving:
+            return [Content.styled("no daemon, no trial under way", "$dim")]
         busy = [worker for worker in status.workers if worker.state == "busy"]
         found = []
         if len(busy) != 1:

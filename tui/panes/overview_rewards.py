@@ -51,7 +51,8 @@ class RewardPlot(Panel):
             if status is None:
                 return [Content.styled("waiting for the daemon", "$dim")]
             if status.progress.counted:
-                return [Content.styled("loading …", "$dim")]
+                waiting = "loading …" if self._link.condition == "live" else "Not read before the daemon was gone."
+                return [Content.styled(waiting, "$dim")]
             return [Content.styled("Starts with the first trial that counts.", "$dim")]
         status = self._link.status
         last = max(self._points[-1].trial, status.progress.trials if status else 0, 20)

@@ -47,11 +47,11 @@ class ProgressPanel(_StagesPanel):
         """Counts and ETA, then for every stage its label, how far it is, its median reward."""
         status = self._link.status
         if status is None:
-            return [Content.styled(text.clean(self._link.sentence), "$dim")]
-        return [self._position(status.progress, width), *self._side_by_side(status.progress.stage, width)]
+            return [Content.styled("waiting for the daemon", "$dim")]
+        return [self._position(status, width), *self._side_by_side(status.progress.stage, width)]
 
-    def _position(self, progress: protocol.SearchProgress, width: int) -> Content:
-        total = progress.total
+    def _position(self, status: protocol.Status, width: int) -> Content:
+        progress, total = status.progress, status.progress.total
         share = "" if total is None else f"{100 * progress.counted / total if total else 100:.1f} %  "
         left = Content.assemble(
             (share, "bold $primary"),
@@ -65,9 +65,13 @@ class ProgressPanel(_StagesPanel):
         elif progress.counted >= total:
             right = Content.styled("search complete", "$success")
         elif progress.eta_seconds is None:
-            right = Content.styled("no ETA yet", "$dim")
+            right = Content.styled("no ETA yet" if self._link.serving else "no daemon", "$dim")
         else:
             right = Content.assemble(("left ", "$dim"), text.duration(progress.eta_seconds))
+            if status.state == "running":
+                right += Content.styled(
+                    f", at {text.moment(self._link.now + progress.eta_seconds, self._link.now)}", "$dim"
+                )
             if progress.eta_low is not None and progress.eta_high is not None:
                 spread = f" ({text.duration(progress.eta_low)} to {text.duration(progress.eta_high)})"
                 if left.cell_length + right.cell_length + len(spread) + 1 <= width:
@@ -144,7 +148,9 @@ class Stages(_StagesPanel):
         ends = f"{100 * low:.0f}".ljust(room - 4) + f"{100 * high:.0f}".rjust(4)
         tail = " median" + (" 0      histogram  100" if wide else "")
         found.append(Content.styled(f"{' ' * margin}{ends}{tail}", "$dim"))
-        ahead = [stage for stage in every if not stage.done][: max(0, height - len(found))]
+        progress = self._link.status.progress if self._link.status else None
+        ended = progress is not None and progress.total is not None and progress.counted >= progress.total
+        ahead = [] if ended else [stage for stage in every if not stage.done][: max(0, height - len(found))]
         return [*found, *(_ahead(stage, margin) for stage in ahead)]
 
 

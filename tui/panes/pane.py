@@ -1,6 +1,7 @@
 """What all screens have in common."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from textual.containers import Container
 
@@ -14,15 +15,28 @@ class Pane(Container):
     Pane { height: 1fr; width: 1fr; background: $background; }
     """
 
+    OF_DAEMON: ClassVar[frozenset[str]] = frozenset({"retrain"})
+    """Actions that only a daemon can do; not offered while none answers."""
+
     def __init__(self, link: Link, id: str) -> None:
         super().__init__(id=id)
         self.link = link
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What a daemon has to do is offered while one is there."""
+        return action not in self.OF_DAEMON or self.link.serving
 
     def enter(self) -> None:
         """The screen is shown (again): focus what the keys act on, and catch up."""
 
     def hear(self, change: Change) -> None:
-        """The link has news, while the screen is shown."""
+        """The link has news, while the screen is shown. Drawing waits for `draw`."""
+
+    def keep(self, news: Sequence[Change]) -> None:
+        """The link has news, whether the screen is shown or not: keep what nobody can be asked for later."""
+
+    def draw(self) -> None:
+        """All that was heard by now is to be drawn; at most ten times a second."""
 
 
 class StrategyPane(Pane):

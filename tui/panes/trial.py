@@ -98,7 +98,9 @@ class Trial(Pane):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only a duplicate has an original."""
-        return action != "original" or (self.detail is not None and self.detail.row.duplicate_of is not None)
+        if action == "original":
+            return self.detail is not None and self.detail.row.duplicate_of is not None
+        return super().check_action(action, parameters)
 
     def action_best(self) -> None:
         """The best trial so far."""

@@ -100,9 +100,19 @@ class Facts(Part):
         if detail.seed is not None:
             found.append(Content.assemble((f"{'seed':<11}", "$dim"), str(detail.seed)))
         if detail.duplicates:
-            repeats = ", ".join(str(number) for number in detail.duplicates)
-            found.append(Content.assemble(("repeats    ", "$dim"), text.shorten(repeats, width - 11)))
+            found.append(Content.assemble(("repeats    ", "$dim"), _repeats(detail, width - 11)))
         return found
+
+
+def _repeats(detail: protocol.TrialDetail, width: int) -> str:
+    """As many numbers as there is room for, and how many are left out."""
+    shown = list(map(str, detail.duplicates))
+    while True:
+        left_out = max(detail.repeats, len(detail.duplicates)) - len(shown)
+        line = ", ".join(shown) + (f" and {text.count(left_out)} more" if left_out else "")
+        if len(line) <= width or not shown:
+            return line.removeprefix(" and ")
+        shown.pop()
 
 
 def fact(value: Any) -> str:

@@ -3,6 +3,7 @@
 from textual.content import Content
 from textual.widget import Widget
 
+from nasd import protocol
 from tui import text, theme
 from tui.link import Link
 
@@ -54,23 +55,35 @@ class Header(Widget):
         parts = [Content.assemble((text.clean(name), "bold"), (f"@{text.clean(host)}", "$dim"))]
         if status is None:
             return parts
-        glyph, colour = theme.STATES[status.state]
-        progress = status.progress
-        parts.append(Content.styled(f"{glyph} {status.state}", colour))
+        progress, old = status.progress, "$dim" if link.condition != "live" else ""
+        parts.append(self._state(status))
         if len(progress.stages) > 1:
-            parts.append(Content(text.shorten(text.clean(progress.stages[progress.stage].label), 16)))
+            label = text.shorten(text.clean(progress.stages[progress.stage].label), 16)
+            parts.append(Content.styled(label, old))
         total = "" if progress.total is None else f"/{text.count(progress.total)}"
-        parts.append(Content.assemble(text.count(progress.counted), (total or " counted", "$dim")))
-        if progress.eta_seconds is not None and status.state != "finished":
-            parts.append(Content.assemble(("ETA ", "$dim"), text.duration(progress.eta_seconds)))
+        parts.append(Content.assemble((text.count(progress.counted), old), (total or " counted", "$dim")))
+        if link.serving and progress.eta_seconds is not None and status.state in ("running", "pausing", "paused"):
+            eta = text.duration(progress.eta_seconds)
+            end = text.moment(link.now + progress.eta_seconds, link.now) if status.state == "running" else ""
+            parts.append(Content.assemble(("ETA ", "$dim"), eta, (f" {end}", "$dim")))
         if status.problems:
             parts.insert(2, Content.styled(f"▲ {len(status.problems)}", "bold $error"))
         if status.dataset:
             parts.append(Content.styled(text.clean(status.dataset), "$dim"))
         return parts
 
+    def _state(self, status: protocol.Status) -> Content:
+        """What the search is at; of one whose daemon is gone how it was last seen."""
+        link, seen = self._link, self._link.seen
+        if seen is not None and status.state != "finished":
+            return Content.styled(f"last seen {seen.state}, {text.duration(link.since(seen.at))} ago", "$dim")
+        glyph, colour = theme.STATES[status.state]
+        return Content.styled(f"{glyph} {status.state}", colour)
+
     def _connection(self) -> Content:
         link = self._link
+        if link.live and link.status is not None and link.status.read_only:
+            return Content.styled("■ no daemon", "$warning" if link.status.state != "finished" else "$dim")
         if link.live:
             return Content.styled("● live", "$success")
         if link.condition == "live":
@@ -79,5 +92,4 @@ class Header(Widget):
             return Content.styled("✗ other version", "bold $error")
         if link.condition == "connecting":
             return Content.styled("◌ connecting", "$warning")
-        age = f", {text.duration(link.age)} old" if link.status else ""
-        return Content.styled(f"▲ reconnecting{age}", "bold $warning")
+        return Content.styled("▲ reconnecting", "bold $warning")

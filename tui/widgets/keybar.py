@@ -1,4 +1,4 @@
-"""The bottom line: the keys that do something here, each a button for the mouse."""
+"""The bottom line: the keys that do something here, each a button for the mouse; for a moment, what was just said."""
 
 from textual import events
 from textual.app import ComposeResult
@@ -6,19 +6,43 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
+
+SEVERITIES = {"information": ("i", "$primary"), "warning": ("▲", "$warning"), "error": ("✗", "$error")}
 
 
 class KeyBar(Widget):
     """Shows the bindings of the focused widget and its parents, nearest first, as many as fit."""
 
     DEFAULT_CSS = """
-    KeyBar { height: 1; dock: bottom; background: $surface; color: $dim; text-wrap: nowrap; text-overflow: clip; }
+    KeyBar {
+        height: 1; dock: bottom; background: $surface; color: $dim; text-wrap: nowrap; text-overflow: ellipsis;
+    }
+    KeyBar.-saying { color: $foreground; padding: 0 1; text-wrap: wrap; height: auto; max-height: 3; }
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._buttons: list[tuple[int, int, DOMNode, Binding]] = []
+        self.said = ""
+        self._severity = ""
+        self._silence: Timer | None = None
+
+    def say(self, sentence: str, severity: str, seconds: float) -> None:
+        """Show a sentence instead of the keys for a while; it takes the place of the one before."""
+        self.said, self._severity = sentence, severity
+        if self._silence is not None:
+            self._silence.stop()
+        self._silence = self.set_timer(seconds, self.be_silent)
+        self.add_class("-saying")
+        self.refresh(layout=True)
+
+    def be_silent(self) -> None:
+        """Back to the keys."""
+        self.said = ""
+        self.remove_class("-saying")
+        self.refresh(layout=True)
 
     def compose(self) -> ComposeResult:
         """Nothing inside."""
@@ -32,8 +56,11 @@ class KeyBar(Widget):
         self.refresh()
 
     def render(self) -> Content:
-        """`key what` pairs."""
+        """`key what` pairs, or what was just said."""
         self._buttons = []
+        if self.said:
+            glyph, colour = SEVERITIES.get(self._severity, SEVERITIES["information"])
+            return Content.assemble((f"{glyph} ", f"bold {colour}"), self.said)
         parts: list[tuple[str, str]] = []
         used, seen = 0, set()
         active = [one for one in self.screen.active_bindings.values() if one.binding.show and one.enabled]

@@ -143,6 +143,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     def _to_end(self) -> None:
         # Forced: a first page arrives before the layout knows that there is something to scroll.
         self.scroll_to(y=self.virtual_size.height, animate=False, force=True, immediate=True)
+        self.vertical_scrollbar.position = self.scroll_y  # it is not told while it is not shown
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"log--{name}")

@@ -22,15 +22,28 @@ class Notice(Widget):
     def renew(self) -> None:
         """Show what the link and the run have to say."""
         self.display = bool(self._sentences())
-        self.set_class(self._link.condition == "lost", "-waiting")
+        self.set_class(self._waits, "-waiting")
         self.refresh(layout=True)
 
     def render(self) -> Content:
         """One sentence a line."""
         return Content("\n").join(
-            Content.assemble(("▲ ", "bold $warning" if self._link.condition == "lost" else "bold $error"), sentence)
+            Content.assemble(("▲ ", "bold $warning" if self._waits else "bold $error"), sentence)
             for sentence in self._sentences()
         )
+
+    @property
+    def _waits(self) -> bool:
+        """Nothing is broken: there only is no daemon."""
+        link = self._link
+        return link.condition == "lost" or (link.condition == "live" and link.status is not None and not link.serving)
+
+    @property
+    def _start(self) -> str:
+        target = self._link.target
+        run = target.run if target.host else target.directory.name if target.directory else ""
+        host = f" on {text.clean(target.host)}" if target.host else ""
+        return f"X, or `nasd start {text.clean(run)}`{host},"
 
     def _sentences(self) -> list[str]:
         link = self._link
@@ -38,7 +51,10 @@ class Notice(Widget):
         if link.condition == "refused":
             found.append(text.clean(link.sentence))
         elif link.condition == "lost":
-            found.append(f"{text.clean(link.sentence)}. Trying again; nothing on the screen is newer than its age.")
+            found.append(f"{text.clean(link.sentence)}. Trying again; {self._start} starts the daemon.")
+        elif link.status is not None and link.status.read_only:
+            of = "this search, which is finished" if link.status.state == "finished" else "this search"
+            found.append(f"No daemon runs {of}: what stands here is read from its files. {self._start} starts one.")
         if link.status is not None:
             found += [text.clean(problem) for problem in link.status.problems]
         return found

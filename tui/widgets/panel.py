@@ -24,6 +24,7 @@ class Panel(Widget):
         super().__init__(id=id)
         self.border_title = Content(title)
         self._drawn: Content | None = None
+        self._ready: Content | None = None  # made by `renew`, and not drawn yet
 
     def lines(self, width: int, height: int) -> Sequence[Content]:
         """What stands in the panel."""
@@ -31,13 +32,20 @@ class Panel(Widget):
 
     def render(self) -> Content:
         """The lines as one text."""
-        self._drawn = self._text()
+        self._drawn, self._ready = self._ready or self._text(), None
         return self._drawn
 
     def renew(self) -> None:
         """Call when what the panel shows may have changed. Costs nothing where it did not (slow links)."""
-        if not self.is_on_screen or self._drawn is None or not self._text().is_same(self._drawn):
+        if self._drawn is None or not self.is_on_screen:
             self.refresh()
+        elif not (text := self._text()).is_same(self._drawn):
+            self._ready = text
+            self.refresh()
+
+    def on_resize(self) -> None:
+        """What was made was made for another size."""
+        self._ready = None
 
     def _text(self) -> Content:
         width, height = self.content_size

@@ -313,7 +313,7 @@ class PagedTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fals
         if y == 0:
             return self._title(width)
         index = round(self.scroll_y) + y - 1
-        if self.total is None or self.failure or self.total == 0:
+        if not self.total:
             return self._message(y, width)
         if index >= self.total:
             return Strip.blank(width, self._style("plain"))

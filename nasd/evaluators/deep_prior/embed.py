@@ -28,7 +28,8 @@ from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
 from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.graph import recorded
 from nasd.evaluators.networks import activations
-from nasd.evaluators.networks.encoder import BatchNorm, Encoder
+from nasd.evaluators.networks.batch_norm import BatchNorm
+from nasd.evaluators.networks.encoder import Encoder
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import in_order, one_thread_each
 

@@ -17,16 +17,15 @@ from nasd.evaluators.deep_prior.probe import Trained, train_classifier
 from nasd.evaluators.deep_prior.ridge import ridge_accuracies, ridge_bytes
 from nasd.evaluators.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch, pass_bytes, resident_bytes
-from nasd.evaluators.networks.encoder import Encoder
+from nasd.evaluators.networks.encoder import Buildable, Encoder
 from nasd.evaluators.provenance import provenance
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import threads_on
 from nasd.outcome import Evaluated, Outcome
-from nasd.spaces.layers import Architecture
 
 
 def evaluate(
-    architecture: Architecture,
+    architecture: Buildable,
     data: Data,
     config: Config,
     seed: int,
@@ -80,7 +79,7 @@ def evaluate(
 
 
 def _deep_prior(
-    architecture: Architecture,
+    architecture: Buildable,
     data: Data,
     config: Config,
     seed: int,
@@ -117,7 +116,7 @@ def _deep_prior(
     return _evaluated(architecture, trained, micro_batch, score), splits
 
 
-def _evaluated(architecture: Architecture, trained: Trained, micro_batch: int, screening: float | None) -> Evaluated:
+def _evaluated(architecture: Buildable, trained: Trained, micro_batch: int, screening: float | None) -> Evaluated:
     return Evaluated(
         reward=trained.reward,
         validation_accuracies=trained.validation_accuracies,
@@ -131,7 +130,7 @@ def _evaluated(architecture: Architecture, trained: Trained, micro_batch: int, s
 
 
 def _build(
-    architecture: Architecture,
+    architecture: Buildable,
     data: Data,
     config: Config,
     seed: int,
@@ -184,9 +183,7 @@ def _silent(
     pass
 
 
-def _attributes(
-    architecture: Architecture, data: Data, config: Config, seed: int, outcome: Evaluated
-) -> dict[str, Any]:
+def _attributes(architecture: Buildable, data: Data, config: Config, seed: int, outcome: Evaluated) -> dict[str, Any]:
     return {
         **provenance(architecture, data, config, seed, outcome.measured.device),
         "batch_size": config.training.batch_size,

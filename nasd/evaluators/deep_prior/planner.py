@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,16 @@ class DeepPriorPlanner:
             for place, score in scores:
                 self._screen.add(place, score)
 
-    def trial(self, net: str, number: int, *, after: int, keep_above: float | None) -> DeepPrior:
+    def trial(
+        self,
+        net: str,
+        number: int,
+        *,
+        after: int,
+        keep_above: float | None,
+        facts: Mapping[str, Any] = {},
+        file: Callable[[str], Path] = Path,
+    ) -> DeepPrior:
         """Held to the best of the quick scores by then."""
         return DeepPrior(
             net=net,

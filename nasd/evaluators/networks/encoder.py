@@ -10,8 +10,14 @@ from torch.nn import functional
 from nasd.config import EncoderConfig
 from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.networks import activations
+from nasd.evaluators.networks.batch_norm import BatchNorm, Relu
+from nasd.evaluators.networks.cells import CellStack
 from nasd.evaluators.threads import one_thread_each
+from nasd.spaces.cells import Cell
 from nasd.spaces.layers import Architecture, State
+
+Buildable = Architecture | Cell
+"""Architectures that there are modules for."""
 
 
 @one_thread_each()  # the bits of a factorisation depend on how many share it
@@ -26,69 +32,6 @@ INITS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
     "xavier-uniform": lambda weight, g: nn.init.xavier_uniform_(weight, generator=g),
     "orthogonal": _orthogonal,
 }
-
-
-class Relu(nn.Module):
-    """ReLU, where there is no batch norm before it."""
-
-    def forward(self, input: Tensor, pool: nn.Module | None = None, *, keep: bool = False) -> Tensor:
-        """As that of `BatchNorm`."""
-        pooled = input if pool is None else pool(input)
-        return functional.relu(pooled) if keep and pool is None else functional.relu_(pooled)
-
-
-class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation and ReLU; can be told the statistics of a mini-batch it sees only a part of."""
-
-    def __init__(self, features: int, eps: float) -> None:
-        super().__init__(features, eps=eps)
-        self._given: tuple[Tensor, Tensor] | None = None
-
-    def forward(self, input: Tensor, pool: nn.Module | None = None, *, keep: bool = False) -> Tensor:
-        """Normalise (N, C, H, W), with the given statistics if any, else as torch does; ReLU; pool.
-
-        Args:
-            input: Its memory may become the result's.
-            pool: Max pooling, if the weight is positive, which it is untrained. Then neither normalising nor ReLU
-                changes which of two values is the larger one, and pooling may come first: the same bits, and a quarter
-                of the values to normalise.
-            keep: Leave the input as it is.
-        """
-        if not activations.fits(input):
-            out = functional.relu_(self._normalised(input))
-            return out if pool is None else pool(out)
-        mean, variance = self._statistics(input)
-        out = pool(input) if pool is not None else input.clone() if keep else input
-        return activations.rectify_(out, mean, variance, self.weight, self.bias, self.eps)
-
-    def _normalised(self, input: Tensor) -> Tensor:
-        if self._given is None:
-            return super().forward(input)
-        mean, variance = self._given
-        return functional.batch_norm(input, mean, variance, self.weight, self.bias, False, 0.0, self.eps)
-
-    def _statistics(self, input: Tensor) -> tuple[Tensor, Tensor]:
-        if self._given is not None:
-            return self._given
-        if not self.training and self.running_mean is not None and self.running_var is not None:
-            return self.running_mean, self.running_var
-        mean, variance = activations.moments(input)
-        self._average_in(mean, variance, input.numel() // len(mean))
-        return mean, variance
-
-    def give(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Use the (C,) mean and biased variance of `count` values a channel, and average them in as torch would."""
-        self._given = (mean, variance)
-        self._average_in(mean, variance, count)
-
-    def _average_in(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        if self.running_mean is not None and self.running_var is not None and self.momentum is not None:
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum)
-
-    def forget(self) -> None:
-        """Go back to the statistics of whatever comes in."""
-        self._given = None
 
 
 def _norm(features: int, eps: float) -> nn.Module:
@@ -167,8 +110,27 @@ class SpatialPyramid(nn.Module):
         return torch.cat(pooled, 2)
 
 
+def _layers(architecture: Architecture, channels: int, eps: float) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for state in architecture.layers:
+        match state.layer_type:
+            case "conv":
+                layers.append(ConvBlock(channels, state, eps))
+                channels = state.filter_depth
+            case "wrn":
+                layers.append(WideResidualBlock(channels, state.filter_depth, eps))
+                channels = state.filter_depth
+            case "max_pool":
+                layers.append(MaxPool(state.filter_size, state.stride))
+            case "spp":
+                layers.append(SpatialPyramid(state.filter_size))
+            case other:
+                raise EvaluationError(f"The deep-prior evaluation does not know layers of type {other} yet.")
+    return layers
+
+
 class Encoder(nn.Module):
-    """All layers up to the flattened embedding.
+    """All layers up to the embedding: flattened, or, of a cell's network, globally pooled.
 
     Build it on the meta device, move it with `to_empty` and then `initialise` it: torch's own initialisation would cost
     time for weights that are drawn again, and draw from the global random stream.
@@ -178,34 +140,29 @@ class Encoder(nn.Module):
         channels: Of the input images.
         config: Initialisation, batch norm, precision.
         trained: Batch norms are trained, too, and their weights may become negative.
+        probe: A linear probe reads the embedding (see `CellStack`), not the last layer of a network.
 
     Raises:
         EvaluationError: It has a layer that is not supported yet (fully connected).
     """
 
     def __init__(
-        self, architecture: Architecture, channels: int, config: EncoderConfig, *, trained: bool = False
+        self,
+        architecture: Buildable,
+        channels: int,
+        config: EncoderConfig,
+        *,
+        trained: bool = False,
+        probe: bool = True,
     ) -> None:
         super().__init__()
         self.config = config
         self.trained = trained
         self.embedding_dim = architecture.embedding_dim
-        layers: list[nn.Module] = []
-        for state in architecture.layers:
-            match state.layer_type:
-                case "conv":
-                    layers.append(ConvBlock(channels, state, config.batch_norm))
-                    channels = state.filter_depth
-                case "wrn":
-                    layers.append(WideResidualBlock(channels, state.filter_depth, config.batch_norm))
-                    channels = state.filter_depth
-                case "max_pool":
-                    layers.append(MaxPool(state.filter_size, state.stride))
-                case "spp":
-                    layers.append(SpatialPyramid(state.filter_size))
-                case other:
-                    raise EvaluationError(f"The deep-prior evaluation does not know layers of type {other} yet.")
-        self.layers = nn.Sequential(*layers)
+        if isinstance(architecture, Cell):
+            self.layers = nn.Sequential(CellStack(architecture, config.batch_norm, probe=probe))
+        else:
+            self.layers = nn.Sequential(*_layers(architecture, channels, config.batch_norm))
         self._norms = [module for module in self.modules() if isinstance(module, BatchNorm)]
         self.dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
         for module in self.modules():

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from nasd.config import EncoderConfig
-from nasd.evaluators.networks.encoder import INITS, Encoder
+from nasd.evaluators.networks.encoder import INITS, Buildable, Encoder
 from nasd.evaluators.seeding import generator
+from nasd.spaces.cells import Cell
 from nasd.spaces.layers import Architecture
 from nasd.spaces.layers.state import end_state
 
@@ -30,6 +31,15 @@ class Dropout(nn.Module):
         return x * (kept.to(x.device) / (1 - self.share))
 
 
+def _parts(architecture: Buildable) -> tuple[Buildable, list[int]]:
+    """What the encoder is built from, and the units of the fully connected layers."""
+    if isinstance(architecture, Cell):
+        return architecture, []
+    encoder = (*architecture.encoder, end_state(architecture.encoder[-1]))
+    units = [state.fc_size for state in architecture.layers if state.layer_type == "fc"]
+    return Architecture(encoder, architecture.num_classes), units
+
+
 class Network(nn.Module):
     """Encoder, then linear layer, batch norm and ReLU for each fully connected layer, dropout, linear classifier.
 
@@ -42,19 +52,18 @@ class Network(nn.Module):
         dropout: Share of values that the last layer does not see in training.
     """
 
-    def __init__(self, architecture: Architecture, channels: int, config: EncoderConfig, dropout: float) -> None:
+    def __init__(self, architecture: Buildable, channels: int, config: EncoderConfig, dropout: float) -> None:
         super().__init__()
-        encoder = (*architecture.encoder, end_state(architecture.encoder[-1]))
         if config.precision == "bfloat16":  # enough for weights that stay; small updates would be rounded away
             config = config.model_copy(update={"precision": "tf32"})
-        self.encoder = Encoder(Architecture(encoder, architecture.num_classes), channels, config, trained=True)
+        encoder, units = _parts(architecture)
+        self.encoder = Encoder(encoder, channels, config, trained=True, probe=False)
         width = architecture.embedding_dim
         layers: list[nn.Module] = []
-        for state in architecture.layers:
-            if state.layer_type == "fc":
-                norm = nn.BatchNorm1d(state.fc_size, eps=config.batch_norm) if config.batch_norm > 0 else nn.Identity()
-                layers += [nn.Linear(width, state.fc_size, bias=False), norm, nn.ReLU()]
-                width = state.fc_size
+        for size in units:
+            norm = nn.BatchNorm1d(size, eps=config.batch_norm) if config.batch_norm > 0 else nn.Identity()
+            layers += [nn.Linear(width, size, bias=False), norm, nn.ReLU()]
+            width = size
         self.fully_connected = nn.Sequential(*layers)
         self.dropout = Dropout(dropout)
         self.classifier = nn.Linear(width, architecture.num_classes, bias=False)

@@ -41,25 +41,33 @@ class NoFiles:
 
 def network_bytes(network: nn.Module, described: dict[str, Any]) -> bytes:
     """The file of a network; `described` (plain JSON values) says what it is and how to build it."""
-    tensors = {name: tensor.detach().to("cpu").contiguous() for name, tensor in network.state_dict().items()}
-    # One entry: several come in any order, and equal networks should make equal files.
-    content: bytes = safetensors.save(tensors, {"nasd": json.dumps(described)})
-    return content
+    return described_bytes(dict(network.state_dict()), described)
 
 
 def checkpoint_bytes(network: nn.Module, optimiser: Optimizer, described: dict[str, Any]) -> bytes:
     """The file from which a training goes on."""
+    return described_bytes(state_tensors(network, optimiser), described)
+
+
+def state_tensors(network: nn.Module, optimiser: Optimizer) -> dict[str, Tensor]:
+    """All that `restore` gives back."""
     tensors = {_NETWORK + name: tensor for name, tensor in network.state_dict().items()}
     for number, parameter in enumerate(network.parameters()):
         for name, value in optimiser.state[parameter].items():
             tensors[f"{_OPTIMISER}{number}/{name}"] = value
+    return tensors
+
+
+def described_bytes(tensors: dict[str, Tensor], described: dict[str, Any]) -> bytes:
+    """A file of tensors that says what they are; `read_checkpoint` reads it."""
     contiguous = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    # One entry: several come in any order, and equal networks should make equal files.
     content: bytes = safetensors.save(contiguous, {"nasd": json.dumps(described)})
     return content
 
 
 def read_checkpoint(content: bytes) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """What `checkpoint_bytes` described, and its tensors; None if this is no such file."""
+    """What `described_bytes` was given; None if this is no such file."""
     try:
         length = int.from_bytes(content[:8], "little")
         described = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["nasd"])
@@ -70,7 +78,7 @@ def read_checkpoint(content: bytes) -> tuple[dict[str, Any], dict[str, Tensor]] 
 
 @torch.no_grad()
 def restore(network: nn.Module, optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Give a network of the same architecture, and its optimiser, what `checkpoint_bytes` took.
+    """Give a network of the same architecture, and its optimiser, what `state_tensors` took.
 
     Values are copied into tensors of the memory layout that they had, so that training goes on bit for bit.
     """

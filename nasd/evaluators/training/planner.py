@@ -1,6 +1,6 @@
 """The daemon's half of full trainings: checkpoints while they go on, weights of those that a person asked for."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,16 @@ class TrainingPlanner:
     def restore(self, scores: Iterable[tuple[int, float]]) -> None:
         """There is no quick look."""
 
-    def trial(self, net: str, number: int, *, after: int, keep_above: float | None) -> Training:
+    def trial(
+        self,
+        net: str,
+        number: int,
+        *,
+        after: int,
+        keep_above: float | None,
+        facts: Mapping[str, Any] = {},
+        file: Callable[[str], Path] = Path,
+    ) -> Training:
         """Its weights are not kept."""
         stem = str(trial_stem(self._run, number))
         return Training(net=net, seed=trial_seed(self._seed, number), weights=stem)

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nasd.data import Data, Streamed
 from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.memory import PeakMemory
-from nasd.evaluators.networks.network import Network
 from nasd.evaluators.training.objective import summed_loss
 
 
@@ -36,7 +35,7 @@ def _channels_last(tensor: Tensor) -> bool:
     return tensor.is_contiguous(memory_format=torch.channels_last)
 
 
-def step_bytes(network: Network, data: Data | Streamed, samples: int) -> int:
+def step_bytes(network: nn.Module, data: Data | Streamed, samples: int) -> int:
     """Peak of forward and backward pass of `samples` images, gradients included, weights and images not, in bytes.
 
     Args:
@@ -63,7 +62,7 @@ def step_bytes(network: Network, data: Data | Streamed, samples: int) -> int:
     return peak
 
 
-def state_bytes(network: Network) -> int:
+def state_bytes(network: nn.Module) -> int:
     """Weights, buffers and the two moments of Adam."""
     weights = sum(parameter.nbytes for parameter in network.parameters())
     return 3 * weights + sum(buffer.nbytes for buffer in network.buffers())

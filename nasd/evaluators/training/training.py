@@ -28,6 +28,7 @@ from nasd.evaluators.deep_prior.embed import mini_batches, to_input
 from nasd.evaluators.deep_prior.probe import recent_mean
 from nasd.evaluators.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch
+from nasd.evaluators.networks.encoder import Buildable
 from nasd.evaluators.networks.network import Network
 from nasd.evaluators.networks.weights import Files, NoFiles, checkpoint_bytes, network_bytes, read_checkpoint, restore
 from nasd.evaluators.provenance import provenance
@@ -36,7 +37,6 @@ from nasd.evaluators.training.objective import confusion, hits, label_scores, me
 from nasd.evaluators.training.step_memory import state_bytes, step_bytes
 from nasd.outcome import Evaluated, Labels, Outcome
 from nasd.seeding import derive
-from nasd.spaces.layers import Architecture
 
 CHECKPOINT, BEST, LAST = "checkpoint", "best", "last"
 
@@ -57,7 +57,7 @@ class _Course:
 
 
 def train_fully(
-    architecture: Architecture,
+    architecture: Buildable,
     data: Data | Streamed,
     config: Config,
     seed: int,
@@ -106,7 +106,7 @@ def train_fully(
 class _Training:
     def __init__(
         self,
-        architecture: Architecture,
+        architecture: Buildable,
         data: Data | Streamed,
         config: Config,
         seed: int,

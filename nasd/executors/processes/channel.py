@@ -50,7 +50,7 @@ class Pipes:
         self._process: asyncio.subprocess.Process | None = None
         self._said: deque[str] = deque(maxlen=WORDS)
         self._listening: asyncio.Task[None] | None = None
-        self._kills_before = 0
+        self._kills_before = memory_kills()
 
     @property
     def alive(self) -> bool:
@@ -109,8 +109,7 @@ class Pipes:
             return End("closed its standard output and was ended", True)
         if self._listening is not None:  # its last words may still be on their way
             await asyncio.wait([self._listening], timeout=1.0)
-        said = self._said[-1] if self._said else ""
-        return cause(code, memory_kill=memory_kills() > self._kills_before, said=said)
+        return cause(code, self._kills_before, tuple(self._said))
 
     async def kill(self) -> None:
         """End the process, whatever state it is in."""

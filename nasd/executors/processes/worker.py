@@ -57,7 +57,7 @@ def _carry_out(work: Work, request: Evaluate, report: Callable[[Report], None]) 
     """Report what becomes of an order; returns whether the process should end."""
     done = attempt(work, request.order, lambda step: report(Step(id=request.id, step=step)))
     left = {name: str(path) for name, path in done.files.items()}
-    report(Ended(id=request.id, result=done.result, files=left, leaving=done.leaving))
+    report(Ended(id=request.id, result=done.result, files=left, leaving=done.leaving, fault=done.fault))
     return done.leaving
 
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from nasd.evaluators.base import File
-from nasd.evaluators.orders import DeepPrior, Order, Think, Training
+from nasd.evaluators.orders import DeepPrior, Order, Supernet, Think, Training
 from nasd.evaluators.training.weight_files import CHECKPOINT, WeightFiles
 from nasd.executors import messages
 from nasd.executors.channel import End, WorkerLostError, WorkerUnfitError
@@ -48,7 +48,6 @@ class Actor:
         self._id = 0
         self._life: Life | None = None
         self._opened: Opened | None = None
-        self._there: dict[str, tuple[str, float, int]] = {}  # inputs of thinking on the node: (source, mtime, size)
         self._bringing: asyncio.Task[None] | None = None
         self._brought = 0.0
 
@@ -85,7 +84,6 @@ class Actor:
             )
 
         self._id, self._life = self._link.open(self._number, request)
-        self._there.clear()
         await asyncio.wait([self._life.opened])
         if self._life.opened.cancelled():
             end = self._life.end or End("was ended", False)
@@ -127,7 +125,7 @@ class Actor:
     # --- files --------------------------------------------------------------------------------------------------------
 
     async def bring(self, order: Order) -> Order:
-        """A training's checkpoint, what thinking reads; the order with paths of the node."""
+        """A training's checkpoint, what thinking or an epoch of a supernet reads; the order with paths of the node."""
         self._brought = time.monotonic()
         match order:
             case DeepPrior():
@@ -139,9 +137,11 @@ class Actor:
                 return msgspec.structs.replace(
                     order, weights=str(PurePosixPath(self._folder, "weights", Path(stem).name))
                 )
-            case Think():
-                return msgspec.structs.replace(order, inputs=await self._bring_inputs(order))
-            case Training():
+            case Think(inputs=inputs):
+                return msgspec.structs.replace(order, inputs=await self._bring_inputs(inputs))
+            case Supernet(begin=str(begin)):
+                return msgspec.structs.replace(order, begin=(await self._bring_inputs({"begin": begin}))["begin"])
+            case _:
                 return order
 
     def stepped(self, order: Order) -> None:
@@ -165,7 +165,7 @@ class Actor:
             while (moved := await self._pull(path, target, take=True)).error is not None:
                 if not moved.here:
                     raise WorkerLostError(f"did not give what it left: {moved.error}", blame=False)
-                if not isinstance(order, Think):  # the result counts without it
+                if isinstance(order, DeepPrior):  # the result counts without it
                     log.warning("%s of worker %d is not kept: %s", name, self._number, moved.error)
                     break
                 log.error("%s of worker %d is not taken, it is tried again: %s", name, self._number, moved.error)
@@ -189,16 +189,12 @@ class Actor:
         if moved.error is not None and not moved.missing:
             log.warning("the checkpoint %s is not brought back: %s", here.path(CHECKPOINT).name, moved.error)
 
-    async def _bring_inputs(self, order: Think) -> dict[str, str]:
-        paths = {}
-        for name, path in order.inputs.items():
-            there, found = f"{self._folder}/inputs/{Path(path).name}", Path(path).stat()
-            state = (path, found.st_mtime, found.st_size)
-            if self._there.get(there) != state:
-                await self._push(Path(path), Path(there))
-                self._there[there] = state
-            paths[name] = there
-        return paths
+    async def _bring_inputs(self, inputs: Mapping[str, str]) -> dict[str, str]:
+        """Each under its number in place of the last order's, so that a node keeps no more than one order needs."""
+        there = {name: f"{self._folder}/inputs/{number}" for number, name in enumerate(sorted(inputs))}
+        for name, path in inputs.items():
+            await self._push(Path(path), Path(there[name]))
+        return there
 
     async def _push(self, source: Path, target: Path) -> None:
         moved = await self._link.move(lambda move: Push(id=self._id, move=move, source=str(source), target=str(target)))

@@ -65,7 +65,7 @@ class Guardian:
         self._words: deque[str] = deque(maxlen=WORDS)
         self._end: Ended | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._kills_before = 0
+        self._kills_before = memory_kills()
         self._heard = time.monotonic()
         self._folder, self._lock = Path(), -1
 
@@ -221,9 +221,8 @@ class Guardian:
             end = Ended(id=self._id, reason="closed its standard output and was ended", blame=True)
         else:
             readers[1].join(1.0)  # its last words may still be on their way
-            said = self._words[-1] if self._words else ""
-            reason, blame = cause(code, memory_kill=memory_kills() > self._kills_before, said=said)
-            end = Ended(id=self._id, reason=reason, blame=blame)
+            why = cause(code, self._kills_before, tuple(self._words))
+            end = Ended(id=self._id, reason=why.reason, blame=why.blame, fault=why.fault)
         self._ended(end)
 
     def _hear(self, process: subprocess.Popen[bytes]) -> None:

@@ -251,8 +251,8 @@ class Link:
                 log.info("worker %d: %s", life.number, text)
             case Waits(reason=reason):
                 life.finish(End(reason, False), WorkerWaitsError(reason))
-            case Ended(reason=reason, blame=blame):
-                life.finish(End(reason, blame))
+            case Ended():
+                life.finish(End(report.reason, report.blame, report.fault))
 
     def _lose(self, reason: str) -> None:
         """The bridge is gone, and with it all that went over it."""

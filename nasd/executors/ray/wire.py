@@ -136,6 +136,7 @@ class Ended(_Message, frozen=True, tag="ended"):
     id: int
     reason: str
     blame: bool
+    fault: str | None = None
 
 
 class Moved(_Message, frozen=True, tag="moved"):

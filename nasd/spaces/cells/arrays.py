@@ -5,6 +5,7 @@ Compared byte by byte, rows are in the order of cells.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from nasd.spaces.cells.cell import FIRST_BLOCK, MAX_BLOCKS, OPERATORS, Block, Cell, Term
 
 Codes = NDArray[np.uint8]
+Integer = TypeVar("Integer", bound=np.integer[Any])
 
 TERMS = (FIRST_BLOCK + MAX_BLOCKS - 1) * len(OPERATORS)  # codes that there are
 OWN = FIRST_BLOCK * len(OPERATORS)  # the first code of a term that reads a block
@@ -27,12 +29,17 @@ def code(term: Term) -> int:
 
 def encode(cells: Sequence[Cell]) -> Codes:
     """Cells of equally many blocks, as an array (n, blocks, 2)."""
-    return np.array([[[code(term) for term in block] for block in cell.blocks] for cell in cells], np.uint8)
+    return encode_blocks([cell.blocks for cell in cells])
 
 
-def decode(codes: Codes) -> list[Cell]:
-    """The cells of an array."""
-    return [Cell(_blocks(row)) for row in codes.tolist()]
+def encode_blocks(cells: Sequence[tuple[Block, ...]]) -> Codes:
+    """The same, of their blocks."""
+    return np.array([[[code(term) for term in block] for block in blocks] for blocks in cells], np.uint8)
+
+
+def decode(codes: Codes) -> list[tuple[Block, ...]]:
+    """The blocks of the cells of an array."""
+    return [_blocks(row) for row in codes.tolist()]
 
 
 def texts(codes: Codes) -> list[str]:
@@ -100,7 +107,7 @@ def canonical_flat_codes(codes: Codes) -> Codes:
     return np.sort(codes.reshape(count, 2 * blocks), axis=1).reshape(count, blocks, 2)
 
 
-def chunks(codes: Codes, size: int) -> Iterator[Codes]:
+def chunks(codes: NDArray[Integer], size: int) -> Iterator[NDArray[Integer]]:
     """An array in parts of at most `size` rows."""
     for start in range(0, len(codes), max(size, 1)):
         yield codes[start : start + max(size, 1)]

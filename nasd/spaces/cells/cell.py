@@ -1,7 +1,13 @@
 """Cells: blocks of two operators each, and how they are written."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from nasd.config.cells import CellsConfig
+
+if TYPE_CHECKING:
+    from nasd.spaces.cells.skeleton import Skeleton
 
 OPERATORS = ("id", "sep3x3", "sep5x5", "sep7x7", "conv1x7-7x1", "avg3x3", "max3x3", "dil3x3", "conv3x3")
 """Every operator, in the order in which cells are compared; a config chooses from them and changes no order."""
@@ -34,14 +40,34 @@ class Term(NamedTuple):
 Block = tuple[Term, Term]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, order=True)
 class Cell:
     """Blocks, each of which reads earlier cells and blocks before it; a space makes cells in canonical form only.
 
-    The order of cells is that of their blocks, term by term.
+    Attributes:
+        blocks: Their order, term by term, is that of cells.
+        config: The skeleton of the network that is made of it.
     """
 
     blocks: tuple[Block, ...]
+    config: CellsConfig = field(compare=False, repr=False)
+
+    @property
+    def num_classes(self) -> int:
+        """Outputs of the final classifier."""
+        return self.config.num_classes
+
+    @property
+    def embedding_dim(self) -> int:
+        """Values of the globally pooled output for one image."""
+        return self.skeleton.shape.channels
+
+    @cached_property
+    def skeleton(self) -> "Skeleton":
+        """The network, all sizes known."""
+        from nasd.spaces.cells.skeleton import skeleton  # noqa: PLC0415 - which is made of cells
+
+        return skeleton(self)
 
     def __str__(self) -> str:
         return f"cell[{', '.join(f'({first}, {second})' for first, second in self.blocks)}]"

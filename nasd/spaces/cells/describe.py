@@ -1,19 +1,18 @@
 """A cell's network as a graph: for pictures, counts of weights and multiply-adds, and limits."""
 
-from nasd.config.cells import CellsConfig
 from nasd.graph import Graph, Node
 from nasd.spaces.cells.cell import FIRST_BLOCK, Cell, source_text
-from nasd.spaces.cells.skeleton import Place, Shape, Skeleton, skeleton
+from nasd.spaces.cells.skeleton import Place, Shape, Skeleton
 
 
-def graph(cell: Cell, config: CellsConfig) -> Graph:
+def graph(cell: Cell) -> Graph:
     """Every operation from the image to the classifier; the nodes of a cell are a group."""
-    return _Drawing(cell, config).draw(skeleton(cell, config))
+    return _Drawing(cell).draw(cell.skeleton)
 
 
 class _Drawing:
-    def __init__(self, cell: Cell, config: CellsConfig) -> None:
-        self._cell, self._config = cell, config
+    def __init__(self, cell: Cell) -> None:
+        self._cell, self._config = cell, cell.config
         self._nodes: list[Node] = []
         self._edges: list[tuple[int, int]] = []
 

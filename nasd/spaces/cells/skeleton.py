@@ -75,8 +75,9 @@ class Skeleton:
         return self.places[-1].shape
 
 
-def skeleton(cell: Cell, config: CellsConfig) -> Skeleton:
-    """The network of a cell for the config's images."""
+def skeleton(cell: Cell) -> Skeleton:
+    """The network of a cell for its config's images."""
+    config = cell.config
     stride = stem_stride(config)
     stem = None
     shape = Shape(config.channels, config.patch_size)

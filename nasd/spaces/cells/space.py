@@ -45,8 +45,8 @@ class CellSpace:
     def cell(self, blocks: tuple[Block, ...]) -> Cell:
         """The cell of these blocks, each of which reads blocks before it only."""
         if self._exchanged and not blocks_read(blocks):
-            return Cell(canonical_flat(blocks))
-        return Cell(canonical(blocks))
+            return Cell(canonical_flat(blocks), self.config)
+        return Cell(canonical(blocks), self.config)
 
     def feasible(self, architecture: Cell) -> Infeasible | None:
         """Why it should not be evaluated: its network is above a limit of the config."""
@@ -64,7 +64,7 @@ class CellSpace:
 
     def graph(self, architecture: Cell) -> Graph:
         """The network of a cell, stem and classifier included."""
-        return graph(architecture, self.config)
+        return graph(architecture)
 
     # Random cells
 

@@ -1,0 +1,1 @@
+"""ENAS as in LightNAS: each trial is an epoch of a supernet."""
