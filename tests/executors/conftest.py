@@ -6,7 +6,6 @@ import pytest
 
 from tests.executors.sites import SITES
 
-
 NO_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
 
 

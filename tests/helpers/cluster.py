@@ -15,12 +15,12 @@ _shared = None
 class Cluster:
     """`address` to connect to; with LOOPBACK in the environment. The first raylet is the head node's."""
 
-    def __init__(self, nodes=2, cpus=4):
+    def __init__(self, nodes=2, cpus=4, port=None):
         self._process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, env={**os.environ, **LOOPBACK},
         )  # fmt: skip
-        self.address = self._ask(cpus=0)["address"]
+        self.address = self._ask(cpus=0, **({} if port is None else {"port": int(port)}))["address"]
         self.raylets = [self.add(cpus) for _ in range(nodes)]
 
     def add(self, cpus=4):
@@ -34,6 +34,8 @@ class Cluster:
 
     def close(self):
         """End it, and all that is left of it."""
+        if self._process.returncode is not None:
+            return
         left = psutil.Process(self._process.pid).children(recursive=True)
         self._process.stdin.close()
         self._process.wait(60)
@@ -61,8 +63,8 @@ def _serve():
     cluster = Raylets()
     for line in sys.stdin:
         settings = json.loads(line)
-        cpus = settings["cpus"]
-        node = cluster.add_node(num_cpus=cpus, object_store_memory=100 << 20, include_dashboard=False)
+        cpus = settings.pop("cpus")
+        node = cluster.add_node(num_cpus=cpus, **settings, object_store_memory=100 << 20, include_dashboard=False)
         raylet = node.all_processes["raylet"][0].process.pid
         answers.write(json.dumps({"address": cluster.address, "raylet": raylet}) + "\n")
     cluster.shutdown()

@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -38,6 +39,8 @@ log = logging.getLogger("nasd.cluster")
 COMMAND = (sys.executable, "-m", "nasd.executors.ray.bridge")
 CONNECTING = 120.0  # seconds until a bridge has a cluster
 LEAVING = 20.0  # seconds in which a bridge ends its workers and leaves the cluster
+NO_ANSWER = 30.0  # seconds without a look at the nodes after which the cluster counts as gone
+LATE = 1.0  # seconds by which that is noticed late only if this process was itself stopped
 AGAIN = (0.5, 30.0)  # seconds until a cluster that cannot be reached is tried again: at first, at most
 
 
@@ -202,10 +205,20 @@ class Link:
         assert process.stdout is not None
         reason = ""
         while True:
+            began = time.monotonic()
             try:
-                line = await process.stdout.readline()
+                async with asyncio.timeout(NO_ANSWER):
+                    line = await process.stdout.readline()
+            except TimeoutError:
+                if time.monotonic() - began > NO_ANSWER + LATE:  # it was this process that was stopped
+                    continue
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                reason = f"no answer for {NO_ANSWER:g} s"
+                break
+            try:
                 report = wire.decode_report(line) if line else None
-            except (ValueError, msgspec.DecodeError) as error:
+            except msgspec.DecodeError as error:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 reason = f"the bridge sent something that is not a report: {error}"
@@ -258,7 +271,7 @@ class Link:
         """The bridge is gone, and with it all that went over it."""
         lives, self._lives = self._lives, {}
         for life in lives.values():
-            life.finish(End(f"was lost with the cluster: {reason}", False))
+            life.finish(End(f"was lost with the cluster: {reason}", False), WorkerWaitsError("waiting for the cluster"))
         for future in self._moves.values():
             if not future.done():
                 future.set_result(Moved(move=0, error=reason))
