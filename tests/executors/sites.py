@@ -77,7 +77,7 @@ class RaySite(ProcessesSite):
     """Actors on a cluster of two raylets on the loopback address, which all tests of a process share."""
 
     def executor(self, workers=1, **settings):
-        address = cluster.shared(self._monkeypatch).address
+        address = settings.get("address") or cluster.shared(self._monkeypatch).address
         settings = {"kind": "ray", "address": address, "scratch": str(self.directory), "workers": workers,
                     "threads": 1, **settings}  # fmt: skip
         config = Config.model_validate({"executor": settings})

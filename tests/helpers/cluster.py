@@ -20,7 +20,7 @@ class Cluster:
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, env={**os.environ, **LOOPBACK},
         )  # fmt: skip
-        self.address = self._ask(cpus=0, **({} if port is None else {"port": int(port)}))["address"]
+        self.address = self._ask(cpus=0, **({} if port is None else {"gcs_server_port": int(port)}))["address"]
         self.raylets = [self.add(cpus) for _ in range(nodes)]
 
     def add(self, cpus=4):

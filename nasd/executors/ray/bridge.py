@@ -51,13 +51,16 @@ class Bridge:
             self._report(Refused(reason=str(error)))
             return
         self._report(Connected(ray=version))
-        self._begin(self._look())
+        looking = asyncio.create_task(self._look())
+        looking.add_done_callback(self._done)
         while line := await reader.readline():
             self._do(wire.decode_request(line))
         for slot in list(self._slots.values()):
             slot.close()
         await asyncio.wait([asyncio.create_task(slot.closed.wait()) for slot in self._slots.values()] or [_done()])
+        looking.cancel()
         cluster.disconnect()
+        os._exit(0)  # threads that ask the cluster may hang now
 
     def _do(self, request: wire.Request) -> None:
         match request:
@@ -111,7 +114,7 @@ def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING)
     with contextlib.suppress(msgspec.DecodeError, KeyboardInterrupt):
         asyncio.run(Bridge(_take_standard_output()).serve())
-    os._exit(0)  # Ray's threads may hang where the cluster is gone
+    os._exit(0)
 
 
 def _take_standard_output() -> Callable[[wire.Report], None]:

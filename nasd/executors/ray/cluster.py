@@ -1,13 +1,10 @@
 """Ray's own interface, as far as the bridge needs it: a cluster of this box alone, or one that is there; its nodes."""
 
-import os
 from typing import Any
 
 from nasd.executors.ray.wire import Node
 
 OBJECT_STORE = 256 << 20  # bytes of a cluster of this box alone: chunks of files pass through it
-LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-"""Ray's switch for clusters of one box, with which every server of it listens on the loopback address alone."""
 
 
 class UnreachableError(Exception):
@@ -27,12 +24,10 @@ def connect(address: str, cpus: float) -> str:
     Raises:
         UnreachableError: With the reason.
     """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
-        os.environ[LOOPBACK] = "0"
         options |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE}
-    import ray  # noqa: PLC0415 - after what it reads from the environment when it is imported
+    import ray  # noqa: PLC0415
 
     try:
         ray.init(address=address, namespace="nasd", **options)

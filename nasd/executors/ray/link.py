@@ -37,7 +37,7 @@ from nasd.executors.ray.wire import (
 log = logging.getLogger("nasd.cluster")
 
 COMMAND = (sys.executable, "-m", "nasd.executors.ray.bridge")
-CONNECTING = 120.0  # seconds until a bridge has a cluster
+CONNECTING = 60.0  # seconds until a bridge has a cluster
 LEAVING = 20.0  # seconds in which a bridge ends its workers and leaves the cluster
 NO_ANSWER = 30.0  # seconds without a look at the nodes after which the cluster counts as gone
 LATE = 1.0  # seconds by which that is noticed late only if this process was itself stopped
@@ -170,7 +170,7 @@ class Link:
             stderr=asyncio.subprocess.PIPE,
             limit=2 * MAX_LINE,
             process_group=0,
-            env=_environment(),
+            env=_environment(self._connect.address),
         )
         self._connected = asyncio.get_running_loop().create_future()
         self._hearing = asyncio.create_task(self._hear(self._process, self._connected), name="bridge")
@@ -205,16 +205,16 @@ class Link:
         assert process.stdout is not None
         reason = ""
         while True:
-            began = time.monotonic()
+            began, wait = time.monotonic(), NO_ANSWER if connected.done() else CONNECTING
             try:
-                async with asyncio.timeout(NO_ANSWER):
+                async with asyncio.timeout(wait):
                     line = await process.stdout.readline()
             except TimeoutError:
-                if time.monotonic() - began > NO_ANSWER + LATE:  # it was this process that was stopped
+                if time.monotonic() - began > wait + LATE:  # it was this process that was stopped
                     continue
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
-                reason = f"no answer for {NO_ANSWER:g} s"
+                reason = f"no answer for {wait:g} s"
                 break
             try:
                 report = wire.decode_report(line) if line else None
@@ -237,7 +237,7 @@ class Link:
         reason = reason or f"the bridge to the cluster ended with exit code {code}{said}"
         if not connected.done():
             connected.set_exception(_RefusedError(reason))
-        else:
+        elif self._process is process:  # nobody has ended it
             log.warning("the cluster is lost: %s", reason)
         self._lose(reason)
 
@@ -295,8 +295,15 @@ class _RefusedError(Exception):
     """There is no cluster."""
 
 
-def _environment() -> dict[str, str]:
-    """The bridge finds this very nasd, wherever the daemon was started from."""
+def _environment(address: str) -> dict[str, str]:
+    """What Ray reads when it is imported. Besides, the bridge finds this very nasd, wherever the daemon was started."""
     here = str(Path(__file__).parents[3])
     given = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": here if given is None else f"{here}{os.pathsep}{given}"}
+    return {
+        **os.environ,
+        "PYTHONPATH": here if given is None else f"{here}{os.pathsep}{given}",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_AUTO_CONNECT": "0",  # else a question to a cluster that was left starts another one
+        # Ray's switch for clusters of one box: every server of it listens on the loopback address alone.
+        **({"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if address == "local" else {}),
+    }
