@@ -29,7 +29,9 @@ _STRATEGIES = {
     "random": "nasd.strategies.random.strategy:RandomSearch",
 }
 _VIEWS = {
+    "enas": "nasd.strategies.enas.views:METHODS",
     "evolution": "nasd.strategies.evolution.views:METHODS",
+    "pnas": "nasd.strategies.pnas.views:METHODS",
     "qlearning": "nasd.strategies.qlearning.views:METHODS",
 }
 
@@ -52,6 +54,7 @@ _TABLES = {
     "replay_buffer": "nasd.runs.published.replay_buffer:write",
 }
 _TABLES_OF = {
+    "pnas": {"train_history": "nasd.runs.published.cells:write"},
     "qlearning": {"q_values": "nasd.runs.published.q_table:write"},
 }
 

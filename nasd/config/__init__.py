@@ -32,7 +32,7 @@ from nasd.config.store import StoreConfig
 from nasd.config.supernet import SupernetConfig
 from nasd.config.supernet_training import SupernetTrainingConfig
 from nasd.config.whole import Config
-from nasd.config.writing import dump, name_override, rename
+from nasd.config.writing import changed, dump, name_override, rename
 
 __all__ = [
     "PUBLISHED_SCHEDULE",
@@ -65,6 +65,7 @@ __all__ = [
     "SupernetConfig",
     "SupernetTrainingConfig",
     "TrainingConfig",
+    "changed",
     "dump",
     "load",
     "name_override",

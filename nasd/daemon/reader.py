@@ -9,13 +9,12 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from nasd import __version__, paths, protocol, rooms
-from nasd import config as configuration
 from nasd.daemon import answers, views
 from nasd.daemon.history import History
 from nasd.daemon.job_rows import page
@@ -25,6 +24,7 @@ from nasd.daemon.server import Server
 from nasd.errors import NasdError, NotRunningError
 from nasd.protocol import Hello, JobPage, JobsParams, Message, Status
 from nasd.rooms import View
+from nasd.runs import changes
 from nasd.runs.opening import Search, search_of
 from nasd.strategies.base import Progress, Stage
 from store import Rewards, Run
@@ -47,7 +47,7 @@ class Reader:
 
     def __init__(self, directory: Path) -> None:
         self.run = Run.open(directory)
-        self.config = configuration.parse(self.run.config, source=str(directory / "config.yaml"))
+        self.config = changes.config_of(self.run)
         self.space = rooms.space(self.config)
         self.journal = LogFiles(directory / "log")
         self.jobs = _Jobs(self.run)
@@ -192,12 +192,11 @@ async def _until_answered(path: Path) -> None:
             return
 
 
-async def serve(directory: Path) -> None:
-    """Answer on standard input and output; see `Reader`."""
-    reader = Reader(directory)
+async def serve(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+    """Answer one client on standard input and output, such as by `Reader.serve`."""
     loop = asyncio.get_running_loop()
     incoming = asyncio.StreamReader(limit=protocol.MAX_FRAME)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(incoming), sys.stdin)
     transport, flow = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)
     outgoing = asyncio.StreamWriter(transport, flow, None, loop)
-    await reader.serve(incoming, outgoing)
+    await answer(incoming, outgoing)

@@ -19,10 +19,9 @@ from nasd.errors import NasdError
 from nasd.evaluators.deep_prior.stream import StreamedPass, Take
 from nasd.evaluators.errors import EvaluationError, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch, pass_bytes
-from nasd.evaluators.networks.encoder import Encoder
+from nasd.evaluators.networks.encoder import Buildable, Encoder
 from nasd.evaluators.provenance import provenance
 from nasd.evaluators.seeding import generator
-from nasd.spaces.layers import Architecture
 from store.embeddings import SHARD_BYTES, Draft
 
 Dtype = Literal["float16", "float32"]
@@ -44,7 +43,7 @@ class DeepPrior:
         identity: The fingerprint that the data must have; None: any.
     """
 
-    architecture: Architecture
+    architecture: Buildable
     seed: int
     config: Config
     micro_batch: int | None = None

@@ -8,10 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasd import config as configuration
 from nasd import paths, rooms
 from nasd.config import Config
 from nasd.errors import NasdError
+from nasd.runs import changes
 from store import Run, Trial
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from store.embeddings import Embedding
 
+_MARK = {"star": False, "note": ""}
 _COLUMNS = tuple(field.name for field in fields(Trial) if field.name != "facts")
 
 
@@ -29,7 +30,7 @@ class Opened:
 
     Attributes:
         path: The run's directory.
-        config: Its frozen configuration.
+        config: The configuration that holds now.
         plot: Figures of its search.
 
     Raises:
@@ -40,7 +41,7 @@ class Opened:
     def __init__(self, run: str | Path) -> None:
         self.path = paths.find_run(str(run))
         with self._run() as opened:
-            self.config: Config = configuration.parse(opened.config, source=str(self.path / "config.yaml"))
+            self.config: Config = changes.config_of(opened)
         self.plot = Plots(self)
 
     def __repr__(self) -> str:
@@ -50,14 +51,15 @@ class Opened:
         """All trials in the order in which they were proposed, indexed by number.
 
         Columns are named as the fields of `store.Trial`; besides, `best_validation`, and a column `facts.KEY` for
-        whatever the strategy noted, such as `facts.epsilon`. Accuracies and rewards are fractions, times seconds,
-        memory bytes; `finished_at` is in UTC.
+        whatever the strategy noted, such as `facts.epsilon`; `star` and `note` are a person's. Accuracies and
+        rewards are fractions, times seconds, memory bytes; `finished_at` is in UTC.
         """
         import pandas as pd  # noqa: PLC0415 - half a second
 
         with self._run() as opened:
-            rows = [_row(trial) for trial in opened.trials()]
-        table = pd.DataFrame(rows, columns=None if rows else [*_COLUMNS, "best_validation"])
+            marks = opened.marks()
+            rows = [{**_row(trial), **_MARK, **marks.get(trial.number, {})} for trial in opened.trials()]
+        table = pd.DataFrame(rows, columns=None if rows else [*_COLUMNS, "best_validation", *_MARK])
         table["finished_at"] = pd.to_datetime(table["finished_at"], unit="s", utc=True)
         return table.set_index("number")
 
