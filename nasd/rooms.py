@@ -47,6 +47,7 @@ _EVALUATORS = {
 }
 _EXECUTORS = {
     "processes": "nasd.executors.processes.executor:Processes",
+    "ray": "nasd.executors.ray.executor:Ray",
 }
 
 _TABLES = {

@@ -18,9 +18,8 @@ from nasd.evaluators.deep_prior import evaluator
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit, Embedding
 from nasd.evaluators.memory import PeakMemory
 from nasd.evaluators.orders import DeepPrior, Think, Training
-from nasd.executors import work
-from nasd.executors.processes import messages
-from nasd.executors.processes.messages import SetupFailed
+from nasd.executors import messages, work
+from nasd.executors.messages import SetupFailed
 from nasd.executors.work import Setup
 from nasd.outcome import Evaluated, Failed
 from store import embeddings
