@@ -10,7 +10,7 @@ from nasd.errors import NasdError
 
 if TYPE_CHECKING:
     from nasd.config import Config
-    from nasd.export.embed import DeepPrior
+    from nasd.export.deep_prior import DeepPrior
     from store import Run, Trial
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -70,7 +70,7 @@ def find_prior(
 
     from nasd import rooms  # noqa: PLC0415
     from nasd.box.devices import workers_of  # noqa: PLC0415
-    from nasd.export.embed import DeepPrior  # noqa: PLC0415
+    from nasd.export.deep_prior import DeepPrior  # noqa: PLC0415
     from nasd.runs import changes  # noqa: PLC0415
     from nasd.runs import data as run_data  # noqa: PLC0415
     from nasd.seeding import trial_seed  # noqa: PLC0415

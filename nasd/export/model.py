@@ -19,7 +19,7 @@ from nasd.errors import NasdError
 from nasd.evaluators.networks.build import Trainable
 from nasd.evaluators.networks.encoder import Buildable, Encoder
 from nasd.export.architectures import architecture_of
-from nasd.export.embed import DeepPrior, OnStep, fit_statistics
+from nasd.export.deep_prior import DeepPrior, OnStep, fit_statistics
 from nasd.export.place import unfinished
 from nasd.spaces.cells import Cell
 from nasd.spaces.layers import Architecture
@@ -31,7 +31,7 @@ def export_model(prior: DeepPrior, target: Path, on_step: OnStep | None = None) 
     """Write the encoder of a deep prior; the suffix of `target` says how.
 
     Raises:
-        NasdError: Another suffix, the target exists, or as for `nasd.export.embed.embed`.
+        NasdError: Another suffix, the target exists, or as for `nasd.export.deep_prior.embed`.
         DiskFullError: No space.
         DiskError: The disk refused.
     """

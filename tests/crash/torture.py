@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from nasd.runs.verify import replay
-from store import Run, files, is_owned, verify
+from store import Run, files, is_owned, soundness
 from tests.helpers.nasd_harness import LIMIT, Process, make, short_folder, sound, tell, until
 
 DAEMON = Path(__file__).with_name("shifted_daemon.py")
@@ -127,7 +127,7 @@ class Torture:
             assert one == same, f"the trial is {one}, not {same}"
         assert len(found) <= len(self.updates)
         with Run.open(directory) as run:
-            problems = [problem for problem in verify.check(run) if "the next start" not in problem.what]
+            problems = [problem for problem in soundness.check(run) if "the next start" not in problem.what]
             assert not problems, problems
             trials = sum(trial is not None for trial, _ in found)  # the other steps are thinking
             assert sum(1 for _ in replay(run)) >= trials

@@ -10,7 +10,7 @@ import torch
 import nasd
 from nasd.config import Config
 from nasd.errors import NasdError
-from nasd.export.embed import DeepPrior, fit_statistics
+from nasd.export.deep_prior import DeepPrior, fit_statistics
 from nasd.export.model import export_model
 from nasd.runs import tables
 from nasd.runs.opening import search_of
