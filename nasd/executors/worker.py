@@ -68,7 +68,7 @@ class Worker:
         self._show(state="starting", waits_for=None)
         try:
             await self.channel.open(self.setup)
-            self._show(pid=self.channel.pid, node=self.channel.node)
+            self.status = msgspec.structs.replace(self.status, pid=self.channel.pid, node=self.channel.node)
             report = await self._hear(time.monotonic() + SETUP_TIME)
         except TimeoutError:
             await self.kill()
