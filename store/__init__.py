@@ -3,6 +3,7 @@
 Importing it loads neither zarr nor numpy: what needs them imports them when it is used.
 """
 
+from store.conditions import MARK, Condition
 from store.errors import (
     DamagedError,
     DiskError,
@@ -33,7 +34,9 @@ from store.records import (
 from store.run import Run
 
 __all__ = [
+    "MARK",
     "Checkpoint",
+    "Condition",
     "DamagedError",
     "Delta",
     "DiskError",

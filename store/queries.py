@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from store import codec
+from store.conditions import Condition, Parameter, Where
+from store.conditions import compile as conditions_as_sql
 from store.records import Checkpoint, Job, Learned, LearnedFile, OpenProposal, Step, Trial, TrialStatus
 
 TrialSort = Literal["number", "reward", "best_validation", "test_accuracy", "seconds", "finished_at"]
@@ -92,15 +94,17 @@ def trials(
     descending: bool,
     text: str,
     status: Sequence[TrialStatus],
+    conditions: Where = (),
+    distinct: bool = False,
 ) -> list[Trial]:
     """One page of the trial table."""
     if sort not in get_args(TrialSort):
         raise ValueError(f"trials cannot be sorted by {sort!r}; choose from {', '.join(get_args(TrialSort))}")
-    where, parameters = _matching(text, status)
+    where, parameters = _matching(text, status, conditions, distinct=distinct)
     direction = "DESC" if descending else "ASC"
     # The page is chosen from an index; only its own rows are then read whole. With a text the table is read from end to
     # end anyway, which in its own order takes a fifth of the time: the + keeps SQLite from walking the index.
-    key = f"+{sort}" if text else sort
+    key = f"+{sort}" if sort != "number" and (text or conditions) else sort
     query = (  # the parts are our own words; what a person typed is bound
         f"{_TRIALS} FROM (SELECT number FROM trial {where} ORDER BY {key} {direction}, number {direction} "  # noqa: S608
         "LIMIT ? OFFSET ?) AS page CROSS JOIN trial ON trial.number = page.number "
@@ -111,25 +115,49 @@ def trials(
     return [codec.trial_from(row) for row in rows]
 
 
-def count(connection: sqlite3.Connection, text: str, status: Sequence[TrialStatus]) -> int:
+def count(
+    connection: sqlite3.Connection,
+    text: str,
+    status: Sequence[TrialStatus],
+    conditions: Where = (),
+    *,
+    distinct: bool = False,
+) -> int:
     """How many trials match."""
-    where, parameters = _matching(text, status)
+    where, parameters = _matching(text, status, conditions, distinct=distinct)
     query = f"SELECT count(*) FROM trial {where}" if where else "SELECT coalesce(max(ordinal), 0) FROM trial"  # noqa: S608
     (number,) = connection.execute(query, parameters).fetchone()
     return int(number)
 
 
-def _matching(text: str, status: Sequence[TrialStatus]) -> tuple[str, list[str]]:
-    conditions = []
-    parameters: list[str] = []
+def _matching(text: str, status: Sequence[TrialStatus], where: Where, *, distinct: bool) -> tuple[str, list[Parameter]]:
+    parts = []
+    parameters: list[Parameter] = []
     if status:
-        conditions.append(f"status IN ({','.join('?' * len(status))})")
+        parts.append(f"status IN ({','.join('?' * len(status))})")
         parameters += status
-    if text:
-        pattern = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        conditions.append("(" + " OR ".join(f"{name} LIKE ? ESCAPE '\\'" for name in ("net", "status", "reason")) + ")")
-        parameters += [f"%{pattern}%"] * 3
-    return ("WHERE " + " AND ".join(conditions) if conditions else ""), parameters
+    if distinct:
+        parts.append("duplicate_of IS NULL")
+    for conditions in (((Condition("", "contains", text),),) if text else (), where):
+        expression, bound = conditions_as_sql(conditions)
+        if expression:
+            parts.append(expression)
+            parameters += bound
+    return ("WHERE " + " AND ".join(parts) if parts else ""), parameters
+
+
+def nets(connection: sqlite3.Connection, after: int, count: int) -> list[tuple[int, int, str]]:
+    """Number, order and architecture of the next `count` trials behind an order."""
+    return connection.execute(
+        "SELECT number, ordinal, net FROM trial WHERE ordinal > ? ORDER BY ordinal LIMIT ?", (after, count)
+    ).fetchall()
+
+
+def times_proposed(connection: sqlite3.Connection, numbers: Sequence[int]) -> dict[int, int]:
+    """How often the architecture of each trial, which is no duplicate, was proposed."""
+    marks = ",".join("?" * len(numbers))
+    query = f"SELECT duplicate_of, count(*) FROM trial WHERE duplicate_of IN ({marks}) GROUP BY duplicate_of"  # noqa: S608
+    return dict.fromkeys(numbers, 1) | {number: 1 + more for number, more in connection.execute(query, numbers)}
 
 
 def trial(connection: sqlite3.Connection, number: int) -> Trial | None:

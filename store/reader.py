@@ -3,11 +3,12 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from store import files, learned, queries
+from store.conditions import MARK, Where
 from store.embeddings.folder import is_name
 from store.errors import DamagedError, StoreError, disk_errors
 from store.queries import Rewards, TrialSort
@@ -55,6 +56,8 @@ class Reader:
         descending: bool = False,
         text: str = "",
         status: Sequence[TrialStatus] = (),
+        where: Where = (),
+        distinct: bool = False,
     ) -> list[Trial]:
         """Read a page of trials.
 
@@ -67,6 +70,8 @@ class Reader:
             descending: Highest first.
             text: Looked for in the architecture, the status and the reason, whatever the case of ASCII letters.
             status: Only these; empty for all.
+            where: Only those that fulfil one of these conjunctions; of conditions on sizes after `know_sizes`.
+            distinct: Leave duplicates out.
 
         Raises:
             ValueError: `sort` is not one of the columns.
@@ -82,12 +87,47 @@ class Reader:
                 descending=descending,
                 text=text,
                 status=status,
+                conditions=where,
+                distinct=distinct,
             )
 
-    def count(self, text: str = "", status: Sequence[TrialStatus] = ()) -> int:
+    def count(
+        self, text: str = "", status: Sequence[TrialStatus] = (), where: Where = (), *, distinct: bool = False
+    ) -> int:
         """How many trials match; arguments and errors as for `trials`."""
         with self._reading("count trials"):
-            return queries.count(self._connection, text, status)
+            return queries.count(self._connection, text, status, where, distinct=distinct)
+
+    def know_sizes(self, size_of: Callable[[str], tuple[int, int]]) -> None:
+        """Note the size of each trial's architecture, for conditions on it; only of trials not noted before.
+
+        Args:
+            size_of: Layers and parameters of an architecture.
+        """
+        while True:
+            with self._mutex, disk_errors(self.path / "run.db", "read the architectures"):
+                self._require_open()
+                self._connection.execute(
+                    "CREATE TEMP TABLE IF NOT EXISTS size "
+                    "(number INTEGER PRIMARY KEY, ordinal INTEGER, layers INTEGER, parameters INTEGER)"
+                )
+                (last,) = self._connection.execute("SELECT coalesce(max(ordinal), 0) FROM temp.size").fetchone()
+                block = queries.nets(self._connection, last, _BLOCK)
+            if not block:
+                return
+            rows = [(number, ordinal, *size_of(net)) for number, ordinal, net in block]
+            with self._mutex, disk_errors(self.path / "run.db", "note the sizes of architectures"):
+                self._require_open()
+                self._connection.executemany("INSERT OR REPLACE INTO temp.size VALUES (?, ?, ?, ?)", rows)
+
+    def times_proposed(self, numbers: Sequence[int]) -> dict[int, int]:
+        """How often the architecture of each trial, which is no duplicate, was proposed."""
+        with self._reading("count duplicates"):
+            return queries.times_proposed(self._connection, numbers)
+
+    def marks(self) -> dict[int, dict[str, Any]]:
+        """What people noted of trials, by number: `star` and `note`."""
+        return {int(name.removeprefix(MARK)): value for name, value in self.flags().items() if name.startswith(MARK)}
 
     def trial(self, number: int) -> Trial | None:
         """One trial, or None; errors as for `trials`."""
@@ -192,7 +232,7 @@ class Reader:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Read with SQL of one's own, all of it from one moment. For `store.verify`.
+        """Read with SQL of one's own, all of it from one moment. For `store.soundness`.
 
         Raises:
             StoreError: As `trials`.

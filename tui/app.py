@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import App, ComposeResult, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.containers import Container
 from textual.content import Content
 from textual.notifications import SeverityLevel
@@ -17,7 +18,8 @@ from nasd import protocol
 from nasd.client import Target
 from nasd.client.starting import start
 from nasd.errors import NasdError
-from tui import text, theme
+from tui import settings, text, theme
+from tui.box import Box
 from tui.link import Change, Link, Renewed, Turned
 from tui.messages import AttachRun, CopyNet, Retrain, ShowPlace, ShowTrial
 from tui.pace import Pace
@@ -33,10 +35,11 @@ from tui.work import work
 OF_DAEMON = frozenset({"pause", "resume", "checkpoint", "stop", "export", "retrain_net"})
 """Actions that only a daemon can do; not offered while none answers."""
 
-OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS = range(7)
+OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS, CONFIG = range(8)
 
 NAMES: Mapping[int, str] = {
-    OVERVIEW: "Overview", TRIALS: "Trials", TRIAL: "Trial", STRATEGY: "", JOBS: "Jobs", LOG: "Log", RUNS: "Runs"
+    OVERVIEW: "Overview", TRIALS: "Trials", TRIAL: "Trial", STRATEGY: "", JOBS: "Jobs", LOG: "Log", RUNS: "Runs",
+    CONFIG: "Config",
 }  # fmt: skip
 """The screens that every search has; the strategy's own is named by its extras, and keeps its key if there is none."""
 
@@ -51,10 +54,17 @@ def _screen(index: int, name: str) -> Binding:
     return _everywhere(str(index + 1), f"go({index})", name, f"Show the screen {name}", f"go.{index + 1}")
 
 
+def _commands() -> type[Provider]:
+    from tui.commands import Commands  # noqa: PLC0415 - not before the first paint
+
+    return Commands
+
+
 class NasdApp(App[None]):
     """Attached to one daemon at a time. Leaving never touches the search."""
 
     CSS_PATH = "nasd.tcss"
+    COMMANDS: ClassVar = App.COMMANDS | {_commands}
     TITLE = "nasd"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (38, "-tall")]  # noqa: RUF012
@@ -89,7 +99,10 @@ class NasdApp(App[None]):
         super().__init__()
         self.register_theme(theme.DARK)
         self.register_theme(theme.LIGHT)
-        self.theme = theme.DARK.name
+        self.settings = settings.load()
+        self.theme = self.settings.theme if self.settings.theme in self.available_themes else theme.DARK.name
+        self.box = Box()
+        self.recent: list[str] = []  # commands, newest first
         self.link = Link(target, self._hear, clock)
         self._host = host or os.uname().nodename
         self._panes: dict[int, Pane] = {}
@@ -118,8 +131,15 @@ class NasdApp(App[None]):
             self.screen.add_class(max(one for one in breakpoints if one[0] <= length)[1])
         # Textual shows what it had drawn before a suspension only where it changes afterwards.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
-        self.run_worker(self.link.run(), name="link", group="link")
+        if self.link.target.home:
+            self.show(RUNS)
+            return
+        self._follow()
         self._panes[OVERVIEW].enter()
+
+    def _follow(self) -> None:
+        if not any(worker.name == "link" for worker in self.workers):
+            self.run_worker(self.link.run(), name="link", group="link")
 
     # --- news ------------------------------------------------------------------------------------------------------
 
@@ -161,7 +181,9 @@ class NasdApp(App[None]):
 
     @property
     def _screens(self) -> dict[int, str]:
-        """Those that the search has, by number, with their names."""
+        """Those that the search has, by number, with their names; before one is chosen, the list to choose from."""
+        if self.link.target.home:
+            return {RUNS: NAMES[RUNS]}
         names = {**NAMES, STRATEGY: self._extras.screen}
         return {index: name for index, name in names.items() if name}
 
@@ -184,7 +206,7 @@ class NasdApp(App[None]):
         """Show a screen, made when it is first needed."""
         pane = self._panes.get(index)
         if pane is None:
-            pane = self._panes[index] = _make(index, self._extras, self.link)
+            pane = self._panes[index] = _make(index, self._extras, self.link, self.box)
             self.query_one("#panes").mount(pane)
         for other in self._panes.values():
             other.display = other is pane
@@ -208,6 +230,7 @@ class NasdApp(App[None]):
         except NasdError as error:
             self._warn(f"{message.name} is not attached: {error}")
             return
+        self._follow()
         for index in [index for index in self._panes if index != OVERVIEW]:
             await self._panes.pop(index).remove()  # what they show is the other run's
         self.show(OVERVIEW)
@@ -230,9 +253,11 @@ class NasdApp(App[None]):
         if action in OF_DAEMON and not self.link.serving:
             return False
         if action == "start":
-            return not self.link.serving and self.link.condition in ("live", "lost")
+            return not self.link.target.home and not self.link.serving and self.link.condition in ("live", "lost")
         if action == "go":
             return parameters[0] in self._screens
+        if action == "turn":
+            return not self.link.target.home
         return True
 
     def action_checkpoint(self) -> None:
@@ -254,11 +279,11 @@ class NasdApp(App[None]):
         name = text.clean(self.link.status.name) if self.link.status else str(self.link.target)
         question = f"Start a daemon for {name}? It goes on with the search where that was left."
 
-        def answered(yes: bool | None) -> None:
+        def chosen(yes: bool | None) -> None:
             if yes:
                 work(self, "start", self._starting)
 
-        self.push_screen(Confirm(question, "Start"), answered)
+        self.push_screen(Confirm(question, "Start"), chosen)
 
     async def _starting(self) -> None:
         self.notify("starting the daemon", timeout=60)
@@ -292,7 +317,7 @@ class NasdApp(App[None]):
             if job is not None:
                 self.notify(text.clean(f"queued: {job.summary}"), markup=False)
 
-        self.push_screen(RetrainDialog(message.net, message.trial, self.link), queued)
+        self.push_screen(RetrainDialog(message.net, message.trial, self.link, message.several), queued)
 
     @on(CopyNet)
     def _copy(self, message: CopyNet) -> None:
@@ -301,7 +326,17 @@ class NasdApp(App[None]):
 
     def action_theme(self) -> None:
         """The other one of dark and light."""
-        self.theme = theme.LIGHT.name if self.theme == theme.DARK.name else theme.DARK.name
+        self.use_theme("dark" if not self.current_theme.dark else "light")
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Colours of ours that Textual's own themes do not have."""
+        return dict((theme.DARK if self.current_theme.dark else theme.LIGHT).variables)
+
+    def use_theme(self, name: str) -> None:
+        """Ours by `dark` and `light`, or one of Textual's; remembered."""
+        self.theme = {"dark": theme.DARK.name, "light": theme.LIGHT.name}.get(name, name)
+        self.settings.theme = self.theme
+        settings.save(self.settings)
 
     def action_help(self) -> None:
         """The keys of the screen one is on."""
@@ -309,8 +344,9 @@ class NasdApp(App[None]):
 
         self.push_screen(Help(self._screens[self._shown], list(self.screen.active_bindings.values())))
 
-    def action_detach(self) -> None:
+    async def action_detach(self) -> None:
         """Leave; the search goes on."""
+        await self.box.close()
         self.exit()
 
     def action_help_quit(self) -> None:
@@ -364,7 +400,7 @@ def _runner(app: App[None], action: str, node: Any) -> Callable[[], Any]:
     return run
 
 
-def _make(index: int, extras: Extras, link: Link) -> Pane:
+def _make(index: int, extras: Extras, link: Link, box: Box) -> Pane:
     """The screen with this number. Imported when first shown: the first paint does not wait for the others."""
     makers = {
         TRIALS: "tui.panes.trials:Trials",
@@ -373,6 +409,7 @@ def _make(index: int, extras: Extras, link: Link) -> Pane:
         JOBS: "tui.panes.jobs:Jobs",
         LOG: "tui.panes.log:Log",
         RUNS: "tui.panes.runs:Runs",
+        CONFIG: "tui.panes.config:Config",
     }
-    pane: Pane = load(makers[index])(link, f"pane-{index}")
+    pane: Pane = load(makers[index])(link, f"pane-{index}", *([box] if index == RUNS else []))
     return pane

@@ -23,8 +23,9 @@ FILES_AGAIN = 30.0
 
 RECENT = 10
 
-Condition = Literal["connecting", "live", "lost", "refused"]
-"""`lost`: it was there, or is not up yet, and is tried again; `refused`: another version answers."""
+Condition = Literal["none", "connecting", "live", "lost", "refused"]
+"""`none`: no run is chosen yet; `lost`: it was there, or is not up yet, and is tried again; `refused`: another version
+answers."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Link:
         self, target: Target, listener: Callable[[Change], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.target = target
-        self.condition: Condition = "connecting"
+        self.condition: Condition = "none" if target.home else "connecting"
         self.sentence = f"connecting to {target}"
         self.status: protocol.Status | None = None
         self._listener = listener
@@ -121,6 +122,8 @@ class Link:
             await self._prepared.close()
         self._prepared, self.target, self.status, self._seen = prepared, target, None, None
         self._no_files_until = 0.0
+        if self.condition == "none":
+            self.condition = "connecting"
         if self._connection is not None:
             await self._connection.close()
         self._retry.set()

@@ -1,8 +1,11 @@
 """What panes ask of the app. The app wires them to the link and to one another."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from textual.message import Message
+
+from nasd.protocol import TrialRow
 
 
 class ShowTrial(Message):
@@ -24,9 +27,9 @@ class ShowPlace(Message):
 class Retrain(Message):
     """Ask for a retrain job of an architecture; `trial` is None if it has no number."""
 
-    def __init__(self, net: str, trial: int | None = None) -> None:
+    def __init__(self, net: str, trial: int | None = None, several: Sequence[TrialRow] = ()) -> None:
         super().__init__()
-        self.net, self.trial = net, trial
+        self.net, self.trial, self.several = net, trial, several
 
 
 class CopyNet(Message):

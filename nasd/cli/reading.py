@@ -3,6 +3,7 @@
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from nasd.cli.output import ago, duration, fact, percent, print_json, print_tabl
 from nasd.client import Client, Target
 from nasd.errors import NasdError, NotRunningError
 from nasd.outcome import Labels, labels_in
+
+if TYPE_CHECKING:
+    from store import Condition, Run
 
 
 @click.command("ps")
@@ -114,25 +118,31 @@ def _print_stopped(directory: Path, *, as_json: bool) -> None:
 @click.option("--top", type=click.IntRange(1), help="The best N architectures, best first.")
 @click.option("--last", type=click.IntRange(1), help="The newest N trials (20 unless given).")
 @click.option("--all", "everything", is_flag=True, help="All trials.")
+@click.option("--where", help="Only trials that match, such as 'reward>0.84 layers<=5 | star:yes' (docs/tui.md).")
 @json_option
-def trials_command(run: str | None, top: int | None, last: int | None, everything: bool, as_json: bool) -> None:
+def trials_command(
+    run: str | None, top: int | None, last: int | None, everything: bool, where: str | None, as_json: bool
+) -> None:
     """List trials: the newest, the best, or all."""
     if sum((top is not None, last is not None, everything)) > 1:
         raise click.UsageError("give one of --top, --last and --all")
     from store import Run  # noqa: PLC0415
 
     with Run.open(paths.find_run(run)) as opened:
-        if top is not None:
+        wanted = _conditions(opened, where or "")
+        if top is not None and not wanted:
             rows = opened.best(top)
+        elif top is not None:
+            rows = opened.trials(limit=top, sort="reward", descending=True, where=wanted, distinct=True)
         elif everything:
-            rows = opened.trials()
+            rows = opened.trials(where=wanted)
         else:
-            rows = opened.trials(limit=last or 20, descending=True)[::-1]
+            rows = opened.trials(limit=last or 20, descending=True, where=wanted)[::-1]
     if as_json:
         print_json([asdict(row) for row in rows])
         return
     if not rows:
-        click.echo("There are no trials yet.")
+        click.echo("No trial matches." if where else "There are no trials yet.")
         return
     print_table(
         ("TRIAL", "STATUS", "STAGE", "REWARD", "TEST", "TIME", "ARCHITECTURE"),
@@ -150,6 +160,17 @@ def trials_command(run: str | None, top: int | None, last: int | None, everythin
         ],
         right=(0, 3, 4, 5),
     )
+
+
+def _conditions(run: "Run", where: str) -> "tuple[tuple[Condition, ...], ...]":
+    from nasd import config, filters, rooms  # noqa: PLC0415
+    from nasd.runs import filtering  # noqa: PLC0415
+
+    alternatives = filters.parse(where)
+    if filters.needs_sizes(alternatives):
+        settings = config.parse(run.config, source=str(run.path / "config.yaml"))
+        run.know_sizes(filtering.size_of(rooms.space(settings)))
+    return filtering.conditions(alternatives)
 
 
 @click.command("show", cls=Reading)

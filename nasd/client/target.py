@@ -14,11 +14,15 @@ _REMOTE = re.compile(r"^(?P<host>[^/:\s]+):(?P<run>.*)$")
 
 @dataclass(frozen=True)
 class Target:
-    """A run on this box (`directory`), or on `host` (`run` there; empty if it has only one)."""
+    """A run on this box (`directory`), or on `host` (`run` there; empty if it has only one).
+
+    With `home` all runs of the box are meant, which only tells which there are.
+    """
 
     directory: Path | None = None
     host: str | None = None
     run: str = ""
+    home: bool = False
 
     @staticmethod
     def is_remote(text: str | None) -> bool:
@@ -45,6 +49,11 @@ class Target:
         return Target(host=self.host, run=directory) if self.host else Target(directory=Path(directory))
 
     @property
+    def box(self) -> "Target":
+        """All runs beside this one."""
+        return Target(host=self.host, home=True)
+
+    @property
     def socket(self) -> Path:
         """The socket's path on this box."""
         if self.directory is None:
@@ -59,11 +68,11 @@ class Target:
             files: Whether the run's files are to be read where no daemon runs; else, and on this box, that is a
                 failure: a daemon here is reached through its socket.
         """
-        return self.nasd(["stdio", *(["--files"] if files else [])], ask=ask)
+        return self.nasd(["stdio", *(["--home"] if self.home else ["--files"] if files else [])], ask=ask)
 
     def nasd(self, words: list[str], *, ask: bool = False) -> list[str]:
         """`nasd WORDS RUN`, as a command for where the run is."""
-        run = self.run if self.host else str(self.directory)
+        run = "" if self.home else self.run if self.host else str(self.directory)
         words = [*words, *(["--", run] if run else [])]
         if self.host is None:
             return [sys.executable, "-m", "nasd.cli", *words]
@@ -71,4 +80,6 @@ class Target:
 
     def __str__(self) -> str:
         """As a person writes it."""
+        if self.home:
+            return self.host or "this box"
         return f"{self.host}:{self.run}" if self.host else str(self.directory)

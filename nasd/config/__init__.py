@@ -12,7 +12,7 @@ from nasd.config.evaluation import (
     ScreenConfig,
     TrainingConfig,
 )
-from nasd.config.executor import ExecutorConfig
+from nasd.config.executor import AnyExecutor, ProcessesConfig, RayConfig
 from nasd.config.log import LogConfig
 from nasd.config.pnas import PnasConfig
 from nasd.config.reading import load, parse
@@ -32,11 +32,12 @@ from nasd.config.store import StoreConfig
 from nasd.config.supernet import SupernetConfig
 from nasd.config.supernet_training import SupernetTrainingConfig
 from nasd.config.whole import Config
-from nasd.config.writing import dump, name_override, rename
+from nasd.config.writing import changed, dump, name_override, rename
 
 __all__ = [
     "PUBLISHED_SCHEDULE",
     "AnyEvaluation",
+    "AnyExecutor",
     "AnySearch",
     "AnySpace",
     "CellsConfig",
@@ -48,14 +49,15 @@ __all__ = [
     "EnasConfig",
     "EncoderConfig",
     "EvolutionConfig",
-    "ExecutorConfig",
     "FullTrainingConfig",
     "LayersConfig",
     "LogConfig",
     "Phase",
     "PnasConfig",
+    "ProcessesConfig",
     "QLearningConfig",
     "RandomConfig",
+    "RayConfig",
     "ScreenConfig",
     "SearchSection",
     "SnapshotsConfig",
@@ -63,6 +65,7 @@ __all__ = [
     "SupernetConfig",
     "SupernetTrainingConfig",
     "TrainingConfig",
+    "changed",
     "dump",
     "load",
     "name_override",

@@ -1,6 +1,7 @@
 """Writing a config, and giving it another name."""
 
 import json
+from typing import Any
 
 import yaml
 
@@ -11,6 +12,25 @@ from nasd.config.whole import Config
 def dump(config: Config) -> str:
     """The config as YAML that `parse` reads back to an equal one."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
+
+
+def changed(config: Config) -> tuple[str, ...]:
+    """The keys, such as `search.trials`, whose values are not the defaults of the config's own kinds."""
+    kinds = {"search": "strategy", "space": "kind", "evaluation": "kind"}
+    now = config.model_dump(mode="json")
+    least = {name: {kind: now[name][kind]} for name, kind in kinds.items() if kind in now.get(name, {})}
+    try:
+        usual: dict[str, Any] = type(config).model_validate({"name": config.name, **least}).model_dump(mode="json")
+    except ValueError:  # kinds that do not go together without more settings
+        usual = {}
+    found = []
+    for name, value in now.items():
+        if not isinstance(value, dict):
+            found += [name] if name != "name" and value != usual.get(name) else []
+            continue
+        of = usual.get(name) or {}
+        found += [f"{name}.{key}" for key, inner in value.items() if inner != of.get(key, None)]
+    return tuple(found)
 
 
 def rename(config: Config, name: str) -> Config:

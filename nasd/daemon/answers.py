@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from nasd import paths, protocol
+from nasd import config as configuration
+from nasd import filters, paths, protocol
 from nasd.box.devices import find_device
+from nasd.config import Config
 from nasd.daemon import views
 from nasd.daemon.history import History
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from nasd.protocol import Message
 from nasd.rooms import View
-from nasd.runs import changes, tables
+from nasd.runs import changes, filtering, tables
 from nasd.runs.overview import run_row
 from nasd.spaces.base import Space
 from nasd.strategies.base import Progress
@@ -39,6 +41,7 @@ class Shown(Protocol):
     """What is read of a run, whether a daemon runs it or only its files are there."""
 
     run: Run
+    config: Config
     space: Space[Any]
     history: History
 
@@ -92,8 +95,17 @@ def _rewards(shown: Shown, params: protocol.RewardsParams) -> protocol.Rewards:
     return shown.history.rewards(params.points, shown.progress())
 
 
-def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.TrialPage:
-    return views.trial_page(shown.run, params)
+async def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.TrialPage:
+    where = filters.parse(params.where)
+    if filters.needs_sizes(where):  # seconds, for a long run, the first time
+        await asyncio.to_thread(shown.run.know_sizes, filtering.size_of(shown.space))
+    return views.trial_page(shown.run, params, where)
+
+
+def _mark(daemon: "Daemon", params: protocol.MarkParams) -> protocol.TrialRow:
+    delta, row = views.marked(daemon.run, params)
+    daemon.run.commit(delta)
+    return row
 
 
 def _trial(shown: Shown, params: protocol.TrialParams) -> protocol.TrialDetail:
@@ -130,7 +142,7 @@ def _runs(shown: Shown, _: protocol.Empty) -> protocol.RunList:
 
 
 def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
-    return protocol.ConfigText(yaml=changes.text_of(shown.run))
+    return protocol.ConfigText(yaml=changes.text_of(shown.run), changed=configuration.changed(shown.config))
 
 
 def _pause(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
@@ -184,6 +196,7 @@ ACTING: dict[str, Answer] = {
     "queue_job": _queue_job,
     "cancel_job": _cancel_job,
     "move_job": _move_job,
+    "mark": _mark,
     "pause": _pause,
     "resume": _resume,
     "stop": _stop,

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -192,12 +192,11 @@ async def _until_answered(path: Path) -> None:
             return
 
 
-async def serve(directory: Path) -> None:
-    """Answer on standard input and output; see `Reader`."""
-    reader = Reader(directory)
+async def serve(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> None:
+    """Answer one client on standard input and output, such as by `Reader.serve`."""
     loop = asyncio.get_running_loop()
     incoming = asyncio.StreamReader(limit=protocol.MAX_FRAME)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(incoming), sys.stdin)
     transport, flow = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout)
     outgoing = asyncio.StreamWriter(transport, flow, None, loop)
-    await reader.serve(incoming, outgoing)
+    await answer(incoming, outgoing)

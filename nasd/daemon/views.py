@@ -1,20 +1,23 @@
 """What clients see: rows of the store as the protocol's messages, and what they send, checked."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 
-from nasd import protocol
+from nasd import filters, protocol
 from nasd.errors import NasdError
 from nasd.outcome import labels_in
-from nasd.protocol import QueueJobParams, Selected, TrialDetail, TrialPage, TrialRow, TrialsParams
+from nasd.protocol import MarkParams, QueueJobParams, Selected, TrialDetail, TrialPage, TrialRow, TrialsParams
+from nasd.runs.filtering import conditions
 from nasd.spaces.base import GrammarError, Space
-from store import Run, Trial
+from store import MARK, Delta, Run, Trial
 
 BEST = 5
 RECENT = 10
 DUPLICATES = 20
+MOST_NOTE = 2000  # characters
 
 
 def trial_row(trial: Trial) -> TrialRow:
@@ -38,20 +41,61 @@ def trial_row(trial: Trial) -> TrialRow:
     )
 
 
-def trial_page(run: Run, params: TrialsParams) -> TrialPage:
-    """A page of the trial table."""
+def trial_page(run: Run, params: TrialsParams, where: filters.Alternatives = ()) -> TrialPage:
+    """A page of the trial table.
+
+    Args:
+        run: Whose.
+        params: As the client sent them.
+        where: Their filter, read.
+    """
     offset, limit = max(0, params.offset), max(1, min(params.limit, protocol.MAX_PAGE))
-    rows = run.trials(
+    wanted = conditions(where)
+    trials = run.trials(
         offset=offset,
         limit=limit,
         sort=params.sort,
         descending=params.descending,
         text=params.text,
         status=params.status,
+        where=wanted,
+        distinct=params.distinct,
     )
+    times = run.times_proposed([trial.number for trial in trials]) if params.distinct else {}
+    marks = run.marks()
     return TrialPage(
-        total=run.count(text=params.text, status=params.status), offset=offset, rows=tuple(map(trial_row, rows))
+        total=run.count(text=params.text, status=params.status, where=wanted, distinct=params.distinct),
+        offset=offset,
+        rows=tuple(_listed(run, trial, times.get(trial.number, 1), marks.get(trial.number, {})) for trial in trials),
     )
+
+
+def _listed(run: Run, trial: Trial, proposed: int, mark: Mapping[str, Any]) -> TrialRow:
+    """A line of a page; a duplicate shows the accuracies of its original."""
+    row = trial_row(trial)
+    changes: dict[str, Any] = {}
+    if trial.duplicate_of is not None and (original := run.trial(trial.duplicate_of)) is not None:
+        changes |= {"best_validation": original.best_validation, "test_accuracy": original.test_accuracy}
+    if proposed > 1:
+        changes["proposed"] = proposed
+    changes |= {name: value for name, value in mark.items() if name in ("star", "note")}
+    return msgspec.structs.replace(row, **changes) if changes else row
+
+
+def marked(run: Run, params: MarkParams) -> tuple[Delta, TrialRow]:
+    """What is to be committed for a mark, and the trial's line with it.
+
+    Raises:
+        NasdError: There is no such trial, or the note is too long.
+    """
+    trial = run.trial(params.number)
+    if trial is None:
+        raise NasdError(f"there is no trial {params.number}: the newest is {run.count()}")
+    if params.note is not None and len(params.note) > MOST_NOTE:
+        raise NasdError(f"a note may have {MOST_NOTE} characters, this one has {len(params.note)}")
+    mark = {"star": False, "note": "", **run.marks().get(params.number, {})}
+    mark |= {name: value for name, value in (("star", params.star), ("note", params.note)) if value is not None}
+    return Delta(flags={f"{MARK}{params.number}": mark}), _listed(run, trial, 1, mark)
 
 
 def trial_detail(run: Run, space: Space[Any], number: int) -> TrialDetail:
@@ -66,9 +110,14 @@ def trial_detail(run: Run, space: Space[Any], number: int) -> TrialDetail:
     original = run.trial(trial.duplicate_of) if trial.duplicate_of is not None else None
     source = original or trial
     duplicates = run.duplicates(source.number, limit=DUPLICATES)
+    mark = run.marks().get(number, {})
     return TrialDetail(
-        row=trial_row(
-            replace(trial, validation_accuracies=source.validation_accuracies, test_accuracy=source.test_accuracy)
+        row=msgspec.structs.replace(
+            trial_row(
+                replace(trial, validation_accuracies=source.validation_accuracies, test_accuracy=source.test_accuracy)
+            ),
+            star=bool(mark.get("star")),
+            note=str(mark.get("note", "")),
         ),
         seed=source.seed,
         validation_accuracies=source.validation_accuracies,

@@ -46,6 +46,7 @@ from nasd.protocol.search import (
 )
 from nasd.protocol.trials import (
     ExportParams,
+    MarkParams,
     TrialDetail,
     TrialPage,
     TrialParams,
@@ -110,6 +111,7 @@ __all__ = [
     "Logged",
     "Machine",
     "MachineLoad",
+    "MarkParams",
     "Message",
     "Method",
     "MoveJobParams",

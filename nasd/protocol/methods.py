@@ -1,11 +1,11 @@
 """Every method that a client may call: what it takes and what it answers."""
 
-from nasd.protocol import evolution, pnas, qlearning
+from nasd.protocol import enas, evolution, pnas, qlearning
 from nasd.protocol.jobs import JobPage, JobParams, JobRow, JobsParams, MoveJobParams, QueueJobParams
 from nasd.protocol.log import LogPage, LogParams
 from nasd.protocol.runs import ConfigText, RunList
 from nasd.protocol.search import Rewards, RewardsParams, Snapshot, Status
-from nasd.protocol.trials import ExportParams, TrialDetail, TrialPage, TrialParams, TrialsParams
+from nasd.protocol.trials import ExportParams, MarkParams, TrialDetail, TrialPage, TrialParams, TrialRow, TrialsParams
 from nasd.protocol.wire import Done, Empty, Hello, HelloParams, Method
 
 OF_EVERY_RUN: dict[str, Method] = {
@@ -15,6 +15,7 @@ OF_EVERY_RUN: dict[str, Method] = {
     "rewards": Method(RewardsParams, Rewards),
     "trials": Method(TrialsParams, TrialPage),
     "trial": Method(TrialParams, TrialDetail),
+    "mark": Method(MarkParams, TrialRow),
     "jobs": Method(JobsParams, JobPage),
     "queue_job": Method(QueueJobParams, JobRow),
     "cancel_job": Method(JobParams, JobRow),
@@ -31,6 +32,7 @@ OF_EVERY_RUN: dict[str, Method] = {
 """What the daemon answers whatever its strategy is."""
 
 OF_STRATEGIES: dict[str, dict[str, Method]] = {
+    "enas": enas.METHODS,
     "evolution": evolution.METHODS,
     "pnas": pnas.METHODS,
     "qlearning": qlearning.METHODS,

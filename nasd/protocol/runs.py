@@ -16,6 +16,10 @@ class RunRow(Message, frozen=True):
     best_reward: float | None
     modified_at: float
     counted: int = 0  # of the trials, the ones that count towards `total`
+    served: bool = False  # a daemon answers; the rest is of such a run
+    eta_seconds: float | None = None
+    pace: float | None = None  # trials that count, an hour
+    problems: tuple[str, ...] = ()
 
 
 class RunList(Message, frozen=True):
@@ -28,3 +32,4 @@ class ConfigText(Message, frozen=True):
     """The run's frozen configuration, as YAML."""
 
     yaml: str
+    changed: tuple[str, ...] = ()  # keys whose values are not the defaults of its kinds, such as search.trials

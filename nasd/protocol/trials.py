@@ -30,6 +30,9 @@ class TrialRow(Message, frozen=True):
     seconds: float = 0.0
     finished_at: float = 0.0  # seconds since the epoch
     embedding: str | None = None
+    proposed: int = 1  # how often, where each architecture is listed once
+    star: bool = False
+    note: str = ""
 
 
 class TrialDetail(Message, frozen=True):
@@ -61,7 +64,9 @@ class TrialPage(Message, frozen=True):
 
 
 class TrialsParams(Params, frozen=True):
-    """`trials`. `text` is looked for in the architecture string, the status and the reason, case-insensitively."""
+    """`trials`. `text` is looked for in the architecture string, the status and the reason, case-insensitively; `where`
+    is a filter as `nasd.filters` reads it.
+    """
 
     offset: Whole = 0
     limit: Whole = 100
@@ -69,12 +74,22 @@ class TrialsParams(Params, frozen=True):
     descending: bool = True
     text: str = ""
     status: tuple[TrialStatus, ...] = ()  # empty: all
+    where: str = ""
+    distinct: bool = False  # each architecture once
 
 
 class TrialParams(Params, frozen=True):
     """`trial`."""
 
     number: Whole
+
+
+class MarkParams(Params, frozen=True):
+    """`mark`: star a trial or note something on it; kept in the run."""
+
+    number: Whole
+    star: bool | None = None  # None: as it is; likewise
+    note: str | None = None
 
 
 class ExportParams(Params, frozen=True):

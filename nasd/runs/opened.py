@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from store.embeddings import Embedding
 
+_MARK = {"star": False, "note": ""}
 _COLUMNS = tuple(field.name for field in fields(Trial) if field.name != "facts")
 
 
@@ -50,14 +51,15 @@ class Opened:
         """All trials in the order in which they were proposed, indexed by number.
 
         Columns are named as the fields of `store.Trial`; besides, `best_validation`, and a column `facts.KEY` for
-        whatever the strategy noted, such as `facts.epsilon`. Accuracies and rewards are fractions, times seconds,
-        memory bytes; `finished_at` is in UTC.
+        whatever the strategy noted, such as `facts.epsilon`; `star` and `note` are a person's. Accuracies and
+        rewards are fractions, times seconds, memory bytes; `finished_at` is in UTC.
         """
         import pandas as pd  # noqa: PLC0415 - half a second
 
         with self._run() as opened:
-            rows = [_row(trial) for trial in opened.trials()]
-        table = pd.DataFrame(rows, columns=None if rows else [*_COLUMNS, "best_validation"])
+            marks = opened.marks()
+            rows = [{**_row(trial), **_MARK, **marks.get(trial.number, {})} for trial in opened.trials()]
+        table = pd.DataFrame(rows, columns=None if rows else [*_COLUMNS, "best_validation", *_MARK])
         table["finished_at"] = pd.to_datetime(table["finished_at"], unit="s", utc=True)
         return table.set_index("number")
 
@@ -105,7 +107,7 @@ class Opened:
             raise NasdError(
                 f"{self.path.name} trains its networks: nasd.load_model reads the files in {self.path}/weights"
             )
-        from nasd.export.embed import DeepPrior  # noqa: PLC0415
+        from nasd.export.deep_prior import DeepPrior  # noqa: PLC0415
         from nasd.export.loading import load_model  # noqa: PLC0415
         from nasd.export.model import export_model  # noqa: PLC0415
 

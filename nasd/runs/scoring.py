@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from nasd import config as configuration
 from nasd import rooms
@@ -14,7 +15,6 @@ from nasd.errors import NasdError
 from nasd.seeding import derive
 from nasd.spaces.cells import CellSpace
 from nasd.spaces.cells.arrays import chunks, texts
-from nasd.strategies.pnas.one_thread import one_thread
 from nasd.strategies.pnas.ranking import CHUNK, rows, score
 from nasd.strategies.pnas.surrogates import Surrogate, make
 from store import Run
@@ -80,7 +80,7 @@ class Scoring:
     def _scored(self, tell: Tell, least: Callable[[], float]) -> Iterator[tuple[list[float], list[Scored]]]:
         """What the cells are ranked by, and the cells, in chunks; without those that are below `least`."""
         done, limited = 0, self.space.config.max_parameters is not None or self.space.config.max_operations is not None
-        with one_thread():
+        with threadpool_limits(1, user_api="blas"):
             for codes in self.space.enumerate(self.blocks):
                 for part in chunks(codes, CHUNK):
                     by, mean, spread = score(self.search, self.surrogate, part)
@@ -117,7 +117,7 @@ def prepare(run: Run, blocks: int, operators: tuple[str, ...] = ()) -> Scoring:
     if not trials:
         raise NasdError(f"{run.path.name} has evaluated no cell yet: predictions need some")
     changes = {"blocks": blocks, **({"operators": operators} if operators else {})}
-    with one_thread():
+    with threadpool_limits(1, user_api="blas"):
         surrogate = make(
             search,
             rows(space, [(trial.net, trial.reward) for trial in trials]),

@@ -17,16 +17,54 @@ from typing import Any
 
 import msgspec
 
+from nasd import filters
 from nasd import protocol as p
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
+from tests.helpers import fake_enas
 from tests.helpers.fake_search import KEYS, STAGES, World
+
+CONFIG = """\
+name: fashion-mnist
+seed: 1
+search:
+  strategy: qlearning
+  epsilon_schedule:
+  - [1.0, 1500]
+  - [0.9, 100]
+training:
+  epochs: 70
+  batch_size: 128
+"""
+
+
+def holds(term: filters.Term, row: p.TrialRow) -> bool:
+    """A few fields are enough here; the real ones are tested with the store."""
+    match term.field:
+        case "":
+            found = str(term.value).lower() in f"{row.net} {row.status} {row.reason or ''}".lower()
+        case "reward":
+            sign = {"<": -1, ">": 1}[term.operator]
+            found = sign * (row.reward - float(term.value)) > 0
+        case "status":
+            found = row.status == term.value
+        case "star":
+            found = row.star == term.value
+        case "dup":
+            found = (row.duplicate_of is not None) == term.value
+        case _:
+            raise NasdError(f"this daemon is not real: it knows no {term.field}")
+    return found != term.negated
 
 
 class FakeDaemon:
     """Serves a `World`. Use `start` and `stop`, or `thread` from code without a loop."""
 
+    first: "FakeDaemon | None" = None
+    """Of a test: whose list of runs the UI sees."""
+
     def __init__(self, directory: Path, world: World | None = None) -> None:
+        FakeDaemon.first = FakeDaemon.first or self
         self.directory = directory
         self.shown = directory  # what clients are told
         self.world = world or World()
@@ -37,6 +75,7 @@ class FakeDaemon:
         self.requests: list[tuple[str, Any]] = []
         self.subscribers: set[asyncio.StreamWriter] = set()
         self.connections: set[asyncio.StreamWriter] = set()
+        self.marks: dict[int, dict[str, Any]] = {}
         self.others: tuple[p.RunRow, ...] = ()
         self.methods = Methods(self.world.strategy, self._handlers())
         self._server: asyncio.Server | None = None
@@ -174,7 +213,18 @@ class FakeDaemon:
         return self.world.reward_points(params.points)
 
     def do_trials(self, params: p.TrialsParams) -> p.TrialPage:
-        rows: list[p.TrialRow] = self.world.rows
+        rows: list[p.TrialRow] = (
+            [
+                msgspec.structs.replace(row, **self.marks[row.number]) if row.number in self.marks else row
+                for row in self.world.rows
+            ]
+            if self.marks
+            else self.world.rows
+        )
+        if params.distinct:
+            rows = [row for row in rows if row.duplicate_of is None]
+        if where := filters.parse(params.where):
+            rows = [row for row in rows if any(all(holds(term, row) for term in terms) for terms in where)]
         if params.text or params.status:
             text = params.text.lower()
             rows = [
@@ -189,6 +239,11 @@ class FakeDaemon:
         if params.descending and len(rows) >= 5000:
             page = rows[max(0, len(rows) - stop) : max(0, len(rows) - start)][::-1]
         return p.TrialPage(total=len(rows), offset=start, rows=tuple(page))
+
+    def do_mark(self, params: p.MarkParams) -> p.TrialRow:
+        given = {"star": params.star, "note": params.note}
+        self.marks.setdefault(params.number, {}).update({k: v for k, v in given.items() if v is not None})
+        return msgspec.structs.replace(self.world.rows[params.number - 1], **self.marks[params.number])
 
     def do_trial(self, params: p.TrialParams) -> p.TrialDetail:
         return self.world.detail(params.number)
@@ -274,7 +329,7 @@ class FakeDaemon:
         return p.Done(message=f"{params.what} written to {self.shown}/exports/{params.what}.csv")
 
     def do_config(self, params: p.Empty) -> p.ConfigText:
-        return p.ConfigText(yaml="name: fashion-mnist\n")
+        return p.ConfigText(yaml=CONFIG, changed=("search.epsilon_schedule", "training.epochs"))
 
     def _handlers(self) -> dict[str, Handler]:
         """Those above by their names, and the strategy's."""
@@ -283,6 +338,8 @@ class FakeDaemon:
         of_strategies: dict[str, dict[str, Handler]] = {
             "qlearning": {"qlearning.page": world.page, "qlearning.neighbours": world.neighbours},
             "evolution": {"evolution.population": world.population},
+            "pnas": {"pnas.levels": world.levels, "pnas.cells": world.cells, "pnas.outcomes": world.outcomes},
+            "enas": fake_enas.handlers(epochs=12),
         }
         return of_all | of_strategies.get(world.strategy, {})
 

@@ -9,8 +9,11 @@ os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
 import pytest
 
+from nasd.client import Target
+from nasd.protocol import Empty, RunList
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.fake_search import World
+from tui.box import Box
 
 
 @pytest.fixture(autouse=True)
@@ -22,6 +25,21 @@ def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The runs of the box are what the fake daemon says, not what lies in the home of who runs the tests; nor are the
+    settings.
+    """
+
+    async def told(box: Box, target: Target) -> RunList:
+        assert FakeDaemon.first is not None
+        return FakeDaemon.first.do_runs(Empty())
+
+    FakeDaemon.first = None
+    monkeypatch.setattr(Box, "runs", told)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Queue a retrain job."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -26,19 +27,23 @@ class RetrainDialog(Dialog[protocol.JobRow]):
         Binding("enter", "queue", "queue", show=False, id="retrain.queue", tooltip="Queue the job"),
     ]
 
-    def __init__(self, net: str, trial: int | None, link: Link) -> None:
+    def __init__(self, net: str, trial: int | None, link: Link, several: Sequence[protocol.TrialRow] = ()) -> None:
         super().__init__()
         self._net, self._trial, self._link = net, trial, link
+        self._several = several if len(several) > 1 else ()
 
     def compose(self) -> ComposeResult:
         """The fields; Enter in any of them queues the job."""
         with Vertical(classes="window") as window:
             window.border_title = "Retrain" if self._trial is None else f"Retrain trial {self._trial}"
+            if self._several:
+                window.border_title = f"Retrain {len(self._several)} trials"
             if self._trial is None:
                 yield Static("Evaluate an architecture with freshly drawn weights.", classes="hint")
                 yield from self._field("architecture", "net", self._net, "[C(32,5,1,2,1), ..., SM(10)]")
             else:
-                yield Static(text.clean(self._net), markup=False)
+                shown = ", ".join(str(row.number) for row in self._several) or self._net
+                yield Static(text.clean(shown), markup=False)
             yield from self._field("repeats", "repeats", "1", "")
             yield from self._field("epochs", "epochs", "", "as in the run")
             yield from self._field("priority", "priority", "0", "higher runs first")
@@ -81,7 +86,10 @@ class RetrainDialog(Dialog[protocol.JobRow]):
                 "queue",
                 self._queue,
                 protocol.QueueJobParams(
-                    trial=self._trial,
+                    trial=None if self._several else self._trial,
+                    selection=tuple(
+                        protocol.Selected(net=row.net, trial=row.number, reward=row.reward) for row in self._several
+                    ),
                     net=net,
                     repeats=repeats,
                     epochs=epochs,

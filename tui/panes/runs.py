@@ -1,5 +1,6 @@
-"""Runs: every run on this box; Enter attaches to another without leaving."""
+"""Runs: every run on this box, live; Enter opens one, whether a daemon runs it or not."""
 
+import time
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -8,20 +9,30 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from nasd import protocol
+from nasd.client import Target
+from nasd.client.starting import start
+from nasd.errors import NasdError
 from tui import text
-from tui.link import Change, Link, Renewed
+from tui.box import Box, tell
+from tui.link import Link
 from tui.messages import AttachRun
 from tui.panes.pane import Pane
 from tui.widgets.table import Cell, Column, PagedTable
+from tui.work import work
+
+AGAIN = 2.0
+"""Seconds between two looks at the runs, while they are shown."""
 
 COLUMNS = (
     Column("", 1),
-    Column("run", 24),
+    Column("run", 20),
     Column("state", 12),
-    Column("counted", 16, "right"),
-    Column("best %", 8, "right"),
-    Column("changed", 20, least=100),
-    Column("directory", 0, least=90),
+    Column("counted", 15, "right"),
+    Column("best %", 7, "right"),
+    Column("ETA", 11, "right"),
+    Column("a hour", 7, "right", least=90),
+    Column("changed", 12, "right", least=100),
+    Column("problems, directory", 0, least=110),
 )
 
 STATES = {
@@ -37,11 +48,14 @@ class Runs(Pane):
     """The list; the run one is attached to is marked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("u", "again", "look again", id="runs.again", tooltip="Ask for the list anew"),
+        Binding("p", "pause_run", "pause", id="runs.pause", tooltip="Pause or resume the run under the cursor"),
+        Binding("X", "stop_run", "start, stop", id="runs.stop", tooltip="Start its daemon, or stop it; asks once more"),
+        Binding("u", "again", "look again", show=False, id="runs.again", tooltip="Ask for the list anew"),
     ]
 
-    def __init__(self, link: Link, id: str) -> None:
+    def __init__(self, link: Link, id: str, box: Box) -> None:
         super().__init__(link, id)
+        self._box = box
         self._table: PagedTable[protocol.RunRow] = PagedTable(
             COLUMNS, self._cells, lambda run: run.directory, self._fetch,
             "There is no run on this box.\n`nasd start CONFIG` begins one.",
@@ -51,48 +65,96 @@ class Runs(Pane):
         """The list."""
         yield self._table
 
+    def on_mount(self) -> None:
+        """Runs change by themselves."""
+        self.set_interval(AGAIN, self._look)
+
     def enter(self) -> None:
         """Ask anew."""
         self._table.focus()
         self._table.renew()
 
-    def hear(self, change: Change) -> None:
-        """After a reconnection; the list is not followed otherwise."""
-        if isinstance(change, Renewed):
-            self._table.renew()
-
     def action_again(self) -> None:
         """Ask anew."""
         self._table.renew()
+
+    def action_pause_run(self) -> None:
+        """Pause it, or let it go on."""
+        if (run := self._table.row) is None:
+            return
+        if not run.served:
+            self.notify(f"No daemon runs {text.clean(run.name)}: there is nothing to pause.", markup=False)
+            return
+        work(self, "runs", self._doing, run, "resume" if run.state == "paused" else "pause")
+
+    def action_stop_run(self) -> None:
+        """Asked once more."""
+        from tui.dialogs.confirm import Confirm  # noqa: PLC0415
+
+        if (run := self._table.row) is None:
+            return
+        name, method = text.clean(run.name), "stop" if run.served else "start"
+        verb = method.capitalize()
+        question = f"{verb} the daemon of {name}?"
+        question += " Nothing finished is lost; the trial under way starts anew next time." if run.served else ""
+
+        def chosen(yes: bool | None) -> None:
+            if yes:
+                work(self, "runs", self._doing, run, method)
+
+        self.app.push_screen(Confirm(question, verb), chosen)
 
     @on(PagedTable.Opened)
     def _opened(self, message: PagedTable.Opened) -> None:
         run: protocol.RunRow = message.row
         if self._here(run):
             self.notify("This is the run you are attached to.", timeout=3)
-        elif run.state in ("stopped", "unreadable"):
-            self.notify(
-                f"No daemon runs {text.clean(run.name)} ({run.state}): `nasd start {text.clean(run.name)}` begins one.",
-                severity="warning", markup=False,
-            )  # fmt: skip
         else:
             self.post_message(AttachRun(run.directory, run.name))
+
+    def _look(self) -> None:
+        if self.display:
+            self._table.renew()
+
+    def _target(self, run: protocol.RunRow) -> Target:
+        return self.link.target.sibling(run.directory)
+
+    async def _doing(self, run: protocol.RunRow, method: str) -> None:
+        try:
+            if method == "start":
+                self.notify(f"starting {text.clean(run.name)}", markup=False, timeout=60)
+                await start(self._target(run))
+                said = "the daemon runs"
+            else:
+                said = await tell(self._target(run), method)
+        except NasdError as error:
+            self.notify(text.clean(str(error)), severity="error", markup=False, timeout=8)
+        else:
+            self.notify(f"{text.clean(run.name)}: {text.clean(said)}", markup=False)
+        self._table.renew()
 
     def _here(self, run: protocol.RunRow) -> bool:
         return self.link.status is not None and self.link.status.directory == run.directory
 
     async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[protocol.RunRow]]:
-        runs: protocol.RunList = await self.link.call("runs")
+        runs = await self._box.runs(self.link.target)
         return len(runs.rows), runs.rows[offset : offset + limit]
 
     def _cells(self, run: protocol.RunRow) -> Sequence[Cell]:
         glyph, colour = STATES[run.state]
+        problems = text.clean("; ".join(run.problems))
         return (
             ("▶" if self._here(run) else " ", "primary"),
             (text.clean(run.name), "strong" if self._here(run) else ""),
             (f"{glyph} {run.state}", colour),
             (text.count(run.counted) + (f"/{text.count(run.total)}" if run.total is not None else ""), ""),
             (text.percent(run.best_reward), "strong"),
-            (text.clock(run.modified_at, self.link.now), "dim"),
-            (text.clean(run.directory), "dim"),
+            (text.duration(run.eta_seconds) if run.eta_seconds else "–", ""),
+            (f"{run.pace:,.0f}" if run.pace else "–", "dim"),
+            (_ago(run.modified_at, self.link.now or time.time()), "dim"),
+            (f"▲ {problems}" if problems else text.clean(run.directory), "error" if problems else "dim"),
         )
+
+
+def _ago(moment: float, now: float) -> str:
+    return text.duration(max(0.0, round(now - moment))) if moment else "–"

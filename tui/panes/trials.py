@@ -8,28 +8,36 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.suggester import Suggester
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Input
 
-from nasd import protocol
+from nasd import filters, protocol
+from nasd.errors import NasdError
 from tui import text, theme
 from tui.link import Change, Link, Renewed
 from tui.messages import CopyNet, Retrain, ShowTrial
 from tui.panes.pane import Pane
 from tui.widgets.table import Cell, Column, PagedTable
+from tui.work import work
 
 TYPING = 0.15
 """Seconds without a key before what was typed is looked for."""
 
 NONE_YET = "No trial has finished yet.\nThe first one appears here by itself; 1 shows it training."
 
+BEST_FIRST = ("reward", "best_validation", "test_accuracy")
+"""Sorted by these, duplicates would drown what is new: each architecture is listed once unless one asks for all."""
+
+MOST_COMPARED = 5
+
 SORTS: tuple[protocol.TrialSort, ...] = get_args(protocol.TrialSort)
 STATUSES: tuple[protocol.TrialStatus, ...] = get_args(protocol.TrialStatus)
 
 COLUMNS = (
     Column("trial", 7, "right", sort="number"),
-    Column("", 2),
+    Column("", 3),
     Column("reward %", 10, "right", sort="reward"),
     Column("best val", 9, "right", sort="best_validation", least=100),
     Column("test", 7, "right", sort="test_accuracy"),
@@ -48,15 +56,25 @@ class Trials(Pane):
         Binding("f", "status", "status", id="trials.status", tooltip="Show only trials of one status, in turn"),
         Binding("s", "sort", "sort", id="trials.sort", tooltip="Sort by the next column"),
         Binding("S", "reverse", "reverse", show=False, id="trials.reverse", tooltip="Sort the other way round"),
-        Binding("y,c", "copy", "copy", id="trials.copy", tooltip="Copy the architecture string"),
+        Binding("space", "select", "mark", id="trials.select", tooltip="Mark the row, for what is done to several"),
+        Binding("c", "compare", "compare", id="trials.compare", tooltip="Two to five marked trials side by side"),
+        Binding("y", "copy", "copy", id="trials.copy", tooltip="Copy the architecture, or those of the marked rows"),
+        Binding("D", "distinct", "distinct", id="trials.distinct", tooltip="Each architecture once, or every proposal"),
+        Binding("asterisk", "star", "star", key_display="*", id="trials.star", tooltip="Star it; kept in the run"),
+        Binding("N", "note", "note", id="trials.note", tooltip="Note something on the trial; kept in the run"),
         Binding("r", "retrain", "retrain", id="trials.retrain", tooltip="Queue a retrain job of this architecture"),
         Binding("escape", "clear", "clear filter", show=False, id="trials.clear", tooltip="Show all trials again"),
     ]  # fmt: skip
+
+    OF_DAEMON = frozenset({"retrain", "star", "note"})
 
     def __init__(self, link: Link, id: str) -> None:
         super().__init__(link, id)
         self._status: protocol.TrialStatus | None = None
         self._typing: Timer | None = None
+        self._distinct: bool | None = None  # None: as suits the order
+        self._marked: dict[int, protocol.TrialRow] = {}
+        self._where = ""
         self._table: PagedTable[protocol.TrialRow] = PagedTable(
             COLUMNS, self._cells, lambda row: row.number, self._fetch, NONE_YET, id="trials-table"
         )
@@ -65,8 +83,14 @@ class Trials(Pane):
     def compose(self) -> ComposeResult:
         """Filter, table, details."""
         with Horizontal(id="trials-filter"):
-            yield Input(placeholder="type / to filter: architecture, status or reason", compact=True, id="trials-text")
+            yield Input(
+                placeholder="type / to filter: reward>0.84 layers<=5 C(32,5 status:failed | star:yes",
+                compact=True,
+                suggester=_Completion(),
+                id="trials-text",
+            )
             yield _Count(id="trials-count")
+        yield _Hint(id="trials-hint")
         yield self._table
         yield _Detail(id="trials-detail")
 
@@ -88,8 +112,9 @@ class Trials(Pane):
 
     def action_clear(self) -> None:
         """Show all again; from the filter line back to the table."""
-        if self.query_one(Input).value or self._status:
+        if self.query_one(Input).value or self._status or self._marked:
             self._status = None
+            self._marked.clear()
             self.query_one(Input).value = ""
             self._ask()
         self._table.focus()
@@ -110,20 +135,81 @@ class Trials(Pane):
         self._table.descending = not self._table.descending
         self._table.restart()
 
+    def action_select(self) -> None:
+        """Mark the row, or take the mark away; the cursor goes on."""
+        if (row := self._table.row) is None:
+            return
+        if self._marked.pop(row.number, None) is None:
+            self._marked[row.number] = row
+        self._table.action_move(1)
+        self._moved()
+
+    def action_compare(self) -> None:
+        """What is marked, side by side."""
+        from tui.dialogs.compare import Compare  # noqa: PLC0415
+
+        if not 2 <= len(self._marked) <= MOST_COMPARED:
+            self.notify(f"Mark two to {MOST_COMPARED} trials with space, then c compares them.")
+            return
+        self.app.push_screen(Compare(sorted(self._marked), self.link))
+
     def action_copy(self) -> None:
-        """The architecture string of this row."""
-        if row := self._table.row:
-            self.post_message(CopyNet(row.net))
+        """The architecture strings."""
+        if rows := self._chosen():
+            self.post_message(CopyNet("\n".join(row.net for row in rows)))
 
     def action_retrain(self) -> None:
-        """A job for this row."""
-        if row := self._table.row:
-            self.post_message(Retrain(row.net, row.number))
+        """A job for each."""
+        if rows := self._chosen():
+            self.post_message(Retrain(rows[0].net, rows[0].number, tuple(rows)))
+
+    def action_distinct(self) -> None:
+        """Each architecture once, or every proposal."""
+        self._distinct = not self._once
+        self._ask()
+
+    def action_star(self) -> None:
+        """Star what is chosen; take the stars away if all have one."""
+        rows = self._chosen()
+        work(self, "mark", self._marking, rows, not all(row.star for row in rows), None)
+
+    def action_note(self) -> None:
+        """Note something on the row."""
+        from tui.dialogs.note import Note  # noqa: PLC0415
+
+        if (row := self._table.row) is None:
+            return
+
+        def written(note: str | None) -> None:
+            if note is not None:
+                work(self, "mark", self._marking, [row], None, note)
+
+        self.app.push_screen(Note(row), written)
+
+    def _chosen(self) -> list[protocol.TrialRow]:
+        """The marked rows, or the one under the cursor."""
+        if self._marked:
+            return [self._marked[number] for number in sorted(self._marked)]
+        return [self._table.row] if self._table.row else []
+
+    @property
+    def _once(self) -> bool:
+        return self._table.sort in BEST_FIRST if self._distinct is None else self._distinct
+
+    async def _marking(self, rows: Sequence[protocol.TrialRow], star: bool | None, note: str | None) -> None:
+        for row in rows:
+            try:
+                await self.link.call("mark", protocol.MarkParams(number=row.number, star=star, note=note))
+            except NasdError as error:
+                self.notify(text.clean(str(error)), severity="error", markup=False)
+                break
+        self._table.renew()
 
     # --- what the widgets say --------------------------------------------------------------------------------------
 
     @on(Input.Changed)
     def _typed(self) -> None:
+        self.query_one(_Hint).show(self.query_one(Input).value)
         if self._typing is not None:
             self._typing.stop()
         self._typing = self.set_timer(TYPING, self._ask)
@@ -146,7 +232,7 @@ class Trials(Pane):
     @on(PagedTable.Moved)
     def _moved(self) -> None:
         self.query_one(_Detail).show(self._table.row, self.link.now)
-        self.query_one(_Count).show(self._table.total, self._status)
+        self.query_one(_Count).show(self._table.total, self._status, once=self._once, marked=len(self._marked))
 
     # --- the page --------------------------------------------------------------------------------------------------
 
@@ -155,7 +241,13 @@ class Trials(Pane):
         self._table.restart()
 
     def _ask(self) -> None:
-        filtered = self.query_one(Input).value or self._status
+        where = self.query_one(Input).value.strip()
+        try:
+            filters.parse(where)
+        except filters.FilterError:
+            return  # the hint says what is wrong; what is listed stays
+        self._where = where
+        filtered = where or self._status
         self._table.empty = "No trial matches.\nEsc shows all again." if filtered else NONE_YET
         self._table.restart()
 
@@ -167,15 +259,17 @@ class Trials(Pane):
                 limit=limit,
                 sort=self._table.sort or "number",  # type: ignore[arg-type]
                 descending=self._table.descending,
-                text=self.query_one(Input).value.strip(),
+                where=self._where,
                 status=(self._status,) if self._status else (),
+                distinct=self._once,
             ),
         )
         return page.total, page.rows
 
     def _cells(self, row: protocol.TrialRow) -> Sequence[Cell]:
         glyph, _, colour = theme.MARKS[row.status]
-        mark = glyph + (theme.IMPORTED[0] if row.imported else " ")
+        chosen = "◆" if row.number in self._marked else "★" if row.star else " "
+        mark = glyph + (theme.IMPORTED[0] if row.imported else " ") + chosen
         return (
             (str(row.number), "dim"),
             (mark, colour[1:] if row.status != "evaluated" else "success"),
@@ -185,7 +279,10 @@ class Trials(Pane):
             (text.clean(row.stage), "dim"),
             (text.short_duration(row.seconds) if row.seconds else "–", "dim"),
             (text.clock(row.finished_at, self.link.now)[-10:] if row.finished_at else "–", "dim"),
-            (text.clean(row.net), "" if row.status == "evaluated" else "dim"),
+            (
+                (f"{row.proposed}x " if row.proposed > 1 else "") + text.clean(row.net),
+                "" if row.status == "evaluated" else "dim",
+            ),
         )
 
 
@@ -198,15 +295,65 @@ class _Count(Widget):
         super().__init__(id=id)
         self._text = Content()
 
-    def show(self, total: int | None, status: protocol.TrialStatus | None) -> None:
-        """The number, and the status asked for."""
+    def show(self, total: int | None, status: protocol.TrialStatus | None, *, once: bool, marked: int) -> None:
+        """The number, and what was asked for."""
         wanted = f"only {theme.MARKS[status][1]} · " if status else ""
-        number = "…" if total is None else f"{text.count(total)} trials"
+        wanted = (f"{marked} marked · " if marked else "") + wanted
+        what = "architectures" if once else "trials"
+        number = "…" if total is None else f"{text.count(total)} {what}"
         self._text = Content.assemble((wanted, "$warning"), number)
         self.refresh(layout=True)
 
     def render(self) -> Content:
         """The number."""
+        return self._text
+
+
+class _Completion(Suggester):
+    """The rest of a field's name or of a value, taken with the right arrow."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The whole text with its last word completed."""
+        completed = filters.complete(value)
+        return completed if completed != value else None
+
+
+class _Hint(Widget):
+    """While a filter is typed: what the last word may be, or which term is none, underlined, and what was expected."""
+
+    DEFAULT_CSS = """
+    _Hint { height: 1; display: none; padding: 0 1; color: $dim; background: $surface; text-wrap: nowrap;
+            text-overflow: ellipsis; }
+    """
+
+    def __init__(self, id: str) -> None:
+        super().__init__(id=id)
+        self._text = Content()
+
+    def show(self, typed: str) -> None:
+        """Another text."""
+        self.display = bool(typed.strip())
+        self._text = self._said(typed)
+        self.refresh()
+
+    def _said(self, typed: str) -> Content:
+        try:
+            filters.parse(typed)
+        except filters.FilterError as error:
+            wrong = (text.clean(typed[error.start : error.end]), "underline $error")
+            return Content.assemble(("✗ ", "$error"), wrong, f" expected {error.expected}")
+        word = typed.rsplit(maxsplit=1)[-1].lstrip("!") if typed.split() and not typed.endswith(" ") else ""
+        name = word.split(":")[0].split("<")[0].split(">")[0].split("=")[0]
+        if name in filters.FIELDS and name != word:
+            return Content(f"{name}: {filters.FIELDS[name][1]}")
+        fitting = [field for field in filters.FIELDS if field.startswith(word)]
+        return Content("fields " + " ".join(fitting) if fitting else "looked for in architecture, status and reason")
+
+    def render(self) -> Content:
+        """One line."""
         return self._text
 
 
@@ -245,4 +392,8 @@ def describe(row: protocol.TrialRow, now: float) -> Content:
         parts += [(" · ", "$dim"), (f"{theme.IMPORTED[0]} {theme.IMPORTED[1]}", theme.IMPORTED[2])]
     if row.finished_at:
         parts.append((f" · {text.clock(row.finished_at, now)}", "$dim"))
+    if row.star:
+        parts.append((" · ★", "$warning"))
+    if row.note:
+        parts.append((f" · {text.clean(row.note)}", "$warning"))
     return Content.assemble(*parts)

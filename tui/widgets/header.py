@@ -50,7 +50,7 @@ class Header(Widget):
         """In the order in which they are dropped from a narrow screen, last first."""
         status, link = self._link.status, self._link
         target = link.target
-        name = status.name if status else target.run or (target.directory.name if target.directory else "")
+        name = status.name if status else target.run or (target.directory.name if target.directory else "runs")
         host = target.host or self._host
         parts = [Content.assemble((text.clean(name), "bold"), (f"@{text.clean(host)}", "$dim"))]
         if status is None:
@@ -90,6 +90,8 @@ class Header(Widget):
             return Content.styled(f"▲ {text.duration(link.age)} old", "bold $warning")
         if link.condition == "refused":
             return Content.styled("✗ other version", "bold $error")
+        if link.condition == "none":
+            return Content.styled("choose a run", "$primary")
         if link.condition == "connecting":
             return Content.styled("◌ connecting", "$warning")
         return Content.styled("▲ reconnecting", "bold $warning")

@@ -1,0 +1,185 @@
+"""The filter language of trials, one for the terminal UI, the command line and the daemon. Light: no library is used.
+
+filter = alternative { "|" alternative }
+alternative = { term }                      all of them
+term = ["!"] field operator value           reward>0.84  status:failed  time>30  eps=0.1  dup:no  note:again
+     | ["!"] text                           looked for in architecture, status and reason; quotes keep spaces
+operator = "<" "<=" ">" ">=" "=" "!=" ":"   ":" is "=" of numbers, "contains" of texts
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from nasd.errors import NasdError
+
+MOST_TEXT = 1000  # characters
+MOST_TERMS = 40
+
+Kind = Literal["share", "number", "seconds", "text", "choice", "switch"]
+Operator = Literal["<", "<=", ">", ">=", "=", "!=", "contains"]
+
+STATUSES = ("evaluated", "early_stopped", "duplicate", "infeasible", "failed")
+
+FIELDS: Mapping[str, tuple[Kind, str]] = {
+    "reward": ("share", "the reward, 0.84 or 84%"),
+    "val": ("share", "the best validation accuracy"),
+    "test": ("share", "the test accuracy"),
+    "layers": ("number", "layers of the architecture"),
+    "params": ("number", "weights of the network, 1e5 or 100k"),
+    "dim": ("number", "values of the embedding"),
+    "time": ("seconds", "seconds, 30 or 5m or 2h"),
+    "memory": ("number", "bytes at the peak, 2e9 or 2G"),
+    "trial": ("number", "the trial's number"),
+    "eps": ("number", "epsilon, of Q-learning"),
+    "status": ("choice", ", ".join(STATUSES)),
+    "stage": ("text", "part of the search, such as e=0.1"),
+    "device": ("text", "where it was evaluated"),
+    "reason": ("text", "why it failed or was infeasible"),
+    "note": ("text", "what somebody noted"),
+    "dup": ("switch", "yes or no: proposed before"),
+    "counted": ("switch", "yes or no: advanced the search"),
+    "imported": ("switch", "yes or no: from another search"),
+    "star": ("switch", "yes or no: starred"),
+}
+"""Of every field its kind, and what it is."""
+
+_TERM = re.compile(r"""(?:"[^"]*"|[^\s|"])+|\|""")
+_FIELD = re.compile(r"^([A-Za-z_][\w.]*)(<=|>=|!=|<|>|=|:)(.*)$", re.DOTALL)
+_FACTOR = {"k": 1e3, "m": 1e6, "g": 1e9}
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+class FilterError(NasdError):
+    """A term that is none.
+
+    Attributes:
+        start: Index of its first character.
+        end: Behind its last.
+        expected: What would have fitted there.
+    """
+
+    def __init__(self, text: str, start: int, end: int, expected: str) -> None:
+        self.start, self.end, self.expected = start, end, expected
+        super().__init__(f"the filter's term {text[start:end][:60]!r} is not understood: expected {expected}")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One condition. `field` is one of `FIELDS`, or `facts.NAME`, or "" for a text looked for anywhere."""
+
+    field: str
+    operator: Operator
+    value: str | float | bool
+    negated: bool = False
+
+
+Alternatives = tuple[tuple[Term, ...], ...]
+"""At least one alternative must hold, which does if all its terms do. None: everything matches."""
+
+
+def parse(text: str) -> Alternatives:
+    """Read a filter.
+
+    Raises:
+        FilterError: A term is none; it names the term and what was expected.
+    """
+    if len(text) > MOST_TEXT:
+        raise FilterError(text, MOST_TEXT, len(text), f"at most {MOST_TEXT} characters")
+    if text.count('"') % 2:
+        raise FilterError(text, text.rindex('"'), len(text), 'a closing "')
+    found: list[list[Term]] = [[]]
+    count, bar = 0, 0
+    for match in _TERM.finditer(text):
+        if match[0] == "|":
+            if not found[-1]:
+                raise FilterError(text, match.start(), match.end(), "a term before |")
+            found.append([])
+            bar = match.start()
+            continue
+        count += 1
+        if count > MOST_TERMS:
+            raise FilterError(text, match.start(), match.end(), f"at most {MOST_TERMS} terms")
+        found[-1].append(_term(text, match.start(), match.end()))
+    if len(found) > 1 and not found[-1]:
+        raise FilterError(text, bar, bar + 1, "a term behind |")
+    return tuple(tuple(terms) for terms in found if terms)
+
+
+def needs_sizes(alternatives: Alternatives) -> bool:
+    """Whether it asks for what only an architecture's graph knows."""
+    return any(term.field in ("layers", "params") for terms in alternatives for term in terms)
+
+
+def complete(text: str) -> str:
+    """The text with its last word completed to a field or a value, if there is one that fits; else as it is."""
+    start = max(text.rfind(" "), text.rfind("|"), text.rfind("!")) + 1
+    word = text[start:]
+    if not word:
+        return text
+    if (match := _FIELD.match(word)) is not None:
+        kind = FIELDS.get(match[1], ("", ""))[0]
+        values = STATUSES if kind == "choice" else ("yes", "no") if kind == "switch" else ()
+        value = next((value for value in values if value.startswith(match[3]) and value != match[3]), match[3])
+        return text[:start] + match[1] + match[2] + value
+    name = next((name for name in FIELDS if name.startswith(word) and name != word), None)
+    if name is None:
+        return text
+    return text[:start] + name + (":" if FIELDS[name][0] in ("text", "choice", "switch") else "")
+
+
+def _term(text: str, start: int, end: int) -> Term:
+    word = text[start:end]
+    negated = word.startswith("!") and len(word) > 1
+    plain = word[1:] if negated else word
+    match = None if plain.startswith('"') else _FIELD.match(plain)
+    if match is None:
+        return Term("", "contains", plain.replace('"', ""), negated)
+    name, sign, given = match[1].lower(), match[2], match[3].replace('"', "")
+    if name not in FIELDS and not name.startswith("facts."):
+        near = difflib.get_close_matches(name, FIELDS, 1)
+        hint = f"{near[0]}{sign}..." if near else f"a field ({', '.join(FIELDS)}), or a text in quotes"
+        raise FilterError(text, start, end, hint)
+    if name.startswith("facts."):
+        name = match[1]
+    kind, what = FIELDS.get(name, ("text" if _number(given, {}) is None else "number", "a value"))
+    if not given:
+        raise FilterError(text, start, end, f"a value behind {sign}: {what}")
+    return Term(name, *_valued(kind, sign, given, FilterError(text, start, end, what)), negated)
+
+
+def _valued(kind: Kind, sign: str, given: str, wrong: FilterError) -> tuple[Operator, str | float | bool]:
+    operator: Operator = "=" if sign == ":" else sign  # type: ignore[assignment]
+    if kind in ("text", "choice", "switch") and operator not in ("=", "!="):
+        raise wrong
+    match kind:
+        case "text":
+            return ("contains" if sign == ":" else operator), given
+        case "choice":
+            fitting = [status for status in STATUSES if status.startswith(given.lower().replace(" ", "_"))]
+            if len(fitting) != 1:
+                raise wrong
+            return operator, fitting[0]
+        case "switch":
+            if given.lower() not in _YES:
+                raise wrong
+            return operator, _YES[given.lower()]
+        case _:
+            number = _number(given, _SECONDS if kind == "seconds" else _FACTOR)
+            if number is None:
+                raise wrong
+            return operator, number
+
+
+def _number(given: str, units: Mapping[str, float]) -> float | None:
+    factor = 1.0
+    if given.endswith("%"):
+        given, factor = given[:-1], 0.01
+    elif given[-1:].lower() in units:
+        given, factor = given[:-1], units[given[-1].lower()]
+    if not re.fullmatch(r"[+-]?(\d{1,20}(\.\d{0,20})?|\.\d{1,20})(e[+-]?\d{1,3})?", given, re.IGNORECASE):
+        return None
+    return float(given) * factor

@@ -1,0 +1,103 @@
+"""A run without a daemon, read from its files over the same protocol."""
+
+import asyncio
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from nasd import protocol
+from nasd.client import Target
+from nasd.client.aio import Connection
+from nasd.errors import NasdError, NotRunningError
+from nasd.protocol.qlearning import QParams
+from tests.helpers.nasd_harness import Process, living, make, rows
+from tui.link import Link, Renewed
+
+
+@pytest.fixture
+async def stopped(home):
+    """A run that a daemon finished, and then ended."""
+    directory = make(home, trials=6)
+    async with living(directory) as live:
+        await live.state("finished")
+    return directory
+
+
+async def test_answers_as_the_daemon_did(stopped):
+    connection = await Connection.open(Target(directory=stopped), files=True)
+    snapshot = await connection.subscribe()
+    status = snapshot.status
+    assert status.read_only
+    assert (status.state, status.progress.counted) == ("finished", 6)
+    assert [stage.of for stage in status.progress.stages] == [4, 2]
+    page = await connection.call("trials", protocol.TrialsParams())
+    assert [row.number for row in page.rows] == [row["number"] for row in rows(stopped)][::-1]
+    detail = await connection.call("trial", protocol.TrialParams(number=1))
+    assert detail.graph.nodes
+    q_page = await connection.call("qlearning.page", QParams())
+    assert any(action.tried for action in q_page.actions)
+    rewards = await connection.call("rewards", protocol.RewardsParams())
+    assert len(rewards.points) == 6
+    log = await connection.call("log", protocol.LogParams(text="finished"))
+    assert any("the search is finished" in record.message for record in log.rows)
+    assert (await connection.call("jobs", protocol.JobsParams())).total == 0
+    assert [row.name for row in (await connection.call("runs")).rows] == ["stub"]
+    assert "name: stub" in (await connection.call("config")).yaml
+    with pytest.raises(NasdError, match="pause needs a daemon: start it with `nasd start stub`"):
+        await connection.call("pause")
+    await connection.close()
+
+
+async def test_its_process_ends_with_its_client(stopped):
+    connection = await Connection.open(Target(directory=stopped), files=True)
+    process = connection._process
+    assert process is not None
+    os.kill(process.pid, 0)
+    process.stdin.close()  # as a client that was killed leaves it
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    await connection.close()
+
+
+async def test_the_link_goes_over_to_a_daemon_and_back(stopped):
+    heard = []
+    link = Link(Target(directory=stopped), heard.append)
+    task = asyncio.create_task(link.run())
+    try:
+        async with asyncio.timeout(60):
+            while not (link.status and link.status.read_only):
+                await asyncio.sleep(0.02)
+            assert not link.serving
+            with Process(stopped).ready() as daemon:
+                while not link.serving:
+                    await asyncio.sleep(0.02)
+                daemon.kill()
+                while not (link.condition == "live" and link.status.read_only):
+                    await asyncio.sleep(0.02)
+            assert link.seen is not None
+            assert sum(isinstance(change, Renewed) for change in heard) >= 3
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_over_ssh_too(stopped, monkeypatch):
+    script = Path(__file__).parents[1] / "helpers" / "fake_ssh.py"
+    monkeypatch.setenv("NASD_SSH", f"{shlex.quote(sys.executable)} {shlex.quote(str(script))}")
+    monkeypatch.setenv("NASD_REMOTE_COMMAND", f"{sys.executable} -m nasd.cli")
+    target = Target(host="me@box", run=str(stopped))
+    with pytest.raises(NotRunningError, match="nasd start"):
+        await Connection.open(target)
+    connection = await Connection.open(target, files=True)
+    assert (await connection.call("status")).read_only
+    await connection.close()
+
+
+async def test_a_run_that_cannot_be_read_is_one_sentence(home):
+    (home / "broken").mkdir()
+    (home / "broken" / "run.db").write_bytes(b"not a database at all, but long enough to be looked at" * 20)
+    with pytest.raises(NotRunningError, match=r"run\.db") as caught:
+        await Connection.open(Target(directory=home / "broken"), files=True)
+    assert "\n" not in str(caught.value)
