@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from store import Condition, Run
 
 
-@click.command("ps")
+@click.command("ps", cls=Reading)
+@click.argument("run", metavar="[HOST:]", required=False)
 @json_option
-def ps_command(as_json: bool) -> None:
-    """List the runs on this box."""
+def ps_command(run: str | None, as_json: bool) -> None:
+    """List the runs on this box, or on user@host:."""
+    if run is not None:
+        raise click.UsageError(f"ps lists all runs; for those of another box, write it as user@host:, not {run!r}")
     from nasd.runs.overview import run_row  # noqa: PLC0415 - sqlite3, only where it is needed
 
     rows = [run_row(path) for path in paths.runs()]

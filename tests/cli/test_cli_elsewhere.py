@@ -45,6 +45,18 @@ def test_the_same_answer_whatever_the_profile_prints(nasd, run, tmp_path, monkey
     assert answer("me@box:stub") == answer("stub")
 
 
+def test_the_runs_of_another_box(nasd, run, tmp_path, monkeypatch):
+    ssh(tmp_path, monkeypatch, BANNER)
+    there, here = (
+        {**json.loads(nasd("ps", *words, "--json")[1])[0], "modified_at": None} for words in (["me@box:"], [])
+    )
+    assert there == here
+    assert there["name"] == "stub"
+    code, out, err = nasd("ps", "stub")
+    assert (code, out) == (2, "")
+    assert "write it as user@host:" in err
+
+
 def test_files_come_here(nasd, run, tmp_path, monkeypatch):
     ssh(tmp_path, monkeypatch, BANNER)
     here = tmp_path / "here"

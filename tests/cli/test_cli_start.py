@@ -77,7 +77,7 @@ def test_a_memory_limit_that_holds_the_images_and_no_architecture(start, home):
     """Ten architectures would fail with reward 0, and be learned from."""
     done = start("--set", "executor.memory_limit=150KB")
     assert done.returncode == 1
-    assert "executor.memory_limit: none of 32 architectures fits in 150,000 bytes" in done.stderr
+    assert "executor.memory_limit: none of 200 architectures fits in 150,000 bytes" in done.stderr
     assert not is_owned(home / "digits")
     with Run.open(home / "digits") as run:
         assert run.count() == 0

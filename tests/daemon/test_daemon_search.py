@@ -12,6 +12,7 @@ from nasd import protocol
 from nasd.client import RemoteError
 from nasd.daemon import scheduler
 from nasd.executors.processes import executor as processes
+from nasd.runs.tables import export
 from nasd.seeding import trial_seed
 from store import Run, soundness
 from tests.helpers.nasd_harness import SPACE, Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
@@ -113,6 +114,8 @@ def test_only_the_best_of_a_quick_look_are_evaluated_fully_also_after_kills(home
         assert row["reward"] == (score * 2 if score >= floor else score)
         held_back += score < floor
     assert 10 < held_back < len(scores) - 10
+    with Run.open(directory) as run:
+        assert export(run, "replay_buffer", home / "rows.csv") == len(rows(directory))
 
 
 async def test_async_order_is_recorded_and_replayed(home):

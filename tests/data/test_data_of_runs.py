@@ -190,3 +190,13 @@ async def test_a_run_of_before_gets_its_fingerprint_and_the_log_says_so(tmp_path
     async with living(tmp_path / "old") as live:
         await soon(lambda: live.daemon.run.flags().get(data.IDENTITY), "a fingerprint")
         await soon(lambda: "the data got a fingerprint" in (tmp_path / "old/log/daemon.jsonl").read_text(), "the log")
+
+
+def test_a_finished_run_whose_data_are_gone_still_opens(run, place):
+    """It is looked at, plotted and served; a search that is not finished is refused."""
+    done(nasd("run", "img", cwd=place))
+    shutil.rmtree(place / "images")
+    for command in (("start", "img"), ("status", "img"), ("trials", "img"), ("stop", "img"), ("verify", "img")):
+        done(nasd(*command, cwd=place))
+    done(nasd("set", "img", "search.epsilon_schedule=[[1.0, 2], [0.0, 3]]", cwd=place))
+    assert "nasd data img --root FOLDER" in refused(nasd("start", "img", cwd=place))

@@ -10,7 +10,7 @@ from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.memory import available_bytes, pass_bytes, resident_bytes
 from nasd.evaluators.networks.encoder import Encoder
 
-SAMPLES = 32
+SAMPLES = 200
 
 
 def require_room(bench: Bench) -> None:

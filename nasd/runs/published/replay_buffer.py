@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
-from nasd.outcome import Labels
+from nasd.outcome import Labels, labels_in
 from nasd.runs.published import replay
 from nasd.runs.published.replay import ReplayRow, Unit, rows_of
 from store import Run
@@ -26,8 +24,7 @@ def write(run: Run, path: Path, unit: Unit) -> int:
 
 def _columns(run: Run) -> dict[str, Callable[[ReplayRow], float | Sequence[float] | None]]:
     """What of each label is exported; nothing where the run has none."""
-    first = next((row for row in rows_of(run) if row.metrics is not None), None)
-    measured = None if first is None else _labels(first)
+    measured = next((labels for row in rows_of(run) if (labels := _labels(row)) is not None), None)
     if measured is None:
         return {}
 
@@ -51,4 +48,4 @@ def _columns(run: Run) -> dict[str, Callable[[ReplayRow], float | Sequence[float
 
 
 def _labels(row: ReplayRow) -> Labels | None:
-    return None if row.metrics is None else msgspec.convert(row.metrics, Labels)
+    return labels_in(row.metrics)
