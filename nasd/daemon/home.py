@@ -15,7 +15,7 @@ from nasd.daemon.methods import Handler, Methods
 from nasd.daemon.server import Server
 from nasd.errors import NasdError
 from nasd.protocol import Hello, Message, RunList, RunRow, Status
-from nasd.runs.overview import run_row
+from nasd.runs.overview import run_row, written
 
 STATES: dict[str, Literal["paused", "finished"]] = {"paused": "paused", "pausing": "paused", "finished": "finished"}
 ANSWER_TIME = 3.0  # seconds that a run's daemon has to tell its status
@@ -55,11 +55,10 @@ class Home:
 
     def _of_files(self, directory: Path) -> RunRow:
         """Read only if anything was written since."""
-        seen = tuple((file.name, file.stat().st_mtime_ns) for file in sorted(directory.glob("run.db*")))
-        owned = (directory / paths.SOCKET_NAME).exists()
+        seen = written(directory), (directory / paths.SOCKET_NAME).exists()
         kept = self._read.get(directory)
-        if kept is None or kept[0] != (seen, owned):
-            kept = self._read[directory] = ((seen, owned), run_row(directory))
+        if kept is None or kept[0] != seen:
+            kept = self._read[directory] = (seen, run_row(directory))
         return kept[1]
 
 

@@ -7,9 +7,18 @@ from nasd.protocol import RunRow
 from store import Run, StoreError, is_owned
 
 
+def written(directory: Path) -> dict[str, int]:
+    """When the files that hold a run's rows were last written, in nanoseconds since the epoch, by name.
+
+    `run.db-shm` is not among them: whoever reads writes it too.
+    """
+    found = (directory / name for name in ("run.db", "run.db-wal"))
+    return {file.name: file.stat().st_mtime_ns for file in found if file.exists()}
+
+
 def run_row(directory: Path) -> RunRow:
     """One line about a run. A damaged one is reported as unreadable, not raised."""
-    modified = max((path.stat().st_mtime for path in directory.glob("run.db*")), default=0.0)
+    modified = max(written(directory).values(), default=0) / 1e9
     try:
         with Run.open(directory) as run:
             flags, best = run.flags(), run.best(1)

@@ -83,7 +83,7 @@ MUTATIONS = {
     "orphans": Mutation(
         "workers outlive a killed daemon",
         "nasd/executors/processes/worker.py",
-        {"    _die_with_parent()\n": "", "    os._exit(0)  # the daemon is gone": "    return  # the daemon is gone"},
+        {"    die_with_parent()\n": "", "    os._exit(0)  # the daemon is gone": "    return  # the daemon is gone"},
         TORTURE,
     ),
     "stopped-orphans": Mutation(

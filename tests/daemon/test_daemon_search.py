@@ -11,7 +11,7 @@ import pytest
 from nasd import protocol
 from nasd.client import RemoteError
 from nasd.daemon import scheduler
-from nasd.executors.processes import executor as processes
+from nasd.executors import crew
 from nasd.runs.tables import export
 from nasd.seeding import trial_seed
 from store import Run, soundness
@@ -379,7 +379,7 @@ async def test_the_seed_of_a_trial_is_its_own(home):
 
 async def test_faults_of_the_box_are_neither_counted_nor_learned(home, monkeypatch):
     """Each trial meets one, in turn another kind: the search ends as if there had been none."""
-    monkeypatch.setattr(processes, "STARTING_AGAIN", (0.01, 0.05))
+    monkeypatch.setattr(crew, "STARTING_AGAIN", (0.01, 0.05))
     undisturbed = make(home, 8, name="undisturbed")
     async with living(undisturbed) as live:
         await live.state("finished")

@@ -16,7 +16,7 @@ from nasd import config as configuration
 from nasd import protocol
 from nasd.daemon.server import Peer, Server
 from nasd.errors import ConfigError
-from nasd.executors.processes import messages
+from nasd.executors import messages
 from nasd.runs.published import q_values, replay
 from nasd.runs.published.table import CsvError
 from nasd.spaces.base import GrammarError
