@@ -30,6 +30,7 @@ _STRATEGIES = {
 }
 _VIEWS = {
     "evolution": "nasd.strategies.evolution.views:METHODS",
+    "pnas": "nasd.strategies.pnas.views:METHODS",
     "qlearning": "nasd.strategies.qlearning.views:METHODS",
 }
 
@@ -51,6 +52,7 @@ _TABLES = {
     "replay_buffer": "nasd.runs.published.replay_buffer:write",
 }
 _TABLES_OF = {
+    "pnas": {"train_history": "nasd.runs.published.cells:write"},
     "qlearning": {"q_values": "nasd.runs.published.q_table:write"},
 }
 

@@ -110,4 +110,6 @@ _FORK = (
     "INSERT OR REPLACE INTO seal SELECT * FROM source.seal WHERE ordinal <= :at",
     "INSERT INTO position SELECT * FROM source.position WHERE after <= :at",
     "INSERT INTO flag SELECT * FROM source.flag WHERE name IN ('data', 'data_root')",  # whose data it is
+    "INSERT INTO flag SELECT name, (SELECT json_group_array(json(entry.value)) FROM json_each(flag.value) AS entry "
+    "WHERE json_extract(entry.value, '$.at') <= :at) FROM source.flag WHERE name = 'changes'",  # of its config so far
 )

@@ -144,7 +144,8 @@ class Run(Reader):
         """Make a new run that stands where this one stood after its `at`-th observed trial, open for writing.
 
         Trials, what was learned (with the files that are still there), position and the proposals open at that point
-        are taken over; jobs and flags are not, but for those that say which data the run is of and where they lie.
+        are taken over; jobs and flags are not, but for those that say which data the run is of, where they lie, and
+        what was changed of its config by then.
 
         Args:
             path: The new directory, as for `create`.

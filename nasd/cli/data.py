@@ -17,16 +17,15 @@ def data_command(run: str | None, root: Path | None) -> None:
 
     They are compared by their fingerprint: classes, and the files' names, sizes and contents.
     """
-    from nasd import config as configuration  # noqa: PLC0415
     from nasd import data as datasets  # noqa: PLC0415
-    from nasd.runs import data  # noqa: PLC0415
+    from nasd.runs import changes, data  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     directory = paths.find_run(run)
     with Run.open(directory, writable=root is not None) as opened:
         if root is not None:
             data.move(opened, root)
-        config = data.located(opened, configuration.parse(opened.config, source=str(directory / "config.yaml")))
+        config = data.located(opened, changes.config_of(opened))
         identity = data.frozen(opened)
     click.echo(f"{config.data.name} in {datasets.root(config.data)}")
     if identity is None:

@@ -121,28 +121,42 @@ def import_command() -> None:
 
 @import_command.command("csv")
 @click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--replay-buffer", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--q-values", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--replay-buffer", type=click.Path(dir_okay=False, path_type=Path), help="Of Q-learning: what it has evaluated."
+)
+@click.option("--q-values", type=click.Path(dir_okay=False, path_type=Path), help="Of Q-learning: its Q-values.")
 @click.option("--counted", type=click.IntRange(0), help="Position in the epsilon schedule; else the rewards above 0.")
+@click.option(
+    "--history", type=click.Path(dir_okay=False, path_type=Path), help="Of progressive search: its train_history.csv."
+)
 @name_option
 @set_option
 def import_csv_command(
     config: Path,
-    replay_buffer: Path,
+    replay_buffer: Path | None,
     q_values: Path | None,
     counted: int | None,
+    history: Path | None,
     name: str | None,
     overrides: tuple[str, ...],
 ) -> None:
-    """Go on with a search of the published code: its replay buffer and Q-values become a run of CONFIG."""
+    """Go on with a search of published code: its files become a run of CONFIG."""
     from nasd.runs import create  # noqa: PLC0415
-    from nasd.runs.published.taking_over import create_from_csv  # noqa: PLC0415
+    from nasd.runs.published.taking_over import create_from_csv, create_from_history  # noqa: PLC0415
 
+    if (replay_buffer is None) == (history is None):
+        raise click.UsageError("give one of --replay-buffer and --history")
+    if history is not None and (q_values is not None or counted is not None):
+        raise click.UsageError("--q-values and --counted go with --replay-buffer")
     named = (configuration.name_override(name),) if name else ()
     settled = create.settle(configuration.load(config, (*overrides, *named)))
     directory = paths.home() / settled.name
     if (directory / paths.DATABASE_NAME).exists():
         raise NasdError(f"there is a run {settled.name} already: choose another --name")
-    trials = create_from_csv(settled, directory, replay_buffer, q_values, counted)
+    if history is not None:
+        trials = create_from_history(settled, directory, history)
+    else:
+        assert replay_buffer is not None
+        trials = create_from_csv(settled, directory, replay_buffer, q_values, counted)
     click.echo(f"{settled.name} holds {trials} imported trials, in {directory}")
     click.echo(f"  go on      nasd start {settled.name}")

@@ -79,6 +79,33 @@ def phases_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path)
     _write(output, lambda: draw_phases(_searches(runs, files)[0]))
 
 
+@plot_command.command("levels", cls=Reading)
+@run_argument
+@click.option(
+    "--csv",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="Histories and scores, published or ours, instead of a run; several times, patterns are taken.",
+)
+@output_option
+def levels_command(run: str | None, files: tuple[str, ...], output: Path) -> None:
+    """Scores of cells by level, measured and predicted told apart."""
+    from nasd.pictures.levels import draw_levels, of_run  # noqa: PLC0415
+    from nasd.runs import ranked  # noqa: PLC0415
+
+    if run is not None and files:
+        raise click.UsageError("levels are drawn of a run or of files (--csv)")
+    if files:
+        found = ranked.paths_of(files)
+        name = found[0].name if len(found) == 1 else f"{len(found)} files"
+        _write(output, lambda: draw_levels((row for file in found for row in ranked.read(file)), name))
+        return
+    with _opened(run) as opened:
+        rows, name = of_run(opened), opened.path.name
+    _write(output, lambda: draw_levels(rows, name))
+
+
 @plot_command.command("q-values", cls=Reading)
 @run_argument
 @click.option(
@@ -143,18 +170,18 @@ def h3_command(run: str | None, output: Path) -> None:
 )
 def architecture_command(run: str | None, trial: int | None, net: str | None, by: str | None, output: Path) -> None:
     """An architecture, layer by layer. Our own drawing is to scale, and as SVG needs no other library."""
-    from nasd import config as configuration  # noqa: PLC0415
     from nasd import rooms  # noqa: PLC0415
     from nasd.cli.priors import find_trial  # noqa: PLC0415
     from nasd.pictures import graphviz, style  # noqa: PLC0415
     from nasd.pictures.architecture import draw_architecture  # noqa: PLC0415
+    from nasd.runs.changes import config_of  # noqa: PLC0415
     from nasd.spaces.base import GrammarError  # noqa: PLC0415
 
     if trial is not None and net is not None:
         raise click.UsageError("give one of --trial and --net")
     style.check_suffix(output, (*style.SUFFIXES, ".dot"))
     with _opened(run) as opened:
-        space = rooms.space(configuration.parse(opened.config, source=str(opened.path / "config.yaml")))
+        space = rooms.space(config_of(opened))
         title = opened.path.name
         if net is None:
             chosen = find_trial(opened, trial)

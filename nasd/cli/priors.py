@@ -68,16 +68,16 @@ def find_prior(
         raise click.UsageError("give one of --trial and --net")
     import torch  # noqa: PLC0415 - seconds, after the options were looked at
 
-    from nasd import config as configuration  # noqa: PLC0415
     from nasd import rooms  # noqa: PLC0415
     from nasd.box.devices import assign  # noqa: PLC0415
     from nasd.export.embed import DeepPrior  # noqa: PLC0415
+    from nasd.runs import changes  # noqa: PLC0415
     from nasd.runs import data as run_data  # noqa: PLC0415
     from nasd.seeding import trial_seed  # noqa: PLC0415
     from nasd.spaces.base import GrammarError  # noqa: PLC0415
 
-    config = run_data.located(run, configuration.parse(run.config, source=str(run.path / "config.yaml")))
     chosen = find_trial(run, trial) if net is None else None
+    config = run_data.located(run, changes.config_of(run, None if chosen is None else chosen.order))
     try:
         architecture = rooms.space(config).parse(chosen.net if chosen is not None else net or "")
     except GrammarError as error:

@@ -83,6 +83,8 @@ def _print_status(status: protocol.Status) -> None:
         stage = progress.stages[progress.stage]
         of = "" if stage.of is None else f" of {stage.of}"
         click.echo(f"  stage     {printable(stage.label)}, {stage.done}{of} in this stage")
+    for note in progress.notes:
+        click.echo(f"            {printable(note)}")
     click.echo(f"  trials    {progress.trials}" + (f": {counts}" if counts else ""))
     click.echo(f"  reward    {percent(progress.rolling_reward)} over the last 20 that counted")
     if status.best:
@@ -180,15 +182,16 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     run, number = (None, first) if second is None else (first, second)
     if not number.isdecimal():
         raise click.UsageError(f"TRIAL is a number, not {number!r}")
-    from nasd import config, rooms  # noqa: PLC0415
+    from nasd import rooms  # noqa: PLC0415
     from nasd.client import graph_text  # noqa: PLC0415
+    from nasd.runs import changes  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     with Run.open(paths.find_run(run)) as opened:
         trial = opened.trial(int(number)) if len(number) < 16 else None
         if trial is None:
             raise NasdError(f"{opened.path.name} has no trial {number}: its newest is {opened.count()}")
-        settings = config.parse(opened.config, source=str(opened.path / "config.yaml"))
+        settings = changes.config_of(opened)
     if as_json:
         print_json(asdict(trial))
         return

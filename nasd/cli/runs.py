@@ -1,14 +1,18 @@
 """Commands about whole runs: check, fork."""
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from nasd import __version__, paths
-from nasd import config as configuration
+from nasd import paths
 from nasd.cli.elsewhere import Reading
-from nasd.cli.options import json_option, run_argument
+from nasd.cli.options import json_option, run_argument, set_option
 from nasd.cli.output import print_json
+from nasd.errors import NasdError
+
+if TYPE_CHECKING:
+    from store import Run
 
 
 @click.command("verify", cls=Reading)
@@ -43,18 +47,30 @@ def verify_command(run: str | None, as_json: bool) -> None:
 @run_argument
 @click.option("--at", type=click.IntRange(0), required=True, help="Take the first N observed trials.")
 @click.option("--name", help="Of the new run; RUN-at-N unless given.")
-def fork_command(run: str | None, at: int, name: str | None) -> None:
-    """Make a new run that stands where RUN stood after its N-th trial. RUN may be running."""
+@set_option
+def fork_command(run: str | None, at: int, name: str | None, overrides: tuple[str, ...]) -> None:
+    """Make a new run that stands where RUN stood after its N-th trial. RUN may be running.
+
+    With --set it goes on under another config from there; its first N trials stay as they are.
+    """
+    from nasd.runs.forking import fork  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
 
     source = paths.find_run(run)
     with Run.open(source) as opened:
-        config = configuration.parse(opened.config, source=str(source / "config.yaml"))
-        renamed = configuration.rename(config, name or f"{source.name}-at-{at}")
-        target = paths.home() / renamed.name
-        paths.socket_path(target)
-        opened.fork(
-            target, at=at, name=renamed.name, version=__version__, config_yaml=configuration.dump(renamed)
-        ).close()
-    click.echo(f"{renamed.name} stands after trial {at} of {source.name}, in {target}")
-    click.echo(f"  go on      nasd start {renamed.name}")
+        _require_files(opened, at)
+        target = fork(opened, at, name or f"{source.name}-at-{at}", overrides)
+    click.echo(f"{target.name} stands after trial {at} of {source.name}, in {target}")
+    click.echo(f"  go on      nasd start {target.name}")
+
+
+def _require_files(run: "Run", at: int) -> None:
+    """Refuse a fork whose next trial reads a file that the run does not keep any more. Raises NasdError."""
+    kept = run.files.referred_to()
+    for proposal in run.proposals(after=at):
+        reads = proposal.facts.get("reads")
+        if reads is not None and reads not in kept:
+            raise NasdError(
+                f"{run.path.name} cannot be forked at {at}: {reads}, which the next trial reads, was dropped. Kept are "
+                f"{', '.join(sorted(kept))}; search.keep_every keeps more"
+            )

@@ -17,7 +17,7 @@ from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from nasd.protocol import Message
 from nasd.rooms import View
-from nasd.runs import filtering, tables
+from nasd.runs import changes, filtering, tables
 from nasd.runs.overview import run_row
 from nasd.spaces.base import Space
 from nasd.strategies.base import Progress
@@ -117,7 +117,7 @@ def _jobs(shown: Shown, params: protocol.JobsParams) -> protocol.JobPage:
 
 
 async def _queue_job(daemon: "Daemon", params: protocol.QueueJobParams) -> protocol.JobRow:
-    if daemon.config.evaluation.kind == "training":  # there is nothing else to do with an architecture here
+    if daemon.config.evaluation.kind != "deep_prior":  # there is nothing else to do with an architecture here
         params = msgspec.structs.replace(params, full=True)
     if params.device is not None:
         device = await asyncio.to_thread(find_device, params.device)  # a GPU's driver may hang
@@ -142,7 +142,7 @@ def _runs(shown: Shown, _: protocol.Empty) -> protocol.RunList:
 
 
 def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
-    return protocol.ConfigText(yaml=shown.run.config, changed=configuration.changed(shown.config))
+    return protocol.ConfigText(yaml=changes.text_of(shown.run), changed=configuration.changed(shown.config))
 
 
 def _pause(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:

@@ -39,6 +39,7 @@ from nasd.protocol import (
     WorkerChanged,
     WorkerStatus,
 )
+from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
 from nasd.strategies.base import Progress
@@ -105,7 +106,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._executor = rooms.executor(config)(
             config,
-            self.run.config if config is settled else configuration.dump(config),
+            changes.text_of(self.run) if config is settled else configuration.dump(config),
             self.run.embeddings.path,
             changed=self._worker_changed,
             trouble=lambda worker, problem: self._problem(f"worker {worker}", problem),

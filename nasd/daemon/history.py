@@ -93,6 +93,7 @@ class History:
             eta_seconds=median,
             eta_low=low,
             eta_high=high,
+            notes=progress.notes,
         )
 
     def rewards(self, points: int, progress: Progress) -> Rewards:

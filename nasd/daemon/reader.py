@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from nasd import __version__, paths, protocol, rooms
-from nasd import config as configuration
 from nasd.daemon import answers, views
 from nasd.daemon.history import History
 from nasd.daemon.job_rows import page
@@ -25,6 +24,7 @@ from nasd.daemon.server import Server
 from nasd.errors import NasdError, NotRunningError
 from nasd.protocol import Hello, JobPage, JobsParams, Message, Status
 from nasd.rooms import View
+from nasd.runs import changes
 from nasd.runs.opening import Search, search_of
 from nasd.strategies.base import Progress, Stage
 from store import Rewards, Run
@@ -47,7 +47,7 @@ class Reader:
 
     def __init__(self, directory: Path) -> None:
         self.run = Run.open(directory)
-        self.config = configuration.parse(self.run.config, source=str(directory / "config.yaml"))
+        self.config = changes.config_of(self.run)
         self.space = rooms.space(self.config)
         self.journal = LogFiles(directory / "log")
         self.jobs = _Jobs(self.run)

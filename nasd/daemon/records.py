@@ -11,6 +11,7 @@ import msgspec
 from nasd.config import Config
 from nasd.daemon.events import EventFile
 from nasd.daemon.tensorboard import Board
+from nasd.runs import changes
 from store import Run, StoreError, Trial
 
 log = logging.getLogger("nasd.records")
@@ -31,7 +32,9 @@ class Records:
         self._run = run
         self._file = EventFile(run.path / "log" / "events.jsonl", config.log.max_bytes, config.log.keep)
         self._written: int | None = None  # order of the last trial in the file; None: not known
-        self._board = Board(run.path / "log" / "tensorboard", config, run.config) if config.log.tensorboard else None
+        self._board = (
+            Board(run.path / "log" / "tensorboard", config, changes.text_of(run)) if config.log.tensorboard else None
+        )
 
     def trial_finished(self, trial: Trial | None = None) -> None:
         """Write a trial that was just committed, and whatever is missing before it; None: only what is missing.

@@ -21,6 +21,7 @@ from store import Learned as StoredLearned
 log = logging.getLogger("nasd.search")
 
 FAILURES = 10  # failed evaluations in a row after which the search pauses
+STANDSTILL = 1000  # trials in a row that do not count, after which it pauses too
 
 
 @dataclass
@@ -47,12 +48,13 @@ class Scheduler:
     on_trial: Callable[[Trial, float], None]  # the committed row, seconds since the last one
     on_change: Callable[[], None]  # what `activity` says may have changed
     trouble: Callable[[str | None], None]  # what keeps the search from going on
-    on_failures: Callable[[str], None]  # too many in a row: pause, and tell a person
+    on_failures: Callable[[str], None]  # nothing works, or nothing moves: pause, and tell a person
     paused: bool = False
     _not_searching: str | None = "starting"  # what `activity` says then
     _flights: list[Flight] = field(default_factory=list)
     _observed: int = 0
     _failures: int = 0
+    _uncounted: int = 0  # trials in a row
     _thinking: Work | None = None  # what a worker thinks for the strategy
     _floor: float = 0.0  # the best reward whose embedding had to go for want of space
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -251,7 +253,7 @@ class Scheduler:
             position=self.strategy.position(),
             opened=opened,
             dropped_embeddings=dropped,
-            dropped_files=observed.dropped_files,
+            dropped_files=self._there(observed.dropped_files),
         )
         await self._commit(delta)
         self.planner.observed(trial.number, self._observed, outcome)
@@ -261,7 +263,9 @@ class Scheduler:
         await asyncio.sleep(0)  # a row of duplicates must not shut out the clients
 
     def _watch(self, trial: Trial) -> None:
-        """Pause when nothing works any more: what is learned from a broken box is not worth learning."""
+        """Pause when nothing works any more: what is learned from a broken box is not worth learning. And when nothing
+        moves: a search ends by trials that count, which a space of infeasible and failed architectures does not have.
+        """
         if trial.status == "failed":
             self._failures += 1
             log.warning("trial %d failed: %s", trial.number, trial.reason)
@@ -271,6 +275,13 @@ class Scheduler:
             self._failures = 0
             self.on_failures(
                 f"the last {FAILURES} evaluations all failed, the search is paused; the last one: {trial.reason}"
+            )
+        self._uncounted = 0 if trial.counted else self._uncounted + 1
+        if self._uncounted >= STANDSTILL:
+            self._uncounted = 0
+            self.on_failures(
+                f"none of the last {STANDSTILL:,} trials counts, the search is paused: all that it still proposes is "
+                "infeasible, or failed before; make another run with a larger space, or resume this one to try on"
             )
 
     async def _commit(self, delta: Delta) -> None:
@@ -297,6 +308,11 @@ class Scheduler:
             staged = await finished.files[name].fetch()
             files.append(await committing.persist(partial(self.run.files.adopt, staged, name), self.trouble))
         return StoredLearned(learned.payload, tuple(files))
+
+    def _there(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of these files that the run has: one that was forked from another has not all that this one had."""
+        kept = self.run.files.referred_to() if names else {}
+        return tuple(name for name in names if name in kept)
 
     async def _keep(self, trial: Trial, embedding: File) -> tuple[Trial, tuple[int, ...]]:
         """Give a staged embedding its name, and say whose goes: the worst reward's, the latest of equals."""

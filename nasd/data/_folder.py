@@ -1,6 +1,5 @@
 """A folder of one's own: `train/<class>/<image>`, `test/<class>/<image>` and, if wanted, `val/<class>/<image>`."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nasd.box import limits
 from nasd.config import DataConfig
 from nasd.data import _walk
 from nasd.data._pixels import centre, read
@@ -85,7 +85,7 @@ def decoded(paths: Sequence[Path], side: int) -> NDArray[np.uint8]:
     def decode(place: int) -> None:
         images[place] = centre(read(paths[place]), side)
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "images") as pool:
+    with ThreadPoolExecutor(limits.cores().counts, "images") as pool:
         for _ in pool.map(decode, range(len(paths))):
             pass
     return images

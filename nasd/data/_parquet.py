@@ -7,7 +7,6 @@ column `label` of numbers or names.
 
 import io
 import json
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nasd.box import limits
 from nasd.config import DataConfig
 from nasd.data._pixels import centre, decode
 from nasd.data._source import Description, Part, Raw, damaged, faulty
@@ -68,7 +68,7 @@ def _part(paths: list[Path], side: int, classes: tuple[str, ...]) -> Part:
     places = {name: place for place, name in enumerate(classes)}
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "images") as threads:
+    with ThreadPoolExecutor(limits.cores().counts, "images") as threads:
         for path in paths:
             for first, rows in _batches(path):
 

@@ -1,6 +1,5 @@
 """Image files of any shape, from which squares are cut: at random in training, from the centre else."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nasd.box import limits
 from nasd.data._pixels import fitted, read, scaled, size
 from nasd.data._record import Images
 
@@ -119,7 +119,7 @@ def fetched(images: Images, batches: Iterable[Tensor]) -> Iterator[Tensor]:
 
 def _each(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """The results in order, worked out in as many threads as there are cores."""
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "images") as threads:
+    with ThreadPoolExecutor(limits.cores().counts, "images") as threads:
         yield from threads.map(work, items)
 
 

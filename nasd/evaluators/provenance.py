@@ -7,15 +7,18 @@ import torch
 import nasd
 from nasd.config import Config
 from nasd.data import Data, Streamed
-from nasd.evaluators.networks.encoder import Buildable
+from nasd.evaluators.networks.build import Trainable
 from nasd.spaces.cells import Cell
+from nasd.spaces.supernet import Supernet
 
 
 def provenance(
-    architecture: Buildable, data: Data | Streamed, config: Config, seed: int, device: torch.device | str
+    architecture: Trainable, data: Data | Streamed, config: Config, seed: int, device: torch.device | str
 ) -> dict[str, Any]:
     """What has to be the same for the encoder to be the same; plain JSON values."""
-    skeleton = {"space": architecture.config.model_dump(mode="json")} if isinstance(architecture, Cell) else {}
+    skeleton = (
+        {"space": architecture.config.model_dump(mode="json")} if isinstance(architecture, Cell | Supernet) else {}
+    )
     return {
         "architecture": str(architecture),
         **skeleton,

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from nasd.correlation import rank_correlation
 from nasd.experiments.measuring import Measured
-from nasd.experiments.statistics import pooled_deviation, rank_correlation, rank_correlation_p
+from nasd.experiments.statistics import pooled_deviation, rank_correlation_p
 
 SIGNIFICANT = 0.05
 ORDER = ("low", "mid", "top")

@@ -6,9 +6,10 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nasd.correlation import rank_correlation
 from nasd.experiments.h2 import ORDER, SIGNIFICANT
 from nasd.experiments.measuring import Measured
-from nasd.experiments.statistics import paired_p, rank_correlation, rank_correlation_p
+from nasd.experiments.statistics import paired_p, rank_correlation_p
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ from torch import nn
 from nasd.config import DataConfig, EncoderConfig
 from nasd.data import fingerprint
 from nasd.errors import DataChangedError, NasdError
-from nasd.evaluators.networks.network import Network
+from nasd.evaluators.networks.build import network_of
 from nasd.export import model as encoders
-from nasd.spaces.base import GrammarError
-from nasd.spaces.layers.parse import parse
+from nasd.export.architectures import architecture_of
 
 
 def load_model(path: str | Path, data: DataConfig | None = None) -> nn.Module:
@@ -45,15 +44,15 @@ def load_model(path: str | Path, data: DataConfig | None = None) -> nn.Module:
                 return encoders.load(path)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         made_with = described["data"]
-        architecture = parse(described["architecture"], made_with["image_size"], len(made_with["classes"]))
+        architecture = architecture_of(described)
         config = EncoderConfig.model_validate(described["encoder"])
         with torch.device("meta"):
-            network = Network(architecture, made_with["channels"], config, described["training"]["dropout"])
+            network = network_of(architecture, made_with["channels"], config, described["training"]["dropout"])
         network.to_empty(device="cpu")
         network.load_state_dict(tensors)
     except (OSError, SafetensorError) as error:
         raise NasdError(f"{path} cannot be read as safetensors: {error}") from error
-    except (KeyError, TypeError, ValueError, RuntimeError, GrammarError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, NasdError) as error:
         raise NasdError(f"{path} is not a network that nasd wrote: {str(error).splitlines()[0]}") from error
     return network.eval()
 

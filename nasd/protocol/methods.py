@@ -1,6 +1,6 @@
 """Every method that a client may call: what it takes and what it answers."""
 
-from nasd.protocol import evolution, qlearning
+from nasd.protocol import evolution, pnas, qlearning
 from nasd.protocol.jobs import JobPage, JobParams, JobRow, JobsParams, MoveJobParams, QueueJobParams
 from nasd.protocol.log import LogPage, LogParams
 from nasd.protocol.runs import ConfigText, RunList
@@ -33,6 +33,7 @@ OF_EVERY_RUN: dict[str, Method] = {
 
 OF_STRATEGIES: dict[str, dict[str, Method]] = {
     "evolution": evolution.METHODS,
+    "pnas": pnas.METHODS,
     "qlearning": qlearning.METHODS,
 }
 """What it answers besides, by `Status.strategy`; their names begin with the strategy's and a dot."""

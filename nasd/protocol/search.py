@@ -31,6 +31,7 @@ class SearchProgress(Message, frozen=True):
     eta_seconds: float | None = None  # median
     eta_low: float | None = None  # the 10th and 90th percentile
     eta_high: float | None = None
+    notes: tuple[str, ...] = ()  # what only this strategy has to say, a sentence each
 
 
 class Status(Message, frozen=True):

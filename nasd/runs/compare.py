@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nasd import config as configuration
 from nasd.errors import NasdError
+from nasd.runs import changes
 from store import Run
 
 WINDOW = 20  # trials of the mean reward; fewer at the start
@@ -90,7 +90,7 @@ def read(run: Run) -> Curve:
         NasdError: Its config cannot be read, or no trial counts yet.
         StoreError: The run cannot be read.
     """
-    config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
+    config = changes.config_of(run)
     rewards, seconds, spent = list[float](), list[float](), 0.0
     for trial in run.observed():
         spent += trial.seconds

@@ -6,11 +6,11 @@ Both are flags in the run's database, so that snapshots and forks have them and 
 import os
 from pathlib import Path
 
-from nasd import config as configuration
 from nasd import data as datasets
 from nasd.config import Config
 from nasd.data import Fingerprint
 from nasd.errors import DataMissingError
+from nasd.runs import changes
 from store import DamagedError, Delta, OlderRunError, Run
 
 IDENTITY, ROOT = "data", "data_root"
@@ -69,7 +69,7 @@ def require_same(directory: Path) -> None:
     """
     try:
         with Run.open(directory) as run:
-            config = configuration.parse(run.config, source=str(directory / "config.yaml"))
+            config = changes.config_of(run)
             identity, done, known = frozen(run), run.flags().get("finished"), run.flags().get(ROOT)
             found = located(run, config)
     except OlderRunError:  # its daemon brings it up to date, and writes the fingerprint down
@@ -93,7 +93,7 @@ def move(run: Run, root: Path) -> Fingerprint:
         DataMissingError: There are none.
         StoreError: The run is open for reading only, or the disk refused.
     """
-    config = with_root(configuration.parse(run.config, source=str(run.path / "config.yaml")), root.absolute())
+    config = with_root(changes.config_of(run), root.absolute())
     if not datasets.is_there(config.data):
         raise DataMissingError(f"{root} does not hold {config.data.name}: name the folder that `data.root` would name")
     identity = datasets.require_same(frozen(run), config.data)

@@ -8,10 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasd import config as configuration
 from nasd import paths, rooms
 from nasd.config import Config
 from nasd.errors import NasdError
+from nasd.runs import changes
 from store import Run, Trial
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Opened:
 
     Attributes:
         path: The run's directory.
-        config: Its frozen configuration.
+        config: The configuration that holds now.
         plot: Figures of its search.
 
     Raises:
@@ -41,7 +41,7 @@ class Opened:
     def __init__(self, run: str | Path) -> None:
         self.path = paths.find_run(str(run))
         with self._run() as opened:
-            self.config: Config = configuration.parse(opened.config, source=str(self.path / "config.yaml"))
+            self.config: Config = changes.config_of(opened)
         self.plot = Plots(self)
 
     def __repr__(self) -> str:

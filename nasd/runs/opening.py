@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from nasd import config as configuration
 from nasd import rooms
 from nasd.config import Config
 from nasd.errors import NasdError
+from nasd.runs import changes
 from nasd.spaces.base import Space
 from nasd.strategies.base import Proposal, Strategy
 from store import Checkpoint, OpenProposal, Run
@@ -28,7 +28,7 @@ def search_of(run: Run) -> Search:
         NasdError: The checkpoint does not fit the config.
         StoreError: The run cannot be read.
     """
-    config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
+    config = changes.config_of(run)
     space = rooms.space(config)
     strategy = rooms.strategy(config, space)
     checkpoint = run.checkpoint()

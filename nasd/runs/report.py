@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasd import __version__, rooms
-from nasd import config as configuration
+from nasd.config import Config
 from nasd.errors import NasdError
-from nasd.pictures import architecture, comparison, leaderboard, phases, q_values, rewards, source, style
-from nasd.runs import compare
+from nasd.pictures import architecture, comparison, leaderboard, levels, phases, q_values, rewards, source, style
+from nasd.runs import changes, compare
 from store import Run, Trial
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ def report(run: Run, groups: Sequence[compare.Group] = ()) -> str:
         NasdError: matplotlib is missing, or the run's config cannot be read.
         StoreError: The run cannot be read.
     """
-    config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
+    config = changes.config_of(run)
     search, best = source.of_run(run), run.best(TOP)
     states = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in sorted(run.by_status().items()))
     title = escape(config.name)
     numbers = [
-        (f"{len(search.rewards)} of {config.search.total_trials}", "trials that count"),
+        (_trials(len(search.rewards), config.search.total_trials), "trials that count"),
         (_percent(best[0].reward) if best else "-", "best reward"),
         (_percent(best[0].test_accuracy) if best else "-", "its test accuracy"),
         (f"{len(search.entries):,}", "architectures evaluated"),
@@ -75,7 +75,7 @@ def report(run: Run, groups: Sequence[compare.Group] = ()) -> str:
             "<h2>Best architectures</h2>",
             _leaderboard(best),
             "<h2>Configuration</h2>",
-            f"<pre>{escape(run.config)}</pre>",
+            f"<pre>{escape(changes.text_of(run))}</pre>",
             "<h2>Provenance</h2>",
             _provenance(run),
             "</main></body></html>\n",
@@ -83,7 +83,11 @@ def report(run: Run, groups: Sequence[compare.Group] = ()) -> str:
     )
 
 
-def _figures(run: Run, config: configuration.Config, search: source.Search, best: list[Trial]) -> list[str]:
+def _trials(counted: int, total: int | None) -> str:
+    return f"{counted:,}" if total is None else f"{counted:,} of {total:,}"
+
+
+def _figures(run: Run, config: Config, search: source.Search, best: list[Trial]) -> list[str]:
     """Those for which there is enough to draw."""
     parts = ["<h2>The search</h2>"]
     makers: list[Callable[[], Figure]] = [
@@ -93,10 +97,12 @@ def _figures(run: Run, config: configuration.Config, search: source.Search, best
     ]
     if config.search.strategy == "qlearning":
         makers.append(lambda: q_values.draw_q_values(q_values.of_run(run), search.name))
+    if config.search.strategy == "pnas":
+        makers.append(lambda: levels.draw_levels(levels.of_run(run), search.name, hover=True))
     with style.styled():
         for number, make in enumerate(makers):
             try:
-                parts.append(_inline(style.render(make(), "svg").decode(), number))
+                parts.append(_inline(levels.with_titles(style.render(make(), "svg").decode()), number))
             except NasdError as error:
                 parts.append(f"<p class=sub>{escape(str(error))}</p>")
     if best:

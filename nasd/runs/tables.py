@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from nasd import config as configuration
 from nasd import rooms
 from nasd.errors import NasdError
 from nasd.export.place import unfinished
+from nasd.runs import changes
 from nasd.runs.published.replay import Unit
 from store import Run
 
 
 def names(run: Run) -> tuple[str, ...]:
     """The tables that a run has. Raises ConfigError, StoreError."""
-    return tuple(rooms.tables(configuration.parse(run.config)))
+    return tuple(rooms.tables(changes.config_of(run)))
 
 
 def export(run: Run, what: str, path: Path, *, unit: Unit = "fraction") -> int:
@@ -22,7 +22,7 @@ def export(run: Run, what: str, path: Path, *, unit: Unit = "fraction") -> int:
         NasdError: The run has no such table, or another export is writing the same file.
         StoreError: The disk refuses.
     """
-    tables = rooms.tables(configuration.parse(run.config))
+    tables = rooms.tables(changes.config_of(run))
     if what not in tables:
         raise NasdError(f"{run.path.name} has no table {what[:40]!r} to export: it has {', '.join(tables)}")
     with unfinished(path, replace=True) as whole:

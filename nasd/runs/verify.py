@@ -2,15 +2,17 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from nasd import config as configuration
 from nasd import rooms
 from nasd.errors import NasdError
 from nasd.outcome import Evaluated, Failed, Outcome, epoch_in
+from nasd.runs import changes
+from nasd.runs.changes import Change
+from nasd.runs.changing import goes_on, propose
 from nasd.runs.opening import proposal_of
-from nasd.strategies.base import Learned, Proposal, Strategy
-from store import DamagedError, Run, Trial, verify
+from nasd.strategies.base import Learned, Proposal
+from store import DamagedError, Run, Step, Trial, verify
 from store import Learned as StoredLearned
 from store.verify import Problem
 
@@ -59,58 +61,85 @@ def replay(run: Run) -> Iterator[int]:
         MismatchError: A trial or the final position does not agree.
         StoreError: The run cannot be read.
     """
-    config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
-    strategy = rooms.strategy(config, rooms.space(config))
     checkpoint = run.checkpoint()
     if checkpoint.position is None:
         return  # nothing was ever proposed
-    again = _Replay(strategy, config.search.lookahead or 1)
+    again = _Replay(run, changes.of_flags(run, checkpoint.flags))
     imported: list[bytes] = []
     begun = False
     for step in run.steps(last=checkpoint.trials, newest=checkpoint.learned):  # the search may go on meanwhile
         if step.trial is not None and step.trial.imported:
             imported += [step.learned.payload] if step.learned else []
+            again.count(step)
             yield step.trial.number
             continue
         if not begun:
-            again.begin(run, imported)
+            again.begin(imported)
             begun = True
+        again.change()
+        again.count(step)
         if step.trial is None:
             again.learn(step.learned)
         else:
             again.observe(step.trial, step.learned)
             yield step.trial.number
     if not begun:
-        again.begin(run, imported)
-    if checkpoint.position != strategy.position():
-        raise MismatchError(
-            f"{run.path}: the stored position is {checkpoint.position}, the replay ends at {strategy.position()}"
-        )
+        again.begin(imported)
+    again.change()
+    if checkpoint.position != (end := again.strategy.position()):
+        raise MismatchError(f"{run.path}: the stored position is {checkpoint.position}, the replay ends at {end}")
 
 
-@dataclass
 class _Replay:
-    """A strategy, and the proposals that it has open."""
+    """A strategy, the proposals that it has open, and the changes of its config that are to come."""
 
-    strategy: Strategy
-    lookahead: int
-    open: dict[int, Proposal] = field(default_factory=dict)
+    def __init__(self, run: Run, to_come: tuple[Change, ...]) -> None:
+        self.run, self.made, self.to_come = run, tuple[Change, ...](), to_come
+        self.observed = self.learned = 0  # trials and payloads so far
+        self.open: dict[int, Proposal] = {}
+        self.config = changes.config_with(run, ())
+        self.strategy = rooms.strategy(self.config, rooms.space(self.config))
 
-    def begin(self, run: Run, imported: list[bytes]) -> None:
+    def count(self, step: Step) -> None:
+        """What a step holds comes to be stored."""
+        self.observed += step.trial is not None
+        self.learned += step.learned is not None
+
+    def begin(self, imported: list[bytes]) -> None:
         """Stand where the first trial of this search's own is to be observed."""
+        proposals = tuple(map(proposal_of, self.run.proposals(after=len(imported)))) if imported else ()
+        while self._due(self.observed if imported else changes.BEFORE_ALL):
+            self._take()
+        self.strategy = rooms.strategy(self.config, rooms.space(self.config))
         if not imported:
             return self.propose()
-        proposals = tuple(map(proposal_of, run.proposals(after=len(imported))))
         self.open = {proposal.number: proposal for proposal in proposals}
         try:
-            self.strategy.restore(run.position(len(imported)), imported, proposals)
+            self.strategy.restore(self.run.position(len(imported)), imported, proposals)
         except ValueError as error:
             raise MismatchError(f"the imported rows cannot have been taken over: {error}") from error
 
+    def change(self) -> None:
+        """Go on under the config that was set here, if there is one."""
+        while self._due(self.observed):
+            self._take()
+            try:
+                self.strategy = goes_on(self.run, self.config, self.strategy, self.learned, tuple(self.open.values()))
+            except ValueError as error:
+                raise MismatchError(f"after {self.observed} trials nothing can have been set: {error}") from error
+            self.propose()
+
+    def _due(self, observed: int) -> bool:
+        return bool(self.to_come) and self.to_come[0].at <= observed and self.to_come[0].learned <= self.learned
+
+    def _take(self) -> None:
+        self.made, self.to_come = (*self.made, self.to_come[0]), self.to_come[1:]
+        self.config = changes.config_with(self.run, self.made)
+
     def propose(self) -> None:
         """As the scheduler does."""
-        if not self.strategy.finished and self.strategy.work() is None:
-            self.open |= {p.number: p for p in self.strategy.propose(self.lookahead - len(self.open))}
+        room = (self.config.search.lookahead or 1) - len(self.open)
+        self.open |= {p.number: p for p in propose(self.strategy, room)}
 
     def learn(self, answer: StoredLearned | None) -> None:
         """Take what a worker thought out."""

@@ -83,6 +83,7 @@ class Progress:
     of: int | None  # how many the search asks for; None: not known yet
     stage: int  # index of the current one
     stages: tuple[Stage, ...]
+    notes: tuple[str, ...] = ()  # what else there is to say, a sentence each
 
 
 class Strategy(Protocol):

@@ -6,9 +6,10 @@ from tests.crash.torture import EVENTS, Torture, short_folder
 
 
 @pytest.mark.timeout(300)
-def test_every_event_leaves_the_same_search():
+@pytest.mark.parametrize("strategy", ["qlearning", "enas"])
+def test_every_event_leaves_the_same_search(strategy):
     with short_folder() as home:
-        torture = Torture(home, seed=3, trials=60)
+        torture = Torture(home, seed=3, trials=60, strategy=strategy)
         try:
             torture.run(torture.draw.sample(sorted(EVENTS), len(EVENTS)))
             assert torture.counts == dict.fromkeys(EVENTS, 1)

@@ -14,7 +14,7 @@ from nasd.daemon import scheduler
 from nasd.executors.processes import executor as processes
 from nasd.seeding import trial_seed
 from store import Run, verify
-from tests.helpers.nasd_harness import Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
+from tests.helpers.nasd_harness import SPACE, Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
 
 
 async def search(home, trials=8, name="stub", **sections):
@@ -294,6 +294,17 @@ class TestBadTrials:
         tell(directory, every="unfit")
         async with living(directory, exit_when_finished=True) as live:
             assert await asyncio.wait_for(live.task, 60) == 1
+
+    @pytest.mark.parametrize("strategy", ["qlearning", "random", "evolution"])
+    async def test_a_space_in_which_nothing_counts_pauses_the_search(self, home, monkeypatch, strategy):
+        monkeypatch.setattr(scheduler, "STANDSTILL", 40)
+        directory = make(home, 8, strategy, space={**SPACE, "max_num_fc_input": 1})
+        async with living(directory) as live:
+            assert "none of the last 40 trials counts" in (await live.state("paused")).problems[0]
+            assert live.trials == 40
+            live.daemon.pause(False)
+            await soon(lambda: live.trials == 80 and live.status.problems, "the next pause")
+        sound(directory)
 
 
 class TestWorkersThatDoNotStart:

@@ -14,6 +14,7 @@ from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.orders import Supernet as Order
 from nasd.evaluators.supernet import epoch as module
+from nasd.evaluators.supernet import evaluator
 from nasd.evaluators.supernet.controller import Controller
 from nasd.evaluators.supernet.epoch import Epoch
 from nasd.evaluators.supernet.evaluator import SupernetEvaluator
@@ -187,6 +188,24 @@ def test_warm_up_teaches_the_weights_alone(tmp_path):
     (first, _), (second, _) = epochs(bench(tmp_path, config(search=search)), 2)
     assert (first.supernet.controller_steps, first.supernet.baseline) == (0, None)
     assert second.supernet.controller_steps == 1
+
+
+def test_a_full_disk_costs_nothing_but_time(tmp_path, monkeypatch):
+    (whole, path), *_ = epochs(bench(tmp_path), 1)
+    left, real = [OSError(28, "No space left on device")] * 2, Epoch.write
+
+    def write(epoch, target):
+        if left:
+            target.write_bytes(b"half")
+            raise left.pop()
+        real(epoch, target)
+
+    monkeypatch.setattr(Epoch, "write", write)
+    monkeypatch.setattr(evaluator, "RETRY", 0.01)
+    (found, other), *_ = epochs(bench(tmp_path), 1)
+    assert found.supernet == whole.supernet
+    assert other.read_bytes() == path.read_bytes()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut", "other"])

@@ -6,10 +6,11 @@ import statistics
 
 import pytest
 
+from nasd.correlation import rank_correlation, ranks
 from nasd.experiments import Measured
 from nasd.experiments.h2 import spread
 from nasd.experiments.h3 import gain
-from nasd.experiments.statistics import paired_p, pooled_deviation, rank_correlation, rank_correlation_p, ranks
+from nasd.experiments.statistics import paired_p, pooled_deviation, rank_correlation_p
 
 
 def rows(means, noise, repeats=5, seed=1):

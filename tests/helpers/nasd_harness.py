@@ -34,6 +34,13 @@ SPACE = {
 }  # fmt: skip
 
 
+CELLS = {
+    "kind": "cells", "patch_size": 8, "blocks": 3, "operators": ["id", "sep3x3", "max3x3"], "lookback": 1, "filters": 8,
+    "repeats": 1,
+}  # fmt: skip
+FIRST_LEVEL = 6  # of these cells
+
+
 def searching(trials, strategy="qlearning"):
     """A `search` section of a strategy that ends after `trials` that count."""
     match strategy:
@@ -41,6 +48,11 @@ def searching(trials, strategy="qlearning"):
             return {"epsilon_schedule": [[1.0, max(1, trials - 2)], [0.5, 2]], "lookahead": 1}
         case "evolution":
             return {"strategy": strategy, "trials": trials, "population": 10, "sample_size": 3, "lookahead": 1}
+        case "pnas":
+            k = max(1, (trials - FIRST_LEVEL) // (CELLS["blocks"] - 1))
+            return {"strategy": strategy, "k": k, "surrogate": "ridge", "lookahead": 1}
+        case "enas":
+            return {"strategy": strategy, "epochs": trials, "lookahead": 1}
         case _:
             return {"strategy": strategy, "trials": trials, "lookahead": 1}
 
@@ -49,7 +61,9 @@ def configure(trials=8, strategy="qlearning", **sections):
     """A config of `trials` that count; sections as keyword arguments, such as `search={"lookahead": 3}`."""
     search = {**searching(trials, strategy), **sections.pop("search", {})}
     executor = {"devices": ["cpu"], "threads": 1, **sections.pop("executor", {})}
-    plain = {"name": "stub", "space": SPACE, "search": search, "executor": executor}
+    plain = {"name": "stub", "space": CELLS if strategy == "pnas" else SPACE, "search": search, "executor": executor}
+    if strategy == "enas":
+        plain |= {"space": {"kind": "supernet", "patch_size": 8, "channels": 1}, "evaluation": {"kind": "supernet"}}
     return Config.model_validate(plain | sections)
 
 

@@ -10,7 +10,7 @@
     embed    rows of an embedding to stage
     screen   true: have a quick look first, and heed its floor
     setup    fail, exit or hang instead of getting ready
-While there is a file `gate`, evaluations wait.
+While there is a file `gate`, evaluations wait; while there is `gate-of-thinking`, thinking does.
 """
 
 import ctypes
@@ -23,16 +23,20 @@ import signal
 import stat
 import sys
 import time
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
+from nasd import config as configuration
 from nasd.errors import NasdError
 from nasd.evaluators.base import Answer, Step
-from nasd.evaluators.orders import DeepPrior, Think
+from nasd.evaluators.orders import DeepPrior, Supernet, Think
+from nasd.executors import work
 from nasd.executors.processes.worker import serve
 from nasd.executors.work import Setup, Work
-from nasd.outcome import Evaluated, Failed, Measured
+from nasd.outcome import Evaluated, Failed, Measured, SupernetEpoch
+from store import files
 
 STUB = (sys.executable, __file__)
 """How it is started."""
@@ -82,9 +86,14 @@ def build(setup: Setup) -> Work:
     def run(order, report):
         orders = _orders(directory)
         if isinstance(order, Think):
-            return Answer(payload=order.request[::-1]), {}
-        epochs = order.epochs or orders.get("epochs", 5)
-        made = outcome_of(order.net, order.seed, epochs)
+            while (directory / "gate-of-thinking").exists():
+                report(Step(stage="wait"))
+                time.sleep(0.005)
+            if "strategy: pnas" not in setup.config:
+                return Answer(payload=order.request[::-1]), {}
+            return work.think(configuration.parse(setup.config), order, report, Path(setup.staging))
+        epochs = getattr(order, "epochs", None) or orders.get("epochs", 5)
+        made = outcome_of(order.subject, order.seed, epochs)
         if orders.get("screen"):
             made = screened(made, getattr(order, "screen_floor", None))
         behaviour = orders.get("do", {}).get(str(order.seed), orders.get("every"))
@@ -101,12 +110,41 @@ def build(setup: Setup) -> Work:
         time.sleep(orders.get("seconds", 0))
         while (directory / "gate").exists():
             time.sleep(0.005)
+        if isinstance(order, Supernet):
+            return _epoch(order, made), {order.end: _file(order, Path(setup.staging))}
         if not isinstance(order, DeepPrior) or not orders.get("embed") or not _keeps(order, made):
             return made, {}
         staged = _embed(Path(order.staging or setup.staging), orders["embed"], made.reward)
         return made, {} if staged is None else {"embedding": staged}
 
     return run
+
+
+def _epoch(order: Supernet, made: Evaluated) -> Evaluated:
+    """An epoch of a ResNet-18 whose derived architecture depends on the seed."""
+    draw = random.Random(order.seed)
+    net = f"resnet18[{' '.join(draw.choice(('1', '32')) for _ in range(8))}]"
+    epoch = SupernetEpoch(
+        net=net, steps=1, controller_steps=1, loss=draw.random(), mean_accuracy=draw.random(),
+        mean_reward=draw.random(), baseline=draw.random(), entropy=draw.random(), probabilities=((0.5, 0.5),) * 8,
+    )  # fmt: skip
+    return msgspec.structs.replace(made, supernet=epoch)
+
+
+def _file(order: Supernet, staging: Path) -> Path:
+    """What an epoch leaves: a function of the seed and of the file that it began with; a full disk is waited for."""
+    before = Path(order.begin).read_bytes() if order.begin else b""
+    content = random.Random(order.seed).randbytes(20_000) + sha256(before).digest()
+    path = files.temporary_beside(staging / "any")
+    while True:
+        try:
+            path.write_bytes(content)
+            files.sync(path)
+        except OSError:
+            files.remove(path)
+            time.sleep(0.05)
+        else:
+            return path
 
 
 def _keeps(order: DeepPrior, made: Evaluated) -> bool:

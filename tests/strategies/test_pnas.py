@@ -203,6 +203,32 @@ def test_a_strategy_and_a_space_that_do_not_fit_are_refused(settings: Any, messa
         Config.model_validate(settings)
 
 
+def test_the_row_that_closes_a_level_tells_how_well_it_was_predicted() -> None:
+    search = run(config(), by_operators)
+    told = [(proposal.number, observed.facts) for proposal, observed in search.trials if observed.facts]
+    assert [number for number, _ in told] == [6 + 8, 6 + 8 + 8]
+    assert all(-1 <= facts["level_correlation"] <= 1 for _, facts in told)
+    strategy = search.strategy
+    assert isinstance(strategy, PNAS)
+    for blocks, (_, facts) in enumerate(told, start=2):
+        pairs = strategy.outcomes(blocks)
+        assert len(pairs) == 8
+        assert facts["level_correlation"] == strategy.correlation(blocks)
+    first, second = strategy.progress().notes
+    assert first.startswith("level 3 of 3: 8 of 8 trained, ")
+    assert first.endswith(f"{CellSpace(config().space).count(3):,} cells of 3 blocks in the space")
+    assert second.startswith("rank correlation of prediction and outcome: b=2 ")
+
+
+def test_an_upper_bound_prefers_what_the_members_disagree_about() -> None:
+    mean, bound = (
+        run(config(surrogate="mlp", ensemble=3, acquisition=acquisition, ucb_weight=50.0)).strategy
+        for acquisition in ("mean", "ucb")
+    )
+    spreads = [sum(cell.spread or 0 for cell in one.levels[1].cells) for one in (mean, bound)]  # type: ignore[attr-defined]
+    assert spreads[1] > spreads[0]
+
+
 def test_a_search_that_would_not_end_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"search.k is null, and there are 3,147,356,952,080 cells of 5 blocks"):
         strategy(Config.model_validate({"space": {"kind": "cells"}, "search": {"strategy": "pnas", "k": None}}))
@@ -217,7 +243,7 @@ def test_rows_of_another_search_are_taken_over_and_only_its_last_level_is_filled
     done = [(proposal.net, observed.reward) for proposal, observed in whole.trials]
     begun = done[: 6 + 3]
     taken = strategy(settings)
-    observed, learned = taken.import_rows([*begun, begun[0]])
+    observed = taken.import_rows([*begun, begun[0]])
     assert [row.duplicate_of for row in observed] == [None] * 9 + [1]
     work = taken.work()
     assert work is not None
@@ -231,7 +257,7 @@ def test_rows_of_another_search_are_taken_over_and_only_its_last_level_is_filled
     again = strategy(settings)
     payloads = [row.learned.payload for row in observed if row.learned]
     answer = thinker(settings)(work).payload
-    again.restore(json.loads(json.dumps(taken.position())), [*payloads, learned.payload, answer], proposals)
+    again.restore(json.loads(json.dumps(taken.position())), [*payloads, answer], proposals)
     assert again.position() == taken.position()
     assert again.progress() == taken.progress()
 

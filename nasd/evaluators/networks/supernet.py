@@ -13,6 +13,7 @@ from torch.nn import functional
 from nasd.config import EncoderConfig, SupernetConfig
 from nasd.evaluators.networks.binary import approx_sign, binary_conv, sign_ste
 from nasd.evaluators.networks.encoder import INITS
+from nasd.evaluators.networks.network import Dropout
 from nasd.evaluators.seeding import generator
 from nasd.spaces.supernet import Supernet
 from nasd.spaces.supernet.layers import Conv, Path, Stem, Transition, Unit
@@ -133,13 +134,20 @@ class SupernetNetwork(nn.Module):
         space: Which network.
         config: Initialisation, batch norm, precision.
         architecture: Only its choices; None: all.
+        dropout: Share of values that the classifier does not see in training.
 
     Attributes:
         features: Values that the classifier reads of an image.
         alone: The choices of `architecture`; None where all are there.
     """
 
-    def __init__(self, space: SupernetConfig, config: EncoderConfig, architecture: Supernet | None = None) -> None:
+    def __init__(
+        self,
+        space: SupernetConfig,
+        config: EncoderConfig,
+        architecture: Supernet | None = None,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         made, eps = skeleton(space), config.batch_norm or 1e-5
         self.config = config
@@ -155,6 +163,7 @@ class SupernetNetwork(nn.Module):
                 allowed = step.choices if self.alone is None else (self.alone[number],)
                 self.steps.append(UnitModule(step, allowed, space, eps))
         self.norm = nn.BatchNorm2d(self.features, eps=eps) if made.head.norm else nn.Identity()
+        self.dropout = Dropout(dropout)
         self.classifier = nn.Linear(self.features, made.head.classes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -165,7 +174,7 @@ class SupernetNetwork(nn.Module):
             x = self.stem(images)
             for step in self.steps:
                 x = step(x, next(left)) if isinstance(step, UnitModule) else step(x)
-            logits: Tensor = self.classifier(functional.relu(self.norm(x)).mean(dim=(2, 3)))
+            logits: Tensor = self.classifier(self.dropout(functional.relu(self.norm(x)).mean(dim=(2, 3))))
         return logits
 
     @torch.no_grad()

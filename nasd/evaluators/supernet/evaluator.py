@@ -1,5 +1,7 @@
 """The worker's half of epochs of a supernet."""
 
+import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +22,10 @@ from nasd.evaluators.supernet.epoch import Epoch
 from nasd.evaluators.training.step_memory import state_bytes, step_bytes
 from nasd.outcome import Evaluated, Outcome
 from store import files
+
+log = logging.getLogger("nasd.evaluator")
+
+RETRY = 5.0  # seconds between tries to write a file
 
 
 class SupernetEvaluator:
@@ -57,8 +63,7 @@ class SupernetEvaluator:
                 if not is_out_of_memory(error) or micro_batch <= 2:
                     raise
             micro_batch = max(2, micro_batch // 2)
-        epoch.write(staged)
-        files.sync(staged)
+        _write(epoch, staged, report)
         return outcome
 
     def _fit(self) -> int:
@@ -73,3 +78,18 @@ class SupernetEvaluator:
         largest = min(bench.config.evaluation.batch_size, len(data.train))
         available = available_bytes(bench.device, data, bench.memory_limit)
         return max(2, fit_micro_batch(lambda n: resident + step_bytes(alone, data, max(n, 2)), largest, available))
+
+
+def _write(epoch: Epoch, staged: Path, report: Report) -> None:
+    """Write an epoch's file, however long the disk is full: training it again would not make room."""
+    while True:
+        try:
+            epoch.write(staged)
+            files.sync(staged)
+        except OSError as error:
+            files.remove(staged)
+            log.warning("the epoch's file cannot be written, it is tried again: %s", error)
+            report(Step(stage="waiting for the disk"))
+            time.sleep(RETRY)
+        else:
+            return

@@ -28,8 +28,7 @@ from nasd.evaluators.deep_prior.embed import mini_batches, to_input
 from nasd.evaluators.deep_prior.probe import recent_mean
 from nasd.evaluators.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch
-from nasd.evaluators.networks.encoder import Buildable
-from nasd.evaluators.networks.network import Network
+from nasd.evaluators.networks.build import Trainable, TrainableNetwork, network_of
 from nasd.evaluators.networks.weights import Files, NoFiles, checkpoint_bytes, network_bytes, read_checkpoint, restore
 from nasd.evaluators.provenance import provenance
 from nasd.evaluators.seeding import generator
@@ -57,7 +56,7 @@ class _Course:
 
 
 def train_fully(
-    architecture: Buildable,
+    architecture: Trainable,
     data: Data | Streamed,
     config: Config,
     seed: int,
@@ -106,7 +105,7 @@ def train_fully(
 class _Training:
     def __init__(
         self,
-        architecture: Buildable,
+        architecture: Trainable,
         data: Data | Streamed,
         config: Config,
         seed: int,
@@ -145,10 +144,10 @@ class _Training:
             fit_micro_batch(lambda n: resident + step_bytes(network, data, max(n, least)), largest, available), least
         )
 
-    def _network(self, device: torch.device | str) -> Network:
+    def _network(self, device: torch.device | str) -> TrainableNetwork:
         config = self._config
         with torch.device("meta"):
-            network = Network(self._architecture, self._data.channels, config.encoder, config.training.dropout)
+            network = network_of(self._architecture, self._data.channels, config.encoder, config.training.dropout)
         if str(device) != "meta":
             network.to_empty(device=device)
             network.initialise(self._seed)
@@ -190,7 +189,7 @@ class _Training:
             test=label_scores(data.classes, tested, len(data.test)) if tested else (),
         )
 
-    def _resume(self, network: Network, optimiser: Optimizer, micro_batch: int) -> _Course:
+    def _resume(self, network: TrainableNetwork, optimiser: Optimizer, micro_batch: int) -> _Course:
         content = self._files.read(CHECKPOINT)
         found = None if content is None else read_checkpoint(content)
         if found is None or any(found[0].get(name) != value for name, value in self._described.items()):
@@ -201,7 +200,7 @@ class _Training:
         reached = {part: described[part] for part in ("train", "validation", "labels", "confused") if part in described}
         return _Course(min(micro_batch, described["micro_batch"]), **reached)
 
-    def _epoch(self, network: Network, optimiser: Optimizer, course: _Course) -> None:
+    def _epoch(self, network: TrainableNetwork, optimiser: Optimizer, course: _Course) -> None:
         config, epoch = self._config.training, course.epoch
         network.dropout.stream = generator(self._seed, f"dropout of epoch {epoch}")
         batches = mini_batches(len(self._data.train), config.batch_size, derive(self._seed, f"epoch {epoch}"))
@@ -230,7 +229,7 @@ class _Training:
             course.confused = confused
 
     def _step(
-        self, network: Network, optimiser: Optimizer, parts: tuple[Tensor, ...], images: Iterator[Tensor]
+        self, network: TrainableNetwork, optimiser: Optimizer, parts: tuple[Tensor, ...], images: Iterator[Tensor]
     ) -> Tensor:
         """One update with a mini-batch, whose parts come next; returns its loss and its hits before the update."""
         seen = torch.zeros(2, device=self._device, dtype=torch.float64)
@@ -247,7 +246,7 @@ class _Training:
 
     @torch.no_grad()
     def _measure(
-        self, network: Network, split: Split | StreamedSplit, micro_batch: int
+        self, network: TrainableNetwork, split: Split | StreamedSplit, micro_batch: int
     ) -> tuple[float, list[list[int]]]:
         """The accuracy, and of several labels each one's `confusion`."""
         network.eval()
@@ -262,7 +261,7 @@ class _Training:
             confused = counted if confused is None else confused + counted
         return int(right) / len(split), [] if confused is None else confused.tolist()
 
-    def _weights(self, network: Network, course: _Course) -> bytes:
+    def _weights(self, network: TrainableNetwork, course: _Course) -> bytes:
         at = {"epoch": course.epoch, "validation_accuracy": course.validation[-1], "micro_batch": course.micro_batch}
         return network_bytes(network, {**self._described, **at})
 
@@ -273,7 +272,7 @@ class _Training:
             self._progress(stage, epoch, epochs, train, validation)
 
 
-def _optimiser(network: Network, config: TrainingConfig) -> Optimizer:
+def _optimiser(network: TrainableNetwork, config: TrainingConfig) -> Optimizer:
     parameters = network.parameters()
     if config.optimizer == "sgd":
         return SGD(parameters, lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay)

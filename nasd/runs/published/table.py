@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn
 
@@ -45,7 +46,7 @@ class Record:
 
     def number(self, column: str, expected: str, lowest: float = -math.inf, highest: float = math.inf) -> float:
         """A finite number within bounds. Raises CsvError."""
-        value = _float(self.cells[column])
+        value = number_of(self.cells[column])
         if value is None or not lowest <= value <= highest:
             self.fail(column, expected)
         return value
@@ -76,7 +77,7 @@ class Record:
             self.fail(column, f"a list of at most {MAX_EPOCHS:,} accuracies")
         values = []
         for part in _SPLIT.split(inside):
-            value = _float(part)
+            value = number_of(part)
             if value is None or not 0 <= value <= 100:
                 self.fail(column, expected)
             values.append(value)
@@ -98,7 +99,7 @@ class Record:
         return int(value)
 
 
-def _float(text: str) -> float | None:
+def number_of(text: str) -> float | None:
     """A finite number as a person or pandas writes it; None for all else, such as `1_0`, `inf` or `nan`."""
     stripped = text.strip()
     if len(stripped) > 400 or not _NUMBER.match(stripped):
@@ -114,13 +115,17 @@ def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -
         DiskFullError: No space.
         DiskError: The disk refused.
     """
+    return write_rows(path, chain([header], rows)) - 1
+
+
+def write_rows(path: Path, rows: Iterable[Sequence[object]], line_end: str = "\n") -> int:
+    """As `write`, of a file without a header."""
     with disk_errors(path, "write a CSV file"):
         temporary = files.temporary_beside(path)
         try:
             count = 0
             with temporary.open("x", encoding="utf-8", newline="") as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                writer.writerow(header)
+                writer = csv.writer(stream, lineterminator=line_end)
                 for row in rows:
                     writer.writerow(row)
                     count += 1

@@ -16,6 +16,7 @@ from typing import Literal
 Combine = Literal["add", "concat"]
 
 
+@cache
 def count(
     lookback: int, operators: int, blocks: int, *, lookforward: int | None = None, combine: Combine = "add"
 ) -> int:

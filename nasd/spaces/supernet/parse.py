@@ -2,6 +2,7 @@
 
 import re
 
+from nasd.config import SupernetConfig
 from nasd.spaces.base import GrammarError
 from nasd.spaces.supernet.architecture import Supernet
 from nasd.spaces.supernet.layers import Unit
@@ -10,13 +11,13 @@ _TOKEN = re.compile(r"[^\s\[\]]+")
 _SPACE = re.compile(r"\s*")
 
 
-def parse(text: str, base: str, units: tuple[Unit, ...]) -> Supernet:
-    """An architecture of this base and these units.
+def parse(text: str, config: SupernetConfig, units: tuple[Unit, ...]) -> Supernet:
+    """An architecture of this network and these units of it.
 
     Raises:
         GrammarError: It is none.
     """
-    at = _skip(text, 0)
+    base, at = config.base, _skip(text, 0)
     if not text.startswith(base, at):
         raise GrammarError(text, at, f"{base}[")
     at = _skip(text, at + len(base))
@@ -32,7 +33,7 @@ def parse(text: str, base: str, units: tuple[Unit, ...]) -> Supernet:
     at = _expect(text, _skip(text, at), "]", f"] after {len(units)} choices")
     if (end := _skip(text, at)) != len(text):
         raise GrammarError(text, end, "the end")
-    return Supernet(base, tuple(choices))
+    return Supernet(tuple(choices), config)
 
 
 def _skip(text: str, at: int) -> int:

@@ -44,7 +44,7 @@ class SupernetSpace:
     def make(self, numbers: tuple[int, ...]) -> Supernet:
         """The architecture of these choices, as their places in `choices`."""
         chosen = (choices[number] for choices, number in zip(self.choices, numbers, strict=True))
-        return Supernet(self.config.base, tuple(chosen))
+        return Supernet(tuple(chosen), self.config)
 
     def numbers(self, architecture: Supernet) -> tuple[int, ...]:
         """The places of its choices in `choices`."""
@@ -52,7 +52,7 @@ class SupernetSpace:
 
     def parse(self, text: str) -> Supernet:
         """As `Space.parse`."""
-        return parse(text, self.config.base, self.skeleton.units)
+        return parse(text, self.config, self.skeleton.units)
 
     def feasible(self, architecture: Supernet) -> Infeasible | None:
         """All are."""

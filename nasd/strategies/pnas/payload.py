@@ -19,11 +19,13 @@ class Level(msgspec.Struct, frozen=True, array_like=True, tag="level"):
     blocks: int
     cells: tuple[Candidate, ...]
     scored: int = 0  # different cells that were ranked
+    scores: tuple[float, float, tuple[int, ...]] | None = None  # their lowest and highest, and counts in equal bins
 
 
 class Taken(msgspec.Struct, frozen=True, array_like=True, tag="taken"):
-    """Levels that another search has evaluated; the last of them goes on here."""
+    """The last row of another search that goes on here, and the levels that it has evaluated: the last is filled up."""
 
+    row: Row
     levels: tuple[tuple[str, ...], ...]
 
 

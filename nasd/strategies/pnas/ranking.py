@@ -13,6 +13,7 @@ from nasd.spaces.cells.arrays import Codes, chunks, encode, keys, texts
 from nasd.strategies.pnas.surrogates import Rows, Surrogate, Tell
 
 CHUNK = 8192  # cells that are scored at a time
+BINS = 20  # of the distribution of predictions
 DIGITS = 6  # to which scores are compared
 
 
@@ -22,6 +23,13 @@ class Ranked(NamedTuple):
     net: str
     prediction: float
     spread: float
+
+
+class Ranking(NamedTuple):
+    """The best cells, and how the predictions of all are distributed."""
+
+    best: list[Ranked]
+    scores: tuple[float, float, tuple[int, ...]] | None  # lowest and highest, and counts in `BINS` equal bins
 
 
 def rows(space: CellSpace, observed: Iterable[tuple[str, float]]) -> Rows:
@@ -59,7 +67,7 @@ def score(config: PnasConfig, surrogate: Surrogate, codes: Codes) -> Scores:
 
 def best(
     config: PnasConfig, space: CellSpace, surrogate: Surrogate, codes: Codes, wanted: int | None, tell: Tell
-) -> list[Ranked]:
+) -> Ranking:
     """The feasible cells with the highest scores, ties in the order of their text."""
     parts = []
     for part in chunks(codes, CHUNK):
@@ -72,7 +80,14 @@ def best(
             break
         if space.feasible(space.parse(net)) is None:
             chosen.append(Ranked(net, float(mean[row]), float(spread[row])))
-    return chosen
+    return Ranking(chosen, _distribution(np.round(mean, DIGITS)))
+
+
+def _distribution(scores: NDArray[np.float64]) -> tuple[float, float, tuple[int, ...]] | None:
+    if not len(scores):
+        return None
+    counts, edges = np.histogram(scores, BINS)
+    return float(edges[0]), float(edges[-1]), tuple(counts.tolist())
 
 
 def _in_order(codes: Codes, by: NDArray[np.float64]) -> Iterator[tuple[int, str]]:

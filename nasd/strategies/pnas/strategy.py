@@ -8,9 +8,11 @@ came.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from nasd.config import CellsConfig, Config, PnasConfig
+from nasd.correlation import rank_correlation
 from nasd.errors import ConfigError
 from nasd.outcome import Outcome
 from nasd.spaces.base import GrammarError, Space
@@ -18,6 +20,7 @@ from nasd.spaces.cells import CellSpace
 from nasd.strategies.base import Learned, Observed, Progress, Proposal, Stage, Work
 from nasd.strategies.ledger import Ledger, Row
 from nasd.strategies.pnas.payload import Candidate, Level, Request, Taken, decode, encode
+from nasd.strategies.pnas.ranking import DIGITS
 
 LARGEST_LEVEL = 1_000_000
 """Cells of a level where `k` is null, at most: each of them is evaluated."""
@@ -55,6 +58,8 @@ class PNAS:
         self._next = 0  # place in the last level of what is proposed next
         self._done: dict[int, int] = {}  # rows that counted, by number of blocks
         self._lost: dict[int, int] = {}  # those that did not
+        self._rewards: dict[str, float] = {}  # of cells that were evaluated
+        self._correlations: dict[int, float | None] = {}  # of levels that are closed
 
     # The interface of a strategy
 
@@ -74,6 +79,8 @@ class PNAS:
         """Note the row. Raises as `Strategy.observe`."""
         observed = self.ledger.observe(proposal, outcome)
         self._note(self.ledger.rows[-1])
+        if self._closed and (found := self.correlation(len(self.levels))) is not None:
+            return replace(observed, facts={"level_correlation": found})
         return observed
 
     def work(self) -> Work | None:
@@ -107,9 +114,8 @@ class PNAS:
         for blocks, size in enumerate(sizes, start=1):
             done = self._done.get(blocks, 0)  # with repeats, where another search is gone on with
             stages.append(Stage(stage_label(blocks), done, max(size - self._lost.get(blocks, 0), done)))
-        return Progress(
-            self.ledger.counted, sum(stage.of or 0 for stage in stages), len(self.levels) - 1, tuple(stages)
-        )
+        asked = sum(stage.of or 0 for stage in stages)
+        return Progress(self.ledger.counted, asked, len(self.levels) - 1, tuple(stages), self._notes())
 
     def position(self) -> dict[str, Any]:
         """How far the search is; all else follows from what was learned."""
@@ -125,8 +131,9 @@ class PNAS:
                     rows.append(payload)
                 case Level() as level:
                     fresh._add(level)
-                case Taken() as taken:
-                    fresh._take(taken)
+                case Taken(row=last) as taken:
+                    rows.append(encode(last))
+                    fresh._take(taken.levels)
         for row in fresh.ledger.restore(rows, open):
             fresh._note(row)
         if position is None:
@@ -142,14 +149,14 @@ class PNAS:
 
     # What others read and do
 
-    def import_rows(self, rows: Sequence[tuple[str, float]]) -> tuple[tuple[Observed, ...], Learned]:
+    def import_rows(self, rows: Sequence[tuple[str, float]]) -> tuple[Observed, ...]:
         """Go on where another search of the same space stood.
 
         Args:
             rows: Cells in canonical form and their rewards, in its order; they become trials 1, 2, ...
 
         Returns:
-            What came of each row, and what was learned of all of them, to be committed after the last.
+            What came of each row.
 
         Raises:
             ValueError: This search has begun already, or there are no rows, or one does not fit; it is named, and the
@@ -163,23 +170,58 @@ class PNAS:
         if len(levels) > self.blocks:
             raise ValueError(f"there are cells of {len(levels)} blocks, and space.blocks is {self.blocks}")
         seen: dict[str, int] = {}
-        observed = []
+        observed, records = [], list[Row]()
         for number, (net, reward) in enumerate(rows, start=1):
             levels[net.count("(") - 1][net] = None
             first = seen.setdefault(net, number)
-            row = Learned(encode(Row(number, net, reward)))
-            observed.append(Observed(reward, reward > 0, None if first == number else first, row))
+            records.append(Row(number, net, reward))
+            observed.append((reward, reward > 0, None if first == number else first))
         if not all(levels):
             raise ValueError(
                 "there are cells of more blocks, but none of "
                 + ", ".join(str(blocks) for blocks, cells in enumerate(levels, start=1) if not cells)
             )
-        taken = Learned(encode(Taken(tuple(tuple(cells) for cells in levels))))
-        payloads = [row.learned.payload for row in observed if row.learned is not None]
+        taken = Taken(records[-1], tuple(tuple(cells) for cells in levels))
+        payloads = [*map(encode, records[:-1]), encode(taken)]
         fresh = PNAS(self.config, self.space)
-        fresh._take(Taken(tuple(tuple(cells) for cells in levels)))
-        self.restore(fresh.position(), [*payloads, taken.payload], ())
-        return tuple(observed), taken
+        fresh._take(taken.levels)
+        self.restore(fresh.position(), payloads, ())
+        return tuple(Observed(*one, Learned(payload)) for one, payload in zip(observed, payloads, strict=True))
+
+    @property
+    def walked(self) -> int:
+        """How many cells of the newest level have been proposed."""
+        return self._next
+
+    def rewards(self, blocks: int) -> list[tuple[str, float]]:
+        """The evaluated cells of a level, by rank, and their rewards."""
+        cells = self.levels[blocks - 1].cells
+        return [(cell.net, self._rewards[cell.net]) for cell in cells if cell.net in self._rewards]
+
+    def trials(self) -> dict[str, tuple[int, float | None]]:
+        """The trial of every cell that was proposed, the first one, and its reward; None while it is open."""
+        found: dict[str, tuple[int, float | None]] = {}
+        for row in self.ledger.rows:
+            found.setdefault(row.net, (row.number, row.reward))
+        for proposal in self.ledger.open.values():
+            found.setdefault(proposal.net, (proposal.number, None))
+        return found
+
+    def outcomes(self, blocks: int) -> list[tuple[float, float]]:
+        """What was predicted of the evaluated cells of a level, to the digits that count, and what came of them."""
+        return [
+            (round(cell.prediction, DIGITS), self._rewards[cell.net])
+            for cell in self.levels[blocks - 1].cells
+            if cell.prediction is not None and cell.net in self._rewards
+        ]
+
+    def correlation(self, blocks: int) -> float | None:
+        """Spearman's, between what was predicted of a level and what came of it; None: too little is known."""
+        found = self.outcomes(blocks)
+        if len(found) < 2:
+            return None
+        predictions, rewards = zip(*found, strict=True)
+        return round(rank_correlation(predictions, rewards), 6)
 
     @property
     def ended_early(self) -> str | None:
@@ -203,8 +245,21 @@ class PNAS:
 
     def _parents(self) -> tuple[str, ...]:
         """The cells of the last level that were evaluated, in its order."""
-        evaluated = {row.net for row in self.ledger.rows if row.reward > 0}
-        return tuple(cell.net for cell in self.levels[-1].cells if cell.net in evaluated)
+        return tuple(cell.net for cell in self.levels[-1].cells if cell.net in self._rewards)
+
+    def _notes(self) -> tuple[str, ...]:
+        """What `status` says of it."""
+        level = self.levels[-1]
+        trained = f"{self._done.get(level.blocks, 0):,} of {len(level.cells):,} trained"
+        space = f"{self.space.count(self.blocks):,} cells of {self.blocks} blocks in the space"
+        said = [f"level {level.blocks} of {self.blocks}: {trained}, {level.scored:,} scored, {space}"]
+        closed = range(2, len(self.levels) + self._closed)
+        for blocks in closed:
+            if blocks not in self._correlations:
+                self._correlations[blocks] = self.correlation(blocks)
+        if told := [f"b={b} {self._correlations[b]:.2f}" for b in closed if self._correlations[b] is not None]:
+            said.append(f"rank correlation of prediction and outcome: {', '.join(told)}")
+        return (*said, self.ended_early) if self.ended_early else tuple(said)
 
     def _add(self, level: Level) -> None:
         if level.blocks != len(self.levels) + 1 or level.blocks > self.blocks:
@@ -218,15 +273,15 @@ class PNAS:
         self._next = len(self._taken)
         self._taken = ()
 
-    def _take(self, taken: Taken) -> None:
+    def _take(self, levels: tuple[tuple[str, ...], ...]) -> None:
         """Begin with what another search has evaluated: only its last level is filled up."""
-        *closed, last = taken.levels
+        *closed, last = levels
         self.levels = [Level(blocks, _unranked(nets)) for blocks, nets in enumerate(closed, start=1)]
         if not closed:
             rest = tuple(net for net in self.space.cells(1) if net not in last)
             self.levels, self._next = [Level(1, _unranked((*last, *rest)), 0)], len(last)
         elif self.search.k is not None and len(last) >= self.search.k:
-            self.levels.append(Level(len(taken.levels), _unranked(last)))
+            self.levels.append(Level(len(levels), _unranked(last)))
             self._next = len(last)
         else:
             self._taken, self._next = last, len(closed[-1])
@@ -234,6 +289,8 @@ class PNAS:
     def _note(self, row: Row) -> None:
         blocks, counts = row.net.count("("), self._done if row.reward > 0 else self._lost
         counts[blocks] = counts.get(blocks, 0) + 1
+        if row.reward > 0:
+            self._rewards.setdefault(row.net, row.reward)
 
     def _expected(self, blocks: int) -> int:
         """Cells of a level that is not ranked yet, at most."""

@@ -28,8 +28,8 @@ def think(config: Config, request: bytes, report: Report, workspace: Workspace) 
         codes = children(space, wanted.parents, wanted.known)
         ranked = best(search, space, surrogate, codes, wanted.wanted, _telling(report, "rank"))
     known = (Candidate(net) for net in wanted.known)
-    cells = (*known, *(Candidate(*each) for each in ranked))
-    return Thought(encode(Level(wanted.blocks, cells, len(codes))))
+    cells = (*known, *(Candidate(*each) for each in ranked.best))
+    return Thought(encode(Level(wanted.blocks, cells, len(codes), ranked.scores)))
 
 
 def _telling(report: Report, stage: str) -> Tell:

@@ -1,0 +1,105 @@
+"""Which keys of a config may change after a run has begun: those that no trial so far rests on."""
+
+from itertools import islice
+from typing import Any
+
+from nasd.config import Config, QLearningConfig
+from nasd.errors import ConfigError
+from nasd.strategies.base import Strategy
+
+_FREE = (
+    "executor.devices", "executor.workers_per_device", "executor.threads", "executor.trial_timeout",
+    "executor.trial_attempts", "executor.memory_limit", "store.keep_embeddings", "store.disk_quota",
+    "data.resident_limit", "snapshots.", "log.",
+)  # fmt: skip
+"""What decides where, how long and with how much room evaluations run; a name that ends with a dot: all below it."""
+
+_LENGTHS = ("search.trials", "search.epsilon_schedule")
+
+_OWN_WAYS = {
+    "name": "a run keeps its name; nasd fork --name makes a copy with another",
+    "data.root": "nasd data RUN --root FOLDER says where the same data lie now, and compares them first",
+    "data.name": "a run is one of one data set; make another run",
+}
+"""What neither `set` nor `fork --set` changes, and what to do instead."""
+
+_REASONS = {
+    "search": "what the search has learned so far rests on it",
+    "space": "the architectures so far were drawn from it",
+    "data": "the rewards so far were measured on it, and would not compare with later ones",
+    "seed": "every draw so far rests on it",
+}
+_REWARDS = "the rewards so far were measured with it, and would not compare with later ones"
+
+
+def flat(section: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A config's values by dotted key."""
+    values: dict[str, Any] = {}
+    for key, value in section.items():
+        if isinstance(value, dict):
+            values |= flat(value, f"{prefix}{key}.")
+        else:
+            values[prefix + key] = value
+    return values
+
+
+def differences(before: Config, after: Config) -> dict[str, tuple[Any, Any]]:
+    """By dotted key: the value before, and after. Whole sections that come or go are named key by key."""
+    old, new = flat(before.model_dump(mode="json")), flat(after.model_dump(mode="json"))
+    return {key: (old.get(key), new.get(key)) for key in old | new if old.get(key) != new.get(key)}
+
+
+def require(
+    before: Config, after: Config, keys: dict[str, tuple[Any, Any]], strategy: Strategy, *, forked: bool
+) -> None:
+    """Refuse what must not change.
+
+    Args:
+        before: The config so far.
+        after: What was asked for.
+        keys: As `differences` has them.
+        strategy: As it stands.
+        forked: Whether the run is a fork that was made for this.
+
+    Raises:
+        ConfigError: It must not; the message names the key, the reason, and what to do instead.
+    """
+    for key in keys:
+        if key in _OWN_WAYS:
+            raise ConfigError(f"{key} cannot be set: {_OWN_WAYS[key]}")
+        if forked or key.startswith(_FREE):
+            continue
+        if key in _LENGTHS:
+            _require_longer(key, before, after, strategy)
+        elif key == "search.lookahead":
+            if before.training.screen is not None:
+                raise _refused(key, "with training.screen, which trials are screened rests on it")
+        else:
+            raise _refused(key, _REASONS.get(key.partition(".")[0], _REWARDS))
+
+
+def _require_longer(key: str, before: Config, after: Config, strategy: Strategy) -> None:
+    """A search may end elsewhere, but not before where it is; phases that are behind it stay."""
+    done, total = strategy.progress().done, after.search.total_trials or 0
+    if total < done:
+        raise ConfigError(
+            f"{key} cannot be set: {done} trials have counted already, and it asks for {total}; give more"
+        )
+    if not isinstance(before.search, QLearningConfig) or not isinstance(after.search, QLearningConfig):
+        return
+    old, new = before.search, after.search
+    if done > old.total_trials:  # rows of another search were imported
+        return
+    if list(islice(_epsilons(old), done)) != list(islice(_epsilons(new), done)):
+        raise _refused(key, f"{done} trials have counted, and their phases must stay as they were")
+
+
+def _epsilons(search: QLearningConfig) -> "Any":
+    """The epsilon of each trial that counts."""
+    return (epsilon for epsilon, count in search.epsilon_schedule for _ in range(count))
+
+
+def _refused(key: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"{key} cannot be set: {reason}; a copy of the run may go on with it: nasd fork RUN --at N --set {key}=..."
+    )

@@ -1,0 +1,87 @@
+"""`nasd set`, `nasd fork --set`: a run goes on under another config, from where it stands."""
+
+from dataclasses import asdict
+from itertools import islice
+
+from nasd import rooms
+from nasd.config import Config
+from nasd.errors import ConfigError, NasdError
+from nasd.runs import changeable, changes
+from nasd.runs.opening import proposal_of
+from nasd.strategies.base import Proposal, Strategy
+from store import Checkpoint, Delta, OpenProposal, Run
+
+
+def change(run: Run, settings: tuple[str, ...], *, forked: bool = False) -> list[str]:
+    """Change a run's config from here on.
+
+    Args:
+        run: Open for writing.
+        settings: `section.key=value` each, the value written as YAML.
+        forked: The run was forked for this: what trials so far rest on may change too.
+
+    Returns:
+        A line for each key: what it was and what it is.
+
+    Raises:
+        ConfigError: A key must not change, a value is impossible, or the strategy cannot go on with it.
+        StoreError: The disk refused, or the run is open for reading only.
+    """
+    checkpoint = run.checkpoint()
+    made = changes.of_flags(run, checkpoint.flags)
+    before = changes.config_with(run, made)
+    begun = checkpoint.position is not None
+    this = changes.Change(checkpoint.trials if begun else changes.BEFORE_ALL, checkpoint.learned, settings)
+    after = changes.config_with(run, (*made, this))
+    keys = changeable.differences(before, after)
+    if not keys:
+        return []
+    changeable.require(before, after, keys, _strategy(run, before, checkpoint), forked=forked)
+    strategy = _strategy(run, after, checkpoint)
+    opened = propose(strategy, (after.search.lookahead or 1) - len(checkpoint.open)) if begun else ()
+    run.commit(
+        Delta(
+            opened=tuple(OpenProposal(p.number, p.net, p.kind, p.reason, p.stage, dict(p.facts)) for p in opened),
+            position=strategy.position() if begun else None,
+            flags={
+                changes.FLAG: [asdict(entry) for entry in (*made, this)],
+                "total": strategy.progress().of,
+                "finished": strategy.finished,
+            },
+        )
+    )
+    return [f"{key}: {was} before, {now} from now on" for key, (was, now) in keys.items()]
+
+
+def propose(strategy: Strategy, room: int) -> tuple[Proposal, ...]:
+    """Ask a strategy for proposals where it stands, as the scheduler does."""
+    if room <= 0 or strategy.finished or strategy.work() is not None:
+        return ()
+    return strategy.propose(room)
+
+
+def goes_on(run: Run, config: Config, old: Strategy, learned: int, open: tuple[Proposal, ...]) -> Strategy:
+    """A strategy that goes on under another config where `old` stands.
+
+    Args:
+        run: What was learned is read from it.
+        config: The new one.
+        old: As it is.
+        learned: How many payloads had been committed.
+        open: Its open proposals.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    strategy = rooms.strategy(config, rooms.space(config))
+    strategy.restore(old.position(), islice(run.learned(), learned), open)
+    return strategy
+
+
+def _strategy(run: Run, config: Config, checkpoint: Checkpoint) -> Strategy:
+    strategy = rooms.strategy(config, rooms.space(config))
+    try:
+        strategy.restore(checkpoint.position, run.learned(), tuple(map(proposal_of, checkpoint.open)))
+    except (ValueError, NasdError) as error:
+        raise ConfigError(f"the search in {run.path} cannot go on with this: {error}") from error
+    return strategy
