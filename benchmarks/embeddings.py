@@ -3,7 +3,7 @@
     python -m benchmarks.embeddings [--rows 60000] [--values 12800] [--folder DIR] [--skip-npy]
 
 Both ways write the same half-zero float16 rows in the order of shuffled mini-batches of 128, then read them all back
-once. Compare the ratios: both run in the same minutes on the same disk. Then a whole `nasd.export.embed` of
+once. Compare the ratios: both run in the same minutes on the same disk. Then a whole `nasd.export.deep_prior` of
 FashionMNIST, with an architecture of as many values, in a process of its own, whose peak memory is what the kernel
 says it was.
 """
@@ -123,14 +123,14 @@ def compare(folder, rows, values, npy):
 def embed_large(folder, values):
     """In a process of its own: a whole FashionMNIST through an encoder of so many values."""
     from nasd.config import Config
-    from nasd.export.embed import DeepPrior, embed
+    from nasd.export.deep_prior import DeepPrior, write_embedding
     from nasd.spaces.layers.parse import parse
 
     begun = time.perf_counter()
     config = Config.model_validate({"data": {"name": "fashion_mnist"}, "space": {"patch_size": 28}})
-    embed(DeepPrior(parse(NETS[values], 28, 10), 1, config), folder / "fashion.zarr", dtype="float16")
+    write_embedding(DeepPrior(parse(NETS[values], 28, 10), 1, config), folder / "fashion.zarr", dtype="float16")
     rows = {name: shape[0] for name, shape in Embedding(folder / "fashion.zarr").splits.items()}
-    print(f"nasd.export.embed of FashionMNIST {rows}, {values:,} float16: {time.perf_counter() - begun:.0f} s, "
+    print(f"nasd.export.deep_prior of FashionMNIST {rows}, {values:,} float16: {time.perf_counter() - begun:.0f} s, "
           f"peak memory {peak() / 1e6:.0f} MB, torch and images included")  # fmt: skip
 
 

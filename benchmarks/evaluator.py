@@ -31,7 +31,7 @@ from torch import Tensor, nn  # noqa: E402
 
 from benchmarks.architectures import ARCHITECTURES, load_data, parse  # noqa: E402
 from nasd.config import Config, EncoderConfig  # noqa: E402
-from nasd.data import Data, Split  # noqa: E402
+from nasd.data import Data, ImageSplit  # noqa: E402
 from nasd.evaluators.deep_prior.embed import in_eval_mode, in_train_mode, to_input  # noqa: E402
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit, OnHost  # noqa: E402
 from nasd.evaluators.deep_prior.evaluation import _build  # noqa: E402
@@ -132,11 +132,11 @@ class Stage:
         )
 
 
-def encode_part(encoder: Encoder, split: Split, out: Tensor, *, train: bool) -> float:
+def encode_part(encoder: Encoder, split: ImageSplit, out: Tensor, *, train: bool) -> float:
     """Seconds that a whole split takes, from a part of it."""
     threads = threads_on(out.device)
     rows = torch.arange(min(len(split), 16 * BATCH))
-    part = Split(split.images[rows.to(out.device)], split.labels[: len(rows)], split.index[: len(rows)])
+    part = ImageSplit(split.images[rows.to(out.device)], split.labels[: len(rows)], split.index[: len(rows)])
 
     @torch.inference_mode()
     @one_thread_each()

@@ -38,7 +38,7 @@ from nasd.protocol import Status, WorkerStatus
 from nasd.runs import create
 from nasd.runs.tables import export
 from nasd.runs.verify import replay
-from store import Run, verify
+from store import Run, soundness
 
 COMMAND = (sys.executable, "-m", "nasd.cli")
 DAEMON = (sys.executable, "-m", "nasd.daemon")
@@ -123,7 +123,9 @@ def killed(directory: Path, kills: Kills, say: Callable[[str], None] = print) ->
 def check(directory: Path) -> int:
     """The run as it lies there, checked and replayed; returns its trials."""
     with Run.open(directory) as run:
-        problems = [p for p in verify.check(run) if "was not finished" not in p.what and "refers to it" not in p.what]
+        problems = [
+            p for p in soundness.check(run) if "was not finished" not in p.what and "refers to it" not in p.what
+        ]
         assert not problems, problems
         return sum(1 for _ in replay(run))
 
@@ -138,7 +140,7 @@ def compare(first: Path, second: Path) -> str:
         for a, b in zip(one.steps(), two.steps(), strict=True):
             assert deterministic(a.trial) == deterministic(b.trial), (a.trial, b.trial)
             assert a.learned == b.learned, f"what was learned of {a.trial} differs"
-        digests = verify.digest(one), verify.digest(two)
+        digests = soundness.digest(one), soundness.digest(two)
         assert digests[0] == digests[1], digests
         kept = one.embeddings.kept(), two.embeddings.kept()
         assert kept[0] == kept[1], kept

@@ -22,7 +22,7 @@ import torch
 from torch.nn import functional
 
 from nasd.config import EncoderConfig, LayersConfig
-from nasd.data import Data, Split
+from nasd.data import Data, ImageSplit
 from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.memory import pass_bytes
 from nasd.evaluators.networks.network import Network
@@ -140,7 +140,7 @@ def heuristic(architecture: Architecture, samples: int) -> int:
 def shapes() -> Data:
     """A data set without samples: what predictions ask for."""
     none = torch.empty(0, dtype=torch.int64)
-    empty = Split(torch.empty((0, CHANNELS, SIDE, SIDE), dtype=torch.uint8), none, none)
+    empty = ImageSplit(torch.empty((0, CHANNELS, SIDE, SIDE), dtype=torch.uint8), none, none)
     return Data("none", empty, empty, empty, tuple("0123456789"), ())
 
 

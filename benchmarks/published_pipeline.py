@@ -33,7 +33,7 @@ from torchvision.datasets import DatasetFolder  # noqa: E402
 
 from benchmarks.architectures import ARCHITECTURES, load_data, parse  # noqa: E402
 from nasd.config import Config, EncoderConfig, TrainingConfig  # noqa: E402
-from nasd.data import Data, Split  # noqa: E402
+from nasd.data import Data, ImageSplit  # noqa: E402
 from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
 from nasd.evaluators.deep_prior.warm_up import warm_up  # noqa: E402
 from nasd.outcome import Evaluated  # noqa: E402
@@ -108,7 +108,7 @@ class Timed:
         return self.embed + EPOCHS * statistics.median(self.epochs)
 
 
-def write(split: Split, embed: nn.Module, folder: Path, *, shuffle: bool, device: str) -> None:
+def write(split: ImageSplit, embed: nn.Module, folder: Path, *, shuffle: bool, device: str) -> None:
     """Pass a split through the encoder and save each sample."""
     for label in split.labels.unique().tolist():
         (folder / str(label)).mkdir(parents=True)

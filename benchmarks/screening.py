@@ -22,7 +22,7 @@ import torch  # noqa: E402
 from benchmarks.architectures import load_data  # noqa: E402
 from nasd.config import Config, LayersConfig, TrainingConfig  # noqa: E402
 from nasd.evaluators.deep_prior import ridge  # noqa: E402
-from nasd.evaluators.deep_prior.embedding import Embedding  # noqa: E402
+from nasd.evaluators.deep_prior.embedding import EmbeddedData  # noqa: E402
 from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
 from nasd.outcome import Evaluated  # noqa: E402
 from nasd.spaces.layers import Architecture, SearchSpace  # noqa: E402
@@ -71,7 +71,7 @@ def main() -> None:
     scores: dict[float, list[float]] = {penalty: [] for penalty in PENALTIES}
     seconds: dict[str, list[float]] = {"encoder": [], "classifier": [], "ridge": []}
 
-    def look(embedding: Embedding) -> None:
+    def look(embedding: EmbeddedData) -> None:
         for penalty in PENALTIES:
             ridge.PENALTY = penalty
             began = time.perf_counter()

@@ -29,6 +29,7 @@ _STRATEGIES = {
     "random": "nasd.strategies.random.strategy:RandomSearch",
 }
 _VIEWS = {
+    "enas": "nasd.strategies.enas.views:METHODS",
     "evolution": "nasd.strategies.evolution.views:METHODS",
     "pnas": "nasd.strategies.pnas.views:METHODS",
     "qlearning": "nasd.strategies.qlearning.views:METHODS",
@@ -46,6 +47,7 @@ _EVALUATORS = {
 }
 _EXECUTORS = {
     "processes": "nasd.executors.processes.executor:Processes",
+    "ray": "nasd.executors.ray.executor:Ray",
 }
 
 _TABLES = {

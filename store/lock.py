@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -14,7 +15,8 @@ class WriterLock:
     """An exclusive `flock` on a file, held until `release` or the end of the process.
 
     The file also holds the owner's process id, for the message that another one gets; it decides nothing. The
-    descriptor is not inherited by programs that are started, but is by a bare `fork`.
+    descriptor is not inherited by programs that are started, but is by a bare `fork`: a process that is stopped between
+    fork and exec outlives its killed parent with it, and is woken by the next one that wants the lock.
 
     Raises:
         RunLockedError: Another process holds it.
@@ -23,7 +25,7 @@ class WriterLock:
 
     def __init__(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        if not _take(descriptor):
+        if not _take(descriptor) and not (_wake_forks(descriptor) and _take(descriptor, attempts=15)):
             pid = _owner(descriptor)
             os.close(descriptor)
             owner = "another process" if pid is None else f"process {pid}"
@@ -43,8 +45,8 @@ class WriterLock:
             self._descriptor = -1
 
 
-def _take(descriptor: int) -> bool:
-    for attempt in range(5):
+def _take(descriptor: int, attempts: int = 5) -> bool:
+    for attempt in range(attempts):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -52,6 +54,32 @@ def _take(descriptor: int) -> bool:
         else:
             return True
     return False
+
+
+def _wake_forks(descriptor: int) -> bool:
+    """Continue what was stopped between fork and exec, and whose parent, the owner, was killed; whether there is any.
+
+    Once it is a program it has let go of the lock, and finds that its daemon is gone.
+    """
+    owner, lock, woken = _owner(descriptor), os.fstat(descriptor), False
+    for process in Path("/proc").glob("[0-9]*"):
+        pid = int(process.name)
+        if pid in (owner, os.getpid()):
+            continue
+        with contextlib.suppress(OSError):  # somebody else's, or gone meanwhile
+            # The fields behind the name in brackets, which may hold anything: state, parent, ...
+            state, parent = (process / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
+            if state == "T" and int(parent) != owner and any(_is(lock, link) for link in (process / "fd").iterdir()):
+                os.kill(pid, signal.SIGCONT)
+                woken = True
+    return woken
+
+
+def _is(file: os.stat_result, link: Path) -> bool:
+    try:
+        return os.path.samestat(file, link.stat())
+    except OSError:  # a socket, or closed meanwhile
+        return False
 
 
 def _owner(descriptor: int) -> int | None:

@@ -232,7 +232,7 @@ class Reader:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Read with SQL of one's own, all of it from one moment. For `store.verify`.
+        """Read with SQL of one's own, all of it from one moment. For `store.soundness`.
 
         Raises:
             StoreError: As `trials`.

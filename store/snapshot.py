@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from store import database, files, learned, schema, seal, verify
+from store import database, files, learned, schema, seal, soundness
 from store.errors import DamagedError, RunExistsError, disk_errors
 from store.lock import claim_folder, release_folder
 from store.making import FOLDERS, STAGED
@@ -88,7 +88,7 @@ def restore(file: Path, folder: Path, settle: Callable[[str], tuple[str, str]]) 
             with contextlib.closing(database.open_for_writing(staged / "run.db")) as connection:
                 schema.require_ours(connection, file)
             with Run.open(staged) as run:
-                _require_sound(file, verify.check(run))
+                _require_sound(file, soundness.check(run))
                 config = run.config
             name, settled = settle(config)
             target = folder / name
@@ -192,7 +192,7 @@ def _take(stream: BinaryIO, size: int, target: Path) -> None:
             size -= len(data)
 
 
-def _require_sound(file: Path, problems: list[verify.Problem]) -> None:
+def _require_sound(file: Path, problems: list[soundness.Problem]) -> None:
     if problems:
         raise DamagedError(f"{file} is damaged: {problems[0].where}: {problems[0].what}; use another snapshot")
 

@@ -3,7 +3,16 @@
 import os
 
 from nasd.box import limits
+from nasd.config import AnyExecutor
 from nasd.errors import NasdError
+
+
+def workers_of(executor: AnyExecutor) -> list[tuple[str, int]]:
+    """(device, CPU threads) of each of a search's workers, as each sees its device."""
+    if executor.kind == "ray":  # which shows a worker no GPU but its own
+        device = "cuda:0" if executor.devices == ("cuda",) else "cpu"
+        return [(device, executor.threads or max(1, int(executor.resources.CPU)))] * executor.workers
+    return assign(executor.devices, executor.workers_per_device, executor.threads)
 
 
 def assign(devices: tuple[str, ...], workers_per_device: int, threads: int | None) -> list[tuple[str, int]]:

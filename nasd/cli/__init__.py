@@ -30,6 +30,7 @@ _COMMANDS = {
     "plot": "plot",
     "report": "plot",
     "compare": "compare",
+    "enas": "enas",
     "pnas": "pnas",
     "verify": "runs",
     "fork": "runs",

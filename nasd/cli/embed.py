@@ -12,7 +12,7 @@ from nasd.cli.output import size
 from nasd.cli.priors import find_prior, prior_options
 
 if TYPE_CHECKING:
-    from nasd.export.embed import DeepPrior, Dtype
+    from nasd.export.deep_prior import DeepPrior, Dtype
 
 
 @click.command("embed")
@@ -25,7 +25,7 @@ def embed_command(run: str | None, dtype: "Dtype", target: Path | None, **chosen
 
     The result is a zarr v3 group, whole or not there. If it is interrupted, the same command goes on where it was.
     """
-    from nasd.export.embed import embed  # noqa: PLC0415
+    from nasd.export.deep_prior import write_embedding  # noqa: PLC0415
     from store import Run  # noqa: PLC0415
     from store.files import disk_usage  # noqa: PLC0415
 
@@ -39,7 +39,7 @@ def embed_command(run: str | None, dtype: "Dtype", target: Path | None, **chosen
             bar.length = steps
             bar.update(done - bar.pos)
 
-        embed(prior, target, dtype=dtype, on_step=on_step)
+        write_embedding(prior, target, dtype=dtype, on_step=on_step)
     click.echo(f"{size(disk_usage(target))} in {target}")
 
 

@@ -114,6 +114,24 @@ def export_model_command(run: str | None, output: Path | None, **chosen: Any) ->
     click.echo(f"{size(output.stat().st_size)} in {output}")
 
 
+@export_command.command("network", cls=Reading)
+@run_argument
+@click.option("--trial", type=click.IntRange(1), help="The epoch of the supernet; the best unless given.")
+@click.option("--packed", is_flag=True, help="Binary weights as bits, batch norms folded: for inference.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="A .safetensors or .pt2 file.")
+def export_network_command(run: str | None, trial: int | None, packed: bool, output: Path | None) -> None:
+    """The architecture that an epoch of a supernet derived, with its shared weights; .pt2 runs without nasd."""
+    from nasd.cli.priors import find_trial  # noqa: PLC0415
+    from nasd.export.supernet import export  # noqa: PLC0415
+    from store import Run  # noqa: PLC0415
+
+    with Run.open(paths.find_run(run)) as opened:
+        chosen = find_trial(opened, trial)
+        output = output or Path(f"trial-{chosen.number:06}.safetensors")
+        export(opened, chosen, output, pack=packed)
+    click.echo(f"{chosen.net}, {size(output.stat().st_size)} in {output}")
+
+
 @click.group("import")
 def import_command() -> None:
     """Make runs from other people's results."""

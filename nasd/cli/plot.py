@@ -79,6 +79,16 @@ def phases_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path)
     _write(output, lambda: draw_phases(_searches(runs, files)[0]))
 
 
+@plot_command.command("choices", cls=Reading)
+@run_argument
+@output_option
+def choices_command(run: str | None, output: Path) -> None:
+    """The controller's choices over the epochs of a supernet, a stripe a unit."""
+    from nasd.pictures.choices import draw_choices, of_run  # noqa: PLC0415
+
+    _write(output, lambda: draw_choices(of_run(paths.find_run(run))))
+
+
 @plot_command.command("levels", cls=Reading)
 @run_argument
 @click.option(

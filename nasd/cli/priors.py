@@ -10,7 +10,7 @@ from nasd.errors import NasdError
 
 if TYPE_CHECKING:
     from nasd.config import Config
-    from nasd.export.embed import DeepPrior
+    from nasd.export.deep_prior import DeepPrior
     from store import Run, Trial
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,8 +69,8 @@ def find_prior(
     import torch  # noqa: PLC0415 - seconds, after the options were looked at
 
     from nasd import rooms  # noqa: PLC0415
-    from nasd.box.devices import assign  # noqa: PLC0415
-    from nasd.export.embed import DeepPrior  # noqa: PLC0415
+    from nasd.box.devices import workers_of  # noqa: PLC0415
+    from nasd.export.deep_prior import DeepPrior  # noqa: PLC0415
     from nasd.runs import changes  # noqa: PLC0415
     from nasd.runs import data as run_data  # noqa: PLC0415
     from nasd.seeding import trial_seed  # noqa: PLC0415
@@ -86,8 +86,7 @@ def find_prior(
         known = None if chosen is None else chosen.seed
         seed = trial_seed(config.seed, 0 if chosen is None else chosen.number) if known is None else known
     # As a worker would: the number of threads shows in the last bits.
-    executor = config.executor
-    worker, threads = assign(executor.devices, executor.workers_per_device, executor.threads)[0]
+    worker, threads = workers_of(config.executor)[0]
     torch.set_num_threads(threads)
     return DeepPrior(
         architecture,

@@ -12,7 +12,7 @@ from nasd.config.evaluation import (
     ScreenConfig,
     TrainingConfig,
 )
-from nasd.config.executor import ExecutorConfig
+from nasd.config.executor import AnyExecutor, ProcessesConfig, RayConfig
 from nasd.config.log import LogConfig
 from nasd.config.pnas import PnasConfig
 from nasd.config.reading import load, parse
@@ -37,6 +37,7 @@ from nasd.config.writing import changed, dump, name_override, rename
 __all__ = [
     "PUBLISHED_SCHEDULE",
     "AnyEvaluation",
+    "AnyExecutor",
     "AnySearch",
     "AnySpace",
     "CellsConfig",
@@ -48,14 +49,15 @@ __all__ = [
     "EnasConfig",
     "EncoderConfig",
     "EvolutionConfig",
-    "ExecutorConfig",
     "FullTrainingConfig",
     "LayersConfig",
     "LogConfig",
     "Phase",
     "PnasConfig",
+    "ProcessesConfig",
     "QLearningConfig",
     "RandomConfig",
+    "RayConfig",
     "ScreenConfig",
     "SearchSection",
     "SnapshotsConfig",

@@ -11,7 +11,7 @@ from nasd.config.section import BytesOrNone, OpenFraction, Positive, Section
 DATA_SETS = (
     "digits", "mnist", "fashion_mnist", "kmnist", "emnist_byclass", "emnist_bymerge", "emnist_balanced",
     "emnist_letters", "emnist_digits", "emnist_mnist", "cifar10", "cifar100", "svhn", "stl10", "image_folder", "arrays",
-    "parquet", "codebrim", "image_csv",
+    "parquet", "random", "codebrim", "image_csv",
 )  # fmt: skip
 ENTRY_POINTS = "nasd.datasets"
 """The group in which other packages name theirs."""

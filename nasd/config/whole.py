@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from nasd.config.data import DataConfig
 from nasd.config.evaluation import AnyEvaluation, DeepPriorConfig, EncoderConfig, TrainingConfig
-from nasd.config.executor import ExecutorConfig
+from nasd.config.executor import AnyExecutor, ProcessesConfig
 from nasd.config.log import LogConfig
 from nasd.config.older import modern
 from nasd.config.search import AnySearch, QLearningConfig
@@ -28,7 +28,7 @@ class Config(Section):
     search: AnySearch = QLearningConfig()
     encoder: EncoderConfig = EncoderConfig()
     training: TrainingConfig = TrainingConfig()
-    executor: ExecutorConfig = ExecutorConfig()
+    executor: AnyExecutor = ProcessesConfig()
     store: StoreConfig = StoreConfig()
     snapshots: SnapshotsConfig = SnapshotsConfig()
     log: LogConfig = LogConfig()

@@ -14,18 +14,18 @@ from nasd.data._source import Description, Part, Raw, Source
 if TYPE_CHECKING:
     from nasd.data._load import describe, load, prepare, stream
     from nasd.data._pictures import Crops, fetched
-    from nasd.data._record import Data, Images, Split, Streamed, StreamedSplit
+    from nasd.data._record import Data, Images, ImageSplit, Streamed, StreamedSplit
 
 __all__ = [
     "Crops",
     "Data",
     "Description",
     "Fingerprint",
+    "ImageSplit",
     "Images",
     "Part",
     "Raw",
     "Source",
-    "Split",
     "Streamed",
     "StreamedSplit",
     "describe",

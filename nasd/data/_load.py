@@ -9,7 +9,7 @@ from nasd.data._codebrim import IMAGE_SIZE
 from nasd.data._file_images import FileImages
 from nasd.data._folder import ClassFiles, ImageFolder
 from nasd.data._pictures import Crops, Pictures
-from nasd.data._record import Data, Split, Streamed, StreamedSplit
+from nasd.data._record import Data, ImageSplit, Streamed, StreamedSplit
 from nasd.data._registry import LABELLED, root, source_of
 from nasd.data._source import Description, LabelledFiles, LabelledSource, Part
 from nasd.errors import ConfigError
@@ -127,20 +127,20 @@ def _labelled(source: LabelledSource, config: DataConfig, seed: int) -> Streamed
     )
 
 
-def _split(part: Part, size: int) -> Split:
+def _split(part: Part, size: int) -> ImageSplit:
     images, labels = torch.from_numpy(part.images), torch.from_numpy(part.labels)
-    return Split(_resize(images, size), labels, torch.arange(len(labels)))
+    return ImageSplit(_resize(images, size), labels, torch.arange(len(labels)))
 
 
-def _rows(part: ClassFiles | LabelledFiles) -> Split:
+def _rows(part: ClassFiles | LabelledFiles) -> ImageSplit:
     """A split in which the rows of a part stand for its images until these are decoded."""
     rows = torch.arange(len(part.labels))
-    return Split(rows, torch.from_numpy(part.labels), rows)
+    return ImageSplit(rows, torch.from_numpy(part.labels), rows)
 
 
 def _split_up(
-    whole: Split, own: Split | None, test: Split, config: DataConfig, seed: int
-) -> tuple[Split, Split, Split]:
+    whole: ImageSplit, own: ImageSplit | None, test: ImageSplit, config: DataConfig, seed: int
+) -> tuple[ImageSplit, ImageSplit, ImageSplit]:
     """Training, validation and test split: the training part shuffled, and what is taken from it.
 
     Nothing is taken where the data set has a validation part of its own.
@@ -151,8 +151,11 @@ def _split_up(
 
 
 def _usable(
-    splits: tuple[Split, Split, Split], config: DataConfig, classes: tuple[int, ...] | None, names: tuple[str, ...]
-) -> tuple[Split, Split, Split]:
+    splits: tuple[ImageSplit, ImageSplit, ImageSplit],
+    config: DataConfig,
+    classes: tuple[int, ...] | None,
+    names: tuple[str, ...],
+) -> tuple[ImageSplit, ImageSplit, ImageSplit]:
     """The splits with only the classes and only as many training images as are asked for."""
     train, validation, test = splits
     if classes is not None:
@@ -169,11 +172,11 @@ def _usable(
     return train, validation, test
 
 
-def _only(split: Split, classes: tuple[int, ...]) -> Split:
+def _only(split: ImageSplit, classes: tuple[int, ...]) -> ImageSplit:
     """The samples of these classes, numbered anew."""
     kept = torch.tensor(sorted(classes))
     taken = split.take(torch.isin(split.labels, kept).nonzero().flatten())
-    return Split(taken.images, torch.searchsorted(kept, taken.labels), taken.index)
+    return ImageSplit(taken.images, torch.searchsorted(kept, taken.labels), taken.index)
 
 
 def _named(names: tuple[str, ...], classes: tuple[int, ...] | None) -> tuple[str, ...]:

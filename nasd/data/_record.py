@@ -10,7 +10,7 @@ from nasd.data._fingerprint import Fingerprint
 
 
 @dataclass(frozen=True)
-class Split:
+class ImageSplit:
     """Samples of one split.
 
     Attributes:
@@ -41,9 +41,9 @@ class Data:
     """A data set, split. The encoder reads images as float32 in [0, 1]; `transforms` says what was done to them."""
 
     name: str
-    train: Split
-    validation: Split
-    test: Split
+    train: ImageSplit
+    validation: ImageSplit
+    test: ImageSplit
     classes: tuple[str, ...]
     transforms: tuple[str, ...]
     identity: Fingerprint | None = None  # where somebody asked for it
@@ -69,7 +69,7 @@ class Data:
         return sum(split.images.nbytes for split in self.splits.values())
 
     @property
-    def splits(self) -> dict[str, Split]:
+    def splits(self) -> dict[str, ImageSplit]:
         """The splits by their stored names."""
         return {"train": self.train, "val": self.validation, "test": self.test}
 
@@ -90,7 +90,7 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class StreamedSplit:
-    """One split whose images are fetched as they are needed; index as in `Split`.
+    """One split whose images are fetched as they are needed; index as in `ImageSplit`.
 
     Attributes:
         labels: (N,) int64, or (N, L) bool where an image has several labels, or none.

@@ -16,6 +16,7 @@ from nasd.data._idx import Idx, emnist
 from nasd.data._others import other
 from nasd.data._parquet import Parquet
 from nasd.data._published import Stl10, Svhn
+from nasd.data._random import Random
 from nasd.data._source import LabelledSource, Source
 from nasd.errors import DataMissingError
 
@@ -32,6 +33,7 @@ SOURCES: dict[str, Source] = {
     "svhn": Svhn(),
     "stl10": Stl10(),
     "image_folder": ImageFolder(),
+    "random": Random(),
     "arrays": Arrays(),
     "parquet": Parquet(),
 }

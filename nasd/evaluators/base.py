@@ -29,7 +29,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 Report = Callable[[Step], None]
 
 
-class Progress(Protocol):
+class OnEpoch(Protocol):
     """Called with epoch 0 when a stage (build, encode, train) begins, and after each epoch of training."""
 
     def __call__(
@@ -39,8 +39,8 @@ class Progress(Protocol):
         ...
 
 
-def reporting(report: Report) -> Progress:
-    """A `Progress` that makes steps of what it is told."""
+def reporting(report: Report) -> OnEpoch:
+    """A `OnEpoch` that makes steps of what it is told."""
 
     def progress(
         stage: str, epoch: int, epochs: int, train_accuracy: float | None, validation_accuracy: float | None

@@ -13,6 +13,7 @@ from nasd.data import fingerprint
 from nasd.errors import DataChangedError, NasdError
 from nasd.evaluators.networks.build import network_of
 from nasd.export import model as encoders
+from nasd.export import packed
 from nasd.export.architectures import architecture_of
 
 
@@ -28,7 +29,8 @@ def load_model(path: str | Path, data: DataConfig | None = None) -> nn.Module:
 
     Returns:
         Of a deep prior (`nasd export model`) the Encoder, which gives embeddings (N, D); of a full training
-        (`RUN/weights/*-best.safetensors`, `*-last.safetensors`) the Network, which gives logits (N, classes).
+        (`RUN/weights/*-best.safetensors`, `*-last.safetensors`) the Network, which gives logits (N, classes), as the
+        SupernetNetwork does of an architecture of a supernet, packed or not.
 
     Raises:
         NasdError: The file cannot be read, or was not written by nasd.
@@ -40,6 +42,8 @@ def load_model(path: str | Path, data: DataConfig | None = None) -> nn.Module:
             described: dict[str, Any] = json.loads((file.metadata() or {}).get("nasd", "{}"))
             if data is not None:
                 _require_same_data(path, described, data)
+            if described.get("kind") == packed.KIND:
+                return packed.read(path)
             if described.get("kind") != "network":
                 return encoders.load(path)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
@@ -52,6 +56,8 @@ def load_model(path: str | Path, data: DataConfig | None = None) -> nn.Module:
         network.load_state_dict(tensors)
     except (OSError, SafetensorError) as error:
         raise NasdError(f"{path} cannot be read as safetensors: {error}") from error
+    except DataChangedError:
+        raise
     except (KeyError, TypeError, ValueError, RuntimeError, NasdError) as error:
         raise NasdError(f"{path} is not a network that nasd wrote: {str(error).splitlines()[0]}") from error
     return network.eval()

@@ -16,11 +16,13 @@ from safetensors import torch as safetensors
 
 from nasd.config import EncoderConfig
 from nasd.errors import NasdError
-from nasd.evaluators.networks.encoder import Encoder
-from nasd.export.embed import DeepPrior, OnStep, fit_statistics
+from nasd.evaluators.networks.build import Trainable
+from nasd.evaluators.networks.encoder import Buildable, Encoder
+from nasd.export.architectures import architecture_of
+from nasd.export.deep_prior import DeepPrior, OnStep, fit_statistics
 from nasd.export.place import unfinished
-from nasd.spaces.base import GrammarError
-from nasd.spaces.layers.parse import parse
+from nasd.spaces.cells import Cell
+from nasd.spaces.layers import Architecture
 
 SUFFIXES = (".safetensors", ".pt2")
 
@@ -29,7 +31,7 @@ def export_model(prior: DeepPrior, target: Path, on_step: OnStep | None = None) 
     """Write the encoder of a deep prior; the suffix of `target` says how.
 
     Raises:
-        NasdError: Another suffix, the target exists, or as for `nasd.export.embed.embed`.
+        NasdError: Another suffix, the target exists, or as for `nasd.export.deep_prior.embed`.
         DiskFullError: No space.
         DiskError: The disk refused.
     """
@@ -64,7 +66,7 @@ def load(path: Path) -> Encoder:
             described: dict[str, Any] = json.loads((file.metadata() or {})["nasd"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         data = described["data"]
-        architecture = parse(described["architecture"], data["image_size"], len(data["classes"]))
+        architecture = _buildable(architecture_of(described))
         with torch.device("meta"):
             config = EncoderConfig.model_validate(described["encoder"])
             encoder = Encoder(architecture, data["channels"], config, trained=True)  # whoever loads it may do so
@@ -72,9 +74,15 @@ def load(path: Path) -> Encoder:
         encoder.load_state_dict(tensors)
     except (OSError, SafetensorError) as error:
         raise NasdError(f"{path} cannot be read as safetensors: {error}") from error
-    except (KeyError, TypeError, ValueError, RuntimeError, GrammarError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, NasdError) as error:
         raise NasdError(f"{path} was not written by `nasd export model`: {str(error).splitlines()[0]}") from error
     return encoder.eval()
+
+
+def _buildable(architecture: Trainable) -> Buildable:
+    if not isinstance(architecture, Architecture | Cell):
+        raise NasdError("there are no deep priors of such an architecture")
+    return architecture
 
 
 def _program(encoder: Encoder, channels: int, side: int, described: dict[str, Any]) -> bytes:

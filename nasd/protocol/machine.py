@@ -22,7 +22,9 @@ class WorkerStatus(Message, frozen=True):
     validation_accuracies: tuple[float, ...] = ()
     train_accuracies: tuple[float, ...] = ()
     started_at: float | None = None
-    memory: int = 0  # resident bytes
+    memory: int = 0  # resident bytes; 0 where that is not known
+    node: str = ""  # that it is on; empty for the daemon's own box
+    waits_for: str | None = None  # what it needs and does not get, in words
     passing: bool = False  # it serves jobs with a device of their own, and is no more once it is gone
 
 

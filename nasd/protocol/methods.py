@@ -1,6 +1,6 @@
 """Every method that a client may call: what it takes and what it answers."""
 
-from nasd.protocol import evolution, pnas, qlearning
+from nasd.protocol import enas, evolution, pnas, qlearning
 from nasd.protocol.jobs import JobPage, JobParams, JobRow, JobsParams, MoveJobParams, QueueJobParams
 from nasd.protocol.log import LogPage, LogParams
 from nasd.protocol.runs import ConfigText, RunList
@@ -32,6 +32,7 @@ OF_EVERY_RUN: dict[str, Method] = {
 """What the daemon answers whatever its strategy is."""
 
 OF_STRATEGIES: dict[str, dict[str, Method]] = {
+    "enas": enas.METHODS,
     "evolution": evolution.METHODS,
     "pnas": pnas.METHODS,
     "qlearning": qlearning.METHODS,

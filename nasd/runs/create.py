@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasd import __version__, rooms
 from nasd import config as configuration
-from nasd.box.devices import assign
+from nasd.box.devices import workers_of
 from nasd.box.processor import multiplies_bfloat16
 from nasd.config import Config
 from nasd.errors import ConfigError
@@ -27,7 +27,7 @@ def settle(config: Config) -> Config:
 
     datasets.prepare(config.data)
     size, channels, classes = datasets.describe(config.data)
-    executor, search = config.executor, config.search
+    search = config.search
     if search.classes is not None:
         if max(search.classes) >= classes:
             raise ConfigError(
@@ -36,7 +36,7 @@ def settle(config: Config) -> Config:
         classes = len(search.classes)
     _own_shape(config, {"patch_size": size, "channels": channels, "num_classes": classes})
     _fits(config)
-    workers = assign(executor.devices, executor.workers_per_device, executor.threads)
+    workers = workers_of(config.executor)
     settled = config.model_copy(
         update={
             "data": config.data.model_copy(update={"root": datasets.root(config.data).absolute()}),

@@ -107,7 +107,7 @@ class Opened:
             raise NasdError(
                 f"{self.path.name} trains its networks: nasd.load_model reads the files in {self.path}/weights"
             )
-        from nasd.export.embed import DeepPrior  # noqa: PLC0415
+        from nasd.export.deep_prior import DeepPrior  # noqa: PLC0415
         from nasd.export.loading import load_model  # noqa: PLC0415
         from nasd.export.model import export_model  # noqa: PLC0415
 

@@ -12,9 +12,9 @@ from nasd.runs.changes import Change
 from nasd.runs.changing import goes_on, propose
 from nasd.runs.opening import proposal_of
 from nasd.strategies.base import Learned, Proposal
-from store import DamagedError, Run, Step, Trial, verify
+from store import DamagedError, Run, Step, Trial, soundness
 from store import Learned as StoredLearned
-from store.verify import Problem
+from store.soundness import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def examine(run: Run) -> Report:
     Raises:
         DiskError: Something could not be read at all.
     """
-    problems, replayed, digest = verify.check(run), 0, None
+    problems, replayed, digest = soundness.check(run), 0, None
     if not any(problem.where == "run.db" for problem in problems):  # else there is nothing to trust a replay with
         try:
             for _ in replay(run):
@@ -40,7 +40,7 @@ def examine(run: Run) -> Report:
         except NasdError as error:
             problems.append(Problem("replay", str(error)))
     with contextlib.suppress(DamagedError):
-        digest = verify.digest(run)
+        digest = soundness.digest(run)
     return Report(replayed, digest, tuple(problems))
 
 

@@ -69,5 +69,5 @@ def test_shapes() -> None:
     assert [shape(Node(kind="x", text="", shape=one)) for one in ((32, 28, 14), (10,), (32, 55))] == [
         "28×14×32",
         "10",
-        "32×55",
+        "55 bins×32",
     ]

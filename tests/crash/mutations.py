@@ -78,7 +78,7 @@ MUTATIONS = {
     ),
     "kill-blamed": Mutation(
         "a trial whose worker was killed from outside has failed",
-        "nasd/executors/processes/executor.py", {"if blamed >= self._attempts or": "if lost >= 1 or"}, TORTURE,
+        "nasd/executors/crew.py", {"if blamed >= self._attempts or": "if lost >= 1 or"}, TORTURE,
     ),
     "orphans": Mutation(
         "workers outlive a killed daemon",
@@ -88,7 +88,7 @@ MUTATIONS = {
     ),
     "stopped-orphans": Mutation(
         "so do those that were stopped at their start",
-        "nasd/executors/processes/worker_process.py", {"process_group=0": "start_new_session=True"},
+        "nasd/executors/processes/channel.py", {"process_group=0": "start_new_session=True"},
         f"{PROCESS} -k stopped_before",
     ),
     "leftovers": Mutation(

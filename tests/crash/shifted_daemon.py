@@ -18,9 +18,9 @@ def _shifted() -> float:
 
 
 if __name__ == "__main__":
-    from nasd.executors.processes import worker_process
+    from nasd.executors import worker
 
     time.time = _shifted
-    worker_process.SILENCE = 2.0  # seconds until a stopped worker is taken for lost
+    worker.SILENCE = 2.0  # seconds until a stopped worker is taken for lost
     entry._serve = stub_daemon._serve
     sys.exit(entry.main(sys.argv[1:2]))

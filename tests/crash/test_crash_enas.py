@@ -8,7 +8,7 @@ import pytest
 from benchmarks import kill_and_compare as crash
 from nasd import config as configuration
 from nasd.runs.verify import examine
-from store import Run, verify
+from store import Run, soundness
 from tests.helpers.nasd_harness import short_folder
 
 CONFIG = Path(__file__).parents[2] / "configs" / "enas-digits.yaml"
@@ -77,7 +77,7 @@ def test_a_fork_goes_on_to_the_same_end(finished):
         with Run.open(finished) as one, Run.open(folder / "fork") as two:
             for first, second in zip(one.steps(), two.steps(), strict=True):
                 assert crash.deterministic(first.trial) == crash.deterministic(second.trial)
-            assert verify.check(two) == []
+            assert soundness.check(two) == []
         assert (
             contents(finished).items()
             >= {

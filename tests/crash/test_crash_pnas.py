@@ -121,13 +121,9 @@ def test_ten_kills_while_it_ranks_and_at_the_edges_change_nothing() -> None:
 def test_any_number_of_workers_ordered_or_not_find_the_same() -> None:
     with short_folder() as home:
         found = [
-            levels(undisturbed(home, f"s{number}", search=search, executor={"workers_per_device": workers, **order}))
-            for number, (search, workers, order) in enumerate(
-                (
-                    ({}, 1, {}),
-                    ({"lookahead": 8}, 2, {"order": "ordered"}),
-                    ({"lookahead": 8}, 3, {"order": "async"}),
-                )
+            levels(undisturbed(home, f"s{number}", search=search, executor={"workers_per_device": workers}))
+            for number, (search, workers) in enumerate(
+                (({}, 1), ({"lookahead": 8, "order": "ordered"}, 2), ({"lookahead": 8, "order": "async"}, 3))
             )
         ]
         assert len(found[0]) == FIRST_LEVEL + 2 * K

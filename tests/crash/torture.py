@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from nasd.runs.verify import replay
-from store import Run, files, is_owned, verify
+from store import Run, files, is_owned, soundness
 from tests.helpers.nasd_harness import LIMIT, Process, make, short_folder, sound, tell, until
 
 DAEMON = Path(__file__).with_name("shifted_daemon.py")
@@ -62,6 +62,7 @@ class Torture:
             assert daemon.end()[0] == 0
         self.digest = sound(reference)
         self.updates = updates_of(reference)
+        self.made = self.check(reference)
         self.kept = kept(reference)
 
     def close(self):
@@ -126,16 +127,18 @@ class Torture:
             assert one == same, f"the trial is {one}, not {same}"
         assert len(found) <= len(self.updates)
         with Run.open(directory) as run:
-            problems = [problem for problem in verify.check(run) if "the next start" not in problem.what]
+            problems = [problem for problem in soundness.check(run) if "the next start" not in problem.what]
             assert not problems, problems
-            assert sum(1 for _ in replay(run)) >= len(found)
-        return len(found)
+            trials = sum(trial is not None for trial, _ in found)  # the other steps are thinking
+            assert sum(1 for _ in replay(run)) >= trials
+        return trials
 
     def compare(self, directory, whole):
         """A search that came to its end is the reference. If the disk was full, `whole` is false: a result that came
         then counts without its embedding.
         """
-        assert self.check(directory) == len(self.updates)
+        assert self.check(directory) == self.made
+        assert len(updates_of(directory)) == len(self.updates)
         assert sound(directory) == self.digest
         embeddings, names = kept(directory), set(files.names(directory / "embeddings"))
         assert embeddings == self.kept or not whole, f"the embeddings of {embeddings}, not {self.kept}"

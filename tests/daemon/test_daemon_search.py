@@ -13,7 +13,7 @@ from nasd.client import RemoteError
 from nasd.daemon import scheduler
 from nasd.executors.processes import executor as processes
 from nasd.seeding import trial_seed
-from store import Run, verify
+from store import Run, soundness
 from tests.helpers.nasd_harness import SPACE, Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
 
 
@@ -341,7 +341,7 @@ class TestEmbeddings:
             best = {trial.number: trial.reward for trial in run.best(3)}
             assert run.embeddings.kept() == best
             assert len(list((directory / "embeddings").iterdir())) == 3
-            assert verify.check(run) == []
+            assert soundness.check(run) == []
 
     async def test_the_quota_drops_the_worst_first(self, home):
         directory = make(home, 8, store={"keep_embeddings": 5, "disk_quota": 2_000_000})
@@ -355,7 +355,7 @@ class TestEmbeddings:
             assert 0 < len(kept) < 4
             assert kept == {trial.number: trial.reward for trial in run.best(len(kept))}
             assert run.size_on_disk() <= 2_000_000
-            assert verify.check(run) == []
+            assert soundness.check(run) == []
 
     async def test_a_quota_that_cannot_be_kept_is_a_problem(self, home):
         directory = make(home, 3, store={"disk_quota": 1000})

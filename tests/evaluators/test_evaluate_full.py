@@ -14,7 +14,7 @@ from nasd.evaluators.networks.network import Network
 from nasd.evaluators.training import training as full
 from nasd.evaluators.training.step_memory import state_bytes, step_bytes
 from nasd.evaluators.training.training import BEST, CHECKPOINT, LAST, train_fully
-from nasd.export.embed import DeepPrior, fit_statistics
+from nasd.export.deep_prior import DeepPrior, fit_statistics
 from nasd.export.model import export_model
 from nasd.outcome import Evaluated, Failed, Measured
 

@@ -18,7 +18,7 @@ from nasd.evaluators.networks.network import Network
 from nasd.evaluators.training import training as full
 from nasd.evaluators.training.objective import confusion, hits, label_scores, mean_label_accuracy, summed_loss
 from nasd.evaluators.training.training import BEST, CHECKPOINT, LAST, train_fully
-from nasd.export.embed import DeepPrior
+from nasd.export.deep_prior import DeepPrior
 from nasd.outcome import Measured
 from nasd.spaces.layers import SearchSpace
 from tests.helpers.codebrim_images import LABELS, generate

@@ -7,7 +7,7 @@ import pytest
 from nasd import rooms
 from nasd.config import Config
 from nasd.evaluators.orders import DeepPrior, Order, Think, Training, evaluator_of
-from nasd.executors.processes.executor import Staged
+from nasd.executors.processes.channel import Staged
 from nasd.outcome import Evaluated
 from nasd.seeding import trial_seed
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from nasd.config import Config, ControllerConfig
-from nasd.data import Data, Split
+from nasd.data import Data, ImageSplit
 from nasd.evaluators.bench import Bench
 from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
@@ -83,12 +83,12 @@ def test_temperature_and_tanh_constant_bound_the_choices():
 # --- images ----------------------------------------------------------------------------------------------------------
 
 
-def split_of(count, side=8) -> Split:
+def split_of(count, side=8) -> ImageSplit:
     stream = torch.Generator().manual_seed(count)
     images = torch.randint(1, 156, (count, 1, side, side), dtype=torch.uint8, generator=stream)
     labels = torch.randint(2, (count,), generator=stream)
     images[:, :, :4, :4] += 100 * labels[:, None, None, None].to(torch.uint8)  # bright in a corner
-    return Split(images, labels, torch.arange(count))
+    return ImageSplit(images, labels, torch.arange(count))
 
 
 def test_the_controllers_images_are_of_their_own_and_the_same_in_every_epoch():

@@ -1,12 +1,15 @@
 import asyncio
+import importlib.util
 import time
 
 import pytest
 
 from tests.executors.sites import SITES
 
+NO_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
 
-@pytest.fixture(params=SITES)
+
+@pytest.fixture(params=[pytest.param(name, marks=NO_RAY if name == "ray" else ()) for name in SITES])
 async def site(request, tmp_path, monkeypatch):
     """A place for an executor of each kind; it is closed, and leaves no process behind, after every test."""
     made = SITES[request.param](tmp_path, monkeypatch)

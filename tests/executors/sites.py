@@ -3,13 +3,16 @@
 import os
 import signal
 
+import msgspec
 import psutil
 
 from nasd.config import Config
 from nasd.evaluators.orders import DeepPrior
+from nasd.executors import worker
 from nasd.executors.base import Task
-from nasd.executors.processes import worker_process
 from nasd.executors.processes.executor import Processes
+from nasd.executors.ray.executor import Ray
+from tests.helpers import cluster
 from tests.helpers.stub_worker import STUB, tell
 
 NET = "[C(16,3,1,1,1), SM(10)]"
@@ -17,6 +20,12 @@ NET = "[C(16,3,1,1,1), SM(10)]"
 
 def task(seed, net=NET, **other):
     return Task(order=lambda: DeepPrior(net=net, seed=seed), **{"trial": seed, **other})
+
+
+def outcome(finished):
+    """As the stub gives it: without where it was measured."""
+    made = finished.outcome
+    return msgspec.structs.replace(made, measured=msgspec.structs.replace(made.measured, device="cpu"))
 
 
 class ProcessesSite:
@@ -42,7 +51,7 @@ class ProcessesSite:
         os.kill(status.pid, signal.SIGKILL)
 
     def seconds_of_silence(self, seconds):
-        self._monkeypatch.setattr(worker_process, "SILENCE", seconds)
+        self._monkeypatch.setattr(worker, "SILENCE", seconds)
 
     def processes(self):
         """Those that are left of its workers."""
@@ -64,4 +73,17 @@ def _command(process):
         return []
 
 
-SITES = {"processes": ProcessesSite}
+class RaySite(ProcessesSite):
+    """Actors on a cluster of two raylets on the loopback address, which all tests of a process share."""
+
+    def executor(self, workers=1, **settings):
+        address = settings.get("address") or cluster.shared(self._monkeypatch).address
+        settings = {"kind": "ray", "address": address, "scratch": str(self.directory), "workers": workers,
+                    "threads": 1, **settings}  # fmt: skip
+        config = Config.model_validate({"executor": settings})
+        made = Ray(config, "", self.staging, changed=self._changed, trouble=self._trouble, command=STUB)
+        self.of = made
+        return made
+
+
+SITES = {"processes": ProcessesSite, "ray": RaySite}

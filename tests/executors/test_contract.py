@@ -10,7 +10,7 @@ from nasd.evaluators.orders import DeepPrior, Think
 from nasd.executors.base import Task
 from nasd.outcome import Evaluated, Failed
 from store.embeddings import Embedding
-from tests.executors.sites import NET, task
+from tests.executors.sites import NET, outcome, task
 from tests.helpers.stub_worker import outcome_of
 
 
@@ -24,7 +24,7 @@ async def test_each_task_gets_its_own_result(site):
     assert executor.capacity == 2
     tasks = [task(seed, net=f"{NET}{seed % 3}") for seed in range(12)]
     finished = await asyncio.gather(*map(executor.evaluate, tasks))
-    assert [one.outcome for one in finished] == [outcome_of(f"{NET}{seed % 3}", seed) for seed in range(12)]
+    assert [outcome(one) for one in finished] == [outcome_of(f"{NET}{seed % 3}", seed) for seed in range(12)]
     assert len(executor.workers) == 2
     assert not any(one.running for one in tasks)
 
@@ -127,7 +127,7 @@ class TestWhatIsToBlame:
     async def test_a_worker_that_is_lost_once_costs_nothing(self, site):
         site.tell(every="segfault", once=True)
         executor = site.executor(trial_attempts=2)
-        assert (await executor.evaluate(task(1))).outcome == outcome_of(NET, 1)
+        assert outcome(await executor.evaluate(task(1))) == outcome_of(NET, 1)
 
     async def test_a_kill_from_outside_is_nobodys_fault(self, site, gate, soon):
         executor = site.executor(trial_attempts=1)
@@ -138,13 +138,13 @@ class TestWhatIsToBlame:
             pids.add(status.pid)
             site.kill(status)
         gate.unlink()
-        assert (await evaluation).outcome == outcome_of(NET, 1)
+        assert outcome(await evaluation) == outcome_of(NET, 1)
 
     async def test_silence_is_nobodys_fault(self, site):
         site.seconds_of_silence(3.0)
         site.tell(every="stop", once=True)
         executor = site.executor(trial_attempts=1)
-        assert (await executor.evaluate(task(1))).outcome == outcome_of(NET, 1)
+        assert outcome(await executor.evaluate(task(1))) == outcome_of(NET, 1)
 
 
 class TestTimeout:
@@ -169,7 +169,7 @@ class TestWorkersThatDoNotStart:
         await soon(lambda: site.problems)
         assert "the data set is on strike" in site.problems[0]
         site.tell()
-        assert (await evaluation).outcome == outcome_of(NET, 1)
+        assert outcome(await evaluation) == outcome_of(NET, 1)
         assert site.problems == {}
 
 
@@ -183,7 +183,7 @@ class TestCancelled:
         assert evaluation.cancelled()
         assert not given_up.running
         gate.unlink()
-        assert (await executor.evaluate(task(2))).outcome == outcome_of(NET, 2)
+        assert outcome(await executor.evaluate(task(2))) == outcome_of(NET, 2)
 
     async def test_while_it_waits(self, site, gate, soon):
         executor = site.executor()
@@ -192,7 +192,7 @@ class TestCancelled:
         evaluations[1].cancel()
         gate.unlink()
         done = await asyncio.gather(*evaluations, return_exceptions=True)
-        assert [done[0].outcome, done[2].outcome] == [outcome_of(NET, 1), outcome_of(NET, 3)]
+        assert [outcome(done[0]), outcome(done[2])] == [outcome_of(NET, 1), outcome_of(NET, 3)]
         assert isinstance(done[1], asyncio.CancelledError)
 
     async def test_while_its_worker_starts(self, site, soon):
@@ -203,7 +203,7 @@ class TestCancelled:
         evaluation.cancel()
         await asyncio.wait([evaluation])
         site.tell()
-        assert (await executor.evaluate(task(2))).outcome == outcome_of(NET, 2)
+        assert outcome(await executor.evaluate(task(2))) == outcome_of(NET, 2)
 
 
 class TestAffinity:
@@ -245,7 +245,7 @@ class TestDevices:
         await executor.retire("cpu")
         assert len(executor.workers) == 1
         await soon(lambda: len(site.processes()) == 1)
-        assert (await executor.evaluate(task(3, job=2, device="cpu"))).outcome == outcome_of(NET, 3)
+        assert outcome(await executor.evaluate(task(3, job=2, device="cpu"))) == outcome_of(NET, 3)
         await executor.retire("cpu")
         await executor.retire("cpu")  # there is none
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from nasd.executors.processes import executor as processes
+from nasd.executors import crew
 from nasd.outcome import Evaluated, Failed
 from tests.executors.sites import NET, ProcessesSite, task
 from tests.helpers.stub_worker import outcome_of
@@ -12,7 +12,7 @@ from tests.helpers.stub_worker import outcome_of
 
 @pytest.fixture
 async def site(tmp_path, monkeypatch):
-    monkeypatch.setattr(processes, "STARTING_AGAIN", (0.05, 0.1))
+    monkeypatch.setattr(crew, "STARTING_AGAIN", (0.05, 0.1))
     made = ProcessesSite(tmp_path, monkeypatch)
     yield made
     await made.of.close()

@@ -5,9 +5,9 @@ import logging
 
 import pytest
 
-from nasd.executors.processes import executor as processes
-from nasd.executors.processes import worker_process
-from nasd.executors.processes.executor import Staged
+from nasd.executors import crew, worker
+from nasd.executors.processes import channel
+from nasd.executors.processes.channel import Staged
 from nasd.outcome import Failed
 from tests.executors.sites import NET, ProcessesSite, task
 from tests.helpers.stub_worker import outcome_of
@@ -29,7 +29,7 @@ async def site(request, tmp_path, monkeypatch):
     ],
 )
 async def test_one_that_does_not_say_what_it_should(site, monkeypatch, behaviour, reason):
-    monkeypatch.setattr(worker_process, "KILL_TIME", 0.2)
+    monkeypatch.setattr(channel, "KILL_TIME", 0.2)
     site.tell(do={"1": behaviour})
     executor = site.executor(trial_attempts=1)
     outcome = (await executor.evaluate(task(1))).outcome
@@ -49,14 +49,14 @@ async def test_what_it_prints_goes_to_the_log(site, caplog, soon, behaviour, sai
 
 @pytest.mark.parametrize(("behaviour", "said"), [("exit", "exit code 9"), ("hang", "was not ready after")])
 async def test_one_that_does_not_start_is_tried_again(site, monkeypatch, soon, behaviour, said):
-    monkeypatch.setattr(worker_process, "SETUP_TIME", 1.0)
-    monkeypatch.setattr(processes, "STARTING_AGAIN", (0.05, 0.1))
+    monkeypatch.setattr(worker, "SETUP_TIME", 1.0)
+    monkeypatch.setattr(crew, "STARTING_AGAIN", (0.05, 0.1))
     site.tell(setup=behaviour)
     executor = site.executor()
     evaluation = asyncio.create_task(executor.evaluate(task(1)))
     await soon(lambda: site.problems)
     assert said in site.problems[0]
-    monkeypatch.setattr(worker_process, "SETUP_TIME", 60.0)
+    monkeypatch.setattr(worker, "SETUP_TIME", 60.0)
     site.tell()
     assert (await evaluation).outcome == outcome_of(NET, 1)
     assert site.problems == {}

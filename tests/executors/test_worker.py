@@ -15,12 +15,11 @@ from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.evaluators.base import Answer, Step, Thought
 from nasd.evaluators.deep_prior import evaluator
-from nasd.evaluators.deep_prior.embedding import EmbeddedSplit, Embedding
+from nasd.evaluators.deep_prior.embedding import EmbeddedData, EmbeddedSplit
 from nasd.evaluators.memory import PeakMemory
 from nasd.evaluators.orders import DeepPrior, Think, Training
-from nasd.executors import work
-from nasd.executors.processes import messages
-from nasd.executors.processes.messages import SetupFailed
+from nasd.executors import messages, work
+from nasd.executors.messages import SetupFailed
 from nasd.executors.work import Setup
 from nasd.outcome import Evaluated, Failed
 from store import embeddings
@@ -52,7 +51,7 @@ def test_keeping_an_embedding_takes_little_memory_besides(tmp_path, monkeypatch,
 
     def evaluated(*_, on_embedding, **__):
         with PeakMemory() as memory:
-            on_embedding(Embedding(split, split, replace(split, x=x[:0], y=y[:0], index=y[:0]), {"reward": 0.5}))
+            on_embedding(EmbeddedData(split, split, replace(split, x=x[:0], y=y[:0], index=y[:0]), {"reward": 0.5}))
         taken.append(memory.peak)
         return Failed(reason="none")
 

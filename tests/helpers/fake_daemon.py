@@ -21,6 +21,7 @@ from nasd import filters
 from nasd import protocol as p
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
+from tests.helpers import fake_enas
 from tests.helpers.fake_search import KEYS, STAGES, World
 
 CONFIG = """\
@@ -337,6 +338,8 @@ class FakeDaemon:
         of_strategies: dict[str, dict[str, Handler]] = {
             "qlearning": {"qlearning.page": world.page, "qlearning.neighbours": world.neighbours},
             "evolution": {"evolution.population": world.population},
+            "pnas": {"pnas.levels": world.levels, "pnas.cells": world.cells, "pnas.outcomes": world.outcomes},
+            "enas": fake_enas.handlers(epochs=12),
         }
         return of_all | of_strategies.get(world.strategy, {})
 

@@ -11,8 +11,10 @@ import msgspec
 from nasd import protocol as p
 from nasd.errors import NasdError
 from nasd.graph import Graph, Node
+from nasd.protocol import pnas
 from nasd.protocol.evolution import Member, Population, PopulationParams
 from nasd.protocol.qlearning import Action, Neighbour, Neighbours, NeighboursParams, QPage, QParams
+from tests.helpers import fake_cells
 
 CREATED = 1_763_600_000.0
 SCHEDULE = ((1.0, 1500), *((round(0.1 * tenth, 1), 100) for tenth in range(9, 0, -1)), (0.0, 103))
@@ -21,7 +23,9 @@ POPULATION, SAMPLE = 100, 25
 STAGES: dict[str, tuple[tuple[str, int], ...]] = {
     "qlearning": tuple((f"e={epsilon:g}", trials) for epsilon, trials in SCHEDULE),
     "random": (("random", TOTAL),),
+    "pnas": (("b=1", 136), *((f"b={blocks}", fake_cells.K) for blocks in range(2, fake_cells.LAST + 1))),
     "evolution": (("initial", POPULATION), ("cycle", TOTAL - POPULATION)),
+    "enas": (("epochs", TOTAL),),
 }
 KEYS: dict[str, Callable[[p.TrialRow], Any]] = {
     "number": lambda row: row.number,
@@ -134,6 +138,12 @@ class World:
             counted -= asked
         raise AssertionError
 
+    def text(self, layers: tuple[str, ...]) -> str:
+        """An architecture as the strategy's space writes it."""
+        if self.strategy == "pnas":
+            return fake_cells.draw(random.Random("".join(layers)), self.position()[0] + 1)
+        return f"[{', '.join(layers)}]"
+
     def skill(self, stage: int) -> float:
         """How much better than chance the strategy proposes: 0 to 1."""
         if self.strategy == "random":
@@ -145,6 +155,9 @@ class World:
     def facts(self, stage: int) -> dict[str, Any]:
         if self.strategy == "qlearning":
             return {"epsilon": SCHEDULE[stage][0]}
+        if self.strategy == "pnas":
+            known = {"prediction": round(0.86 + self.rng.gauss(0, 0.03), 4), "spread": 0.011} if stage else {}
+            return {"level": stage + 1, **known}
         if self.strategy == "evolution" and stage:
             parent = self.rows[self.counted_numbers[-1 - len(self.rows) % POPULATION] - 1]
             return {"parent": parent.number, "parent_reward": parent.reward}
@@ -155,7 +168,7 @@ class World:
         rng, number = self.rng, len(self.rows) + 1
         index, _ = self.position()
         skill = self.skill(index)
-        text = f"[{', '.join(net or draw(rng))}]"
+        text = self.text(net or draw(rng))
         if self.rows and rng.random() < 0.03 + 0.10 * skill:
             text = self.rows[rng.randrange(len(self.rows))].net
         before = self.first.setdefault(text, number)
@@ -223,7 +236,7 @@ class World:
         busy = self.state in ("running", "pausing")
         return p.WorkerStatus(
             id=0, device="cuda:0", pid=4711, state="busy" if busy else "idle", trial=len(self.rows) + 1 if busy else None,  # noqa: E501
-            net=f"[{', '.join(self.next_net)}]" if busy else None, stage="train" if busy else None, epoch=self.epoch,
+            net=self.text(self.next_net) if busy else None, stage="train" if busy else None, epoch=self.epoch,
             epochs=70, validation_accuracies=tuple(self.curve), train_accuracies=tuple(self.train),
             started_at=self.clock - 14.0, memory=3 << 30,
         )  # fmt: skip
@@ -254,7 +267,7 @@ class World:
     def status(self, directory: str) -> p.Status:
         return p.Status(
             name=self.name, directory=directory, pid=os.getpid(), version="0.1.0", strategy=self.strategy,
-            space="layers", state=self.state,
+            space="cells" if self.strategy == "pnas" else "layers", state=self.state,
             activity=self.activity, progress=self.progress(), best=tuple(self.best), recent=tuple(self.rows[-10:][::-1]),  # noqa: E501
             workers=(self.worker(),), machine=self.machine(), problems=self.problems, started_at=self.clock - 7200,
             created_at=CREATED, time=self.clock, dataset="FashionMNIST",
@@ -294,7 +307,7 @@ class World:
 
     def graph(self, net: str) -> Graph:
         try:
-            return graph_of(net)
+            return fake_cells.graph(net) if net.startswith("cell[") else graph_of(net)
         except ValueError:  # a test's own string, which is no architecture
             return Graph(nodes=(), edges=())
 
@@ -334,6 +347,15 @@ class World:
                 )
             )  # fmt: skip
         return Neighbours(steps=tuple(steps))
+
+    def levels(self, params: p.Empty) -> pnas.Levels:
+        return fake_cells.levels(self.rows, self.stages[-1][1])
+
+    def cells(self, params: pnas.CellsParams) -> pnas.Cells:
+        return fake_cells.cells(self.rows, self.stages[-1][1], params)
+
+    def outcomes(self, params: pnas.OutcomesParams) -> pnas.Outcomes:
+        return fake_cells.outcomes(self.rows, params.blocks)
 
     def population(self, params: PopulationParams) -> Population:
         numbers = self.counted_numbers[: -POPULATION - 1 : -1]

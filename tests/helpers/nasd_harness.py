@@ -22,7 +22,7 @@ from nasd.errors import NotRunningError
 from nasd.runs import create
 from nasd.runs.verify import replay
 from nasd.seeding import trial_seed
-from store import Run, verify
+from store import Run, soundness
 from tests.helpers import stub_worker
 from tests.helpers.stub_worker import STUB, outcome_of
 
@@ -242,9 +242,9 @@ def rows(directory):
 def sound(directory):
     """Check and replay a run; returns its digest."""
     with Run.open(directory) as run:
-        assert [p for p in verify.check(run) if "the next start" not in p.what] == []
+        assert [p for p in soundness.check(run) if "the next start" not in p.what] == []
         assert sum(1 for _ in replay(run)) == run.count()
-        return verify.digest(run)
+        return soundness.digest(run)
 
 
 def as_the_stub_says(directory):

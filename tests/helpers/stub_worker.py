@@ -9,6 +9,7 @@
     epochs   steps to report, 5 unless given
     embed    rows of an embedding to stage
     screen   true: have a quick look first, and heed its floor
+    train    true: write down the epochs of trainings, leave a checkpoint, and go on from it
     setup    fail, exit or hang instead of getting ready
 While there is a file `gate`, evaluations wait; while there is `gate-of-thinking`, thinking does.
 """
@@ -28,10 +29,10 @@ from pathlib import Path
 
 import msgspec
 
-from nasd import config as configuration
 from nasd.errors import NasdError
 from nasd.evaluators.base import Answer, Step
 from nasd.evaluators.orders import DeepPrior, Supernet, Think
+from nasd.evaluators.training.weight_files import CHECKPOINT, WeightFiles
 from nasd.executors import work
 from nasd.executors.processes.worker import serve
 from nasd.executors.work import Setup, Work
@@ -91,6 +92,8 @@ def build(setup: Setup) -> Work:
                 time.sleep(0.005)
             if "strategy: pnas" not in setup.config:
                 return Answer(payload=order.request[::-1]), {}
+            from nasd import config as configuration  # a second or two, which a worker's start has not
+
             return work.think(configuration.parse(setup.config), order, report, Path(setup.staging))
         epochs = getattr(order, "epochs", None) or orders.get("epochs", 5)
         made = outcome_of(order.subject, order.seed, epochs)
@@ -103,7 +106,10 @@ def build(setup: Setup) -> Work:
             instead = _misbehave(behaviour)
             if instead is not None:
                 return instead, {}
-        for epoch in range(len(made.validation_accuracies) + 1):
+        train = _Files(order.weights, directory) if orders.get("train") else None
+        for epoch in range(train.reached if train else 0, len(made.validation_accuracies) + 1):
+            if train:
+                train.write(epoch)
             report(Step(stage="train", epoch=epoch, epochs=epochs,
                         validation_accuracy=made.validation_accuracies[epoch - 1] if epoch else None))  # fmt: skip
             time.sleep(orders.get("pace", 0))
@@ -118,6 +124,20 @@ def build(setup: Setup) -> Work:
         return made, {} if staged is None else {"embedding": staged}
 
     return run
+
+
+class _Files:
+    """Those of a training: each holds the epoch at which it was written."""
+
+    def __init__(self, stem: str, directory: Path) -> None:
+        self._files, self._log = WeightFiles(Path(stem), keep=True), directory / "epochs"
+        self.reached = int(self._files.read(CHECKPOINT) or 0)
+
+    def write(self, epoch: int) -> None:
+        with self._log.open("a") as log:
+            log.write(f"{epoch}\n")
+        for name in (CHECKPOINT, "best", "last"):
+            self._files.write(name, str(epoch).encode())
 
 
 def _epoch(order: Supernet, made: Evaluated) -> Evaluated:

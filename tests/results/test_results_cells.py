@@ -5,9 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+import nasd
 from nasd.config import Config
 from nasd.errors import NasdError
+from nasd.export.deep_prior import DeepPrior, fit_statistics
+from nasd.export.model import export_model
 from nasd.runs import tables
 from nasd.runs.opening import search_of
 from nasd.runs.published import cells
@@ -121,3 +125,29 @@ def test_a_history_that_does_not_fit_leaves_no_run(file: Path, tmp_path: Path) -
         with pytest.raises(NasdError, match=said):
             create_from_history(config(), tmp_path / "run", file)
         assert not (tmp_path / "run").exists()
+
+
+def test_the_deep_prior_of_a_cell_is_exported_and_loaded(tmp_path: Path) -> None:
+    settings = Config.model_validate(
+        {
+            "space": {
+                "kind": "cells",
+                "blocks": 1,
+                "operators": OPERATORS,
+                "filters": 4,
+                "repeats": 1,
+                "patch_size": 8,
+            },
+            "search": {"strategy": "pnas"},
+            "data": {"name": "digits", "train_samples": 200},
+        }
+    )
+    net = "cell[(h-1 sep3x3, h-2 max3x3)]"
+    prior = DeepPrior(CellSpace(settings.space).parse(net), 7, settings)
+    export_model(prior, tmp_path / "m.safetensors")
+    model = nasd.load_model(tmp_path / "m.safetensors")
+    images = torch.rand(5, 1, 8, 8)
+    with torch.inference_mode():
+        assert model(images).shape == (5, prior.architecture.embedding_dim)
+        same, _ = fit_statistics(prior, prior.load())
+        assert torch.equal(model(images), same.eval()(images))

@@ -7,7 +7,7 @@ from nasd import data as datasets
 from nasd.config import Config, DataConfig
 from nasd.errors import ConfigError
 from nasd.evaluators.networks.encoder import Encoder
-from nasd.export.embed import DeepPrior, embed
+from nasd.export.deep_prior import DeepPrior, write_embedding
 from nasd.runs import create
 from nasd.spaces.layers import SearchSpace
 from store.embeddings import Embedding
@@ -47,7 +47,7 @@ def test_embed_takes_all_classes_with_the_weights_of_the_search(tmp_path):
     settled = create.settle(config)
     net = SearchSpace(settled.space).parse("[C(16,3,1,1,1), SM(5)]")
     prior = DeepPrior(net, 5, settled)
-    embed(prior, tmp_path / "e.zarr")
+    write_embedding(prior, tmp_path / "e.zarr")
     stored = Embedding(tmp_path / "e.zarr")
     assert stored.attributes["data"]["classes"] == list("0123456789")
     assert set(stored.read("train").y.tolist()) == set(range(10))

@@ -16,7 +16,7 @@ from nasd.config import DataConfig
 from nasd.errors import DataMissingError, NasdError
 from nasd.evaluators.deep_prior.evaluation import evaluate
 from nasd.evaluators.errors import EvaluationError
-from nasd.export.embed import DeepPrior, embed
+from nasd.export.deep_prior import DeepPrior, write_embedding
 from nasd.spaces.layers import SearchSpace
 from store import EmbeddingError, Run
 from store.embeddings import Embedding, draft
@@ -67,7 +67,7 @@ def test_the_embedding_of_the_search_bit_for_bit(tmp_path, monkeypatch, sections
         from nasd.evaluators.deep_prior import evaluation
 
         monkeypatch.setattr(evaluation, "fit_micro_batch", lambda *_: options["micro_batch"])
-    embed(given, tmp_path / "e.zarr")
+    write_embedding(given, tmp_path / "e.zarr")
     attributes = same(tmp_path / "e.zarr", evaluated(given))
     assert attributes["architecture"] == NET
     assert attributes["seed"] == 11
@@ -78,7 +78,7 @@ def test_the_embedding_of_the_search_bit_for_bit(tmp_path, monkeypatch, sections
 
 def test_half_precision(tmp_path):
     given = prior()
-    embed(given, tmp_path / "e.zarr", dtype="float16")
+    write_embedding(given, tmp_path / "e.zarr", dtype="float16")
     assert same(tmp_path / "e.zarr", evaluated(given), np.float16)["dtype"] == "float16"
 
 
@@ -100,9 +100,9 @@ def test_an_interrupted_pass_goes_on_where_it_was(tmp_path, monkeypatch):
 
     for stop in (2, 5):
         with pytest.raises(_StoppedError):
-            embed(given, tmp_path / "e.zarr", on_step=until(stop))
+            write_embedding(given, tmp_path / "e.zarr", on_step=until(stop))
         assert not (tmp_path / "e.zarr").exists()
-    embed(given, tmp_path / "e.zarr", on_step=until(0))
+    write_embedding(given, tmp_path / "e.zarr", on_step=until(0))
     assert seen == [1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 9][: len(seen)]  # a step that was not saved is done again
     same(tmp_path / "e.zarr", evaluated(given))
 
@@ -114,13 +114,13 @@ import torch; torch.set_num_threads(1)
 from pathlib import Path
 from tests.results import test_results_embed as t
 t.draft.SHARD_BYTES = 1
-t.embed(t.prior(), Path({str(tmp_path / "e.zarr")!r}),
+t.write_embedding(t.prior(), Path({str(tmp_path / "e.zarr")!r}),
         on_step=lambda done, steps: os.kill(os.getpid(), signal.SIGKILL) if done == 5 else None)
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -9
     assert [path.name for path in tmp_path.iterdir()] == [".e.zarr.part"]
     seen = []
-    embed(prior(), tmp_path / "e.zarr", on_step=lambda done, _: seen.append(done))
+    write_embedding(prior(), tmp_path / "e.zarr", on_step=lambda done, _: seen.append(done))
     assert seen[0] == 5
     same(tmp_path / "e.zarr", evaluated(prior()))
 
@@ -136,11 +136,11 @@ def test_memory_that_runs_out_halves_the_pass(tmp_path, monkeypatch):
         real(self, number)
 
     monkeypatch.setattr(stream.StreamedPass, "step", step)
-    embed(prior(), tmp_path / "e.zarr")
+    write_embedding(prior(), tmp_path / "e.zarr")
     assert Embedding(tmp_path / "e.zarr").attributes["micro_batch"] == 32
     monkeypatch.setattr(stream.StreamedPass, "step", lambda *_: (_ for _ in ()).throw(RuntimeError("odd\nthing")))
     with pytest.raises(EvaluationError, match=r"odd\Z"):
-        embed(prior(), tmp_path / "f.zarr")
+        write_embedding(prior(), tmp_path / "f.zarr")
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_an_image_folder_is_never_loaded_whole(tmp_path, folder, monkeypatch):
     monkeypatch.setattr(
         _file_images.FileImages, "__getitem__", lambda self, rows: asked.append(len(rows)) or real(self, rows)
     )
-    embed(given, tmp_path / "e.zarr")
+    write_embedding(given, tmp_path / "e.zarr")
     assert max(asked) <= 17
     assert same(tmp_path / "e.zarr", expected)["data"]["classes"] == ["ant", "bee", "cat"]
 
@@ -174,7 +174,7 @@ def test_an_image_folder_is_never_loaded_whole(tmp_path, folder, monkeypatch):
 def test_a_damaged_image_is_named(tmp_path, folder):
     (tmp_path / "images/train/bee/3.png").write_bytes(b"not an image")
     with pytest.raises(DataMissingError, match=r"3\.png is damaged"):
-        embed(prior("[C(16,3,1,1,1), SM(10)]", data=folder), tmp_path / "e.zarr")
+        write_embedding(prior("[C(16,3,1,1,1), SM(10)]", data=folder), tmp_path / "e.zarr")
 
 
 def test_streamed_splits_are_those_of_load(folder):
@@ -244,9 +244,11 @@ def test_all_samples_though_the_search_took_a_part(real_run, tmp_path):
 def test_an_architecture_for_other_images_is_refused(tmp_path):
     given = prior()
     with pytest.raises(NasdError, match="other images"):
-        embed(replace(given, config=searches.configure(data={"name": "digits", "image_size": 16})), tmp_path / "e.zarr")
+        write_embedding(
+            replace(given, config=searches.configure(data={"name": "digits", "image_size": 16})), tmp_path / "e.zarr"
+        )
 
 
 def test_too_little_memory_is_said_before_anything_is_computed(tmp_path):
     with pytest.raises(NasdError, match="does not fit in memory"):
-        embed(prior(executor={"memory_limit": 1000}), tmp_path / "e.zarr")
+        write_embedding(prior(executor={"memory_limit": 1000}), tmp_path / "e.zarr")

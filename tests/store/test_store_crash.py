@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import store
-from store import Delta, DiskError, DiskFullError, Run, files, verify
+from store import Delta, DiskError, DiskFullError, Run, files, soundness
 from store.embeddings import stage
 from tests.helpers import store_samples as samples
 
@@ -78,7 +78,7 @@ def test_a_kill_leaves_a_gapless_prefix(tmp_path):
         said = killed_after(draw.uniform(0.0, 0.12), COMMITTING, path)
         with Run.open(path) as run:  # a reader, before any writer has recovered
             found = run.checkpoint()
-            assert verify.check(run) == []
+            assert soundness.check(run) == []
         confirmed = int(said[-1].split()[-1]) if len(said) > 1 else 0
         assert found.trials >= confirmed
         with Run.open(path) as run:
@@ -89,7 +89,7 @@ def test_a_kill_leaves_a_gapless_prefix(tmp_path):
         assert found.position == last
     assert found.trials > 100
     with samples.create(tmp_path / "straight", found.trials) as straight, Run.open(path, writable=True) as run:
-        assert verify.digest(run) == verify.digest(straight)
+        assert soundness.digest(run) == soundness.digest(straight)
 
 
 def test_a_killed_embedding_leaves_only_what_is_swept(tmp_path):
@@ -101,12 +101,12 @@ def test_a_killed_embedding_leaves_only_what_is_swept(tmp_path):
     assert left
     assert all(item.name.startswith(files.TEMPORARY) for item in left)
     with Run.open(path) as run:
-        assert {problem.what for problem in verify.check(run)} == {
+        assert {problem.what for problem in soundness.check(run)} == {
             "it was not finished; the next start of the daemon removes it"
         }
     with Run.open(path, writable=True) as run:
         assert list((path / "embeddings").iterdir()) == []
-        assert verify.check(run) == []
+        assert soundness.check(run) == []
 
 
 def test_a_killed_create_leaves_no_half_run(tmp_path):
@@ -117,7 +117,7 @@ def test_a_killed_create_leaves_no_half_run(tmp_path):
         for made in folder.iterdir():
             if not made.name.startswith(files.TEMPORARY):
                 with Run.open(made) as run:
-                    assert verify.check(run) == []
+                    assert soundness.check(run) == []
         Run.create(folder / "next", "", name="a", version="1").close()
         assert not [
             made for made in folder.iterdir() if made.name.startswith(files.TEMPORARY) and (made / "lock").exists()
@@ -220,7 +220,7 @@ def test_a_full_disk_is_waited_out(small_disk):
             run.commit(samples.step(number))
         (small_disk / "ballast").unlink()
         run.commit(samples.step(number))  # the same delta
-        assert verify.check(run) == []
+        assert soundness.check(run) == []
     with Run.open(small_disk / "run", writable=True) as run:
         assert run.count() == number
 
@@ -252,7 +252,7 @@ def test_a_commit_that_the_file_limit_stops_changes_nothing(tmp_path):
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         run.commit(samples.step(6))
-        assert verify.check(run) == []
+        assert soundness.check(run) == []
 
 
 def test_a_dropped_embedding_goes_after_its_commit(tmp_path):

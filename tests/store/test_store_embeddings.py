@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import zarr
 
-from store import DamagedError, Delta, DiskError, EmbeddingError, Run, StoreError, embeddings, seal, verify
+from store import DamagedError, Delta, DiskError, EmbeddingError, Run, StoreError, embeddings, seal, soundness
 from store.embeddings import Embedding, Split, layout, stage
 from tests.helpers import store_samples as samples
 
@@ -116,7 +116,7 @@ def test_a_row_that_names_something_else_is_refused(tmp_path, run, name):
     with Run.open(run.path) as reader:
         with pytest.raises(DamagedError, match="as the embedding of trial 1"):
             reader.embeddings.open(1)
-        assert any("as the embedding of trial 1" in problem.what for problem in verify.check(reader))
+        assert any("as the embedding of trial 1" in problem.what for problem in soundness.check(reader))
     assert precious.exists()
 
 
@@ -257,7 +257,7 @@ def test_the_worst_go_first(run):
     assert run.embeddings.over_quota(0) == (4, 2, 1, 3)
     run.commit(Delta(dropped_embeddings=run.embeddings.over_quota(int(2.2 * one))))
     assert sorted(path.name for path in run.embeddings.path.iterdir()) == ["1.zarr", "3.zarr"]
-    assert verify.check(run) == []
+    assert soundness.check(run) == []
 
 
 def test_a_reader_changes_nothing(run):
@@ -319,10 +319,10 @@ def test_a_changed_description_is_noticed(tmp_path):
 def test_the_run_s_check_names_the_changed_attribute_s_embedding(run):
     run.embeddings.write("a.zarr", {"train": samples.split(5)}, ATTRIBUTES)
     run.commit(samples.step(1, trial=samples.trial(1, embedding="a.zarr")))
-    assert verify.check(run) == []
+    assert soundness.check(run) == []
     file = run.path / "embeddings/a.zarr/zarr.json"
     file.write_text(file.read_text().replace("[C(1,3,1,1,1), SM(10)]", "[C(2,3,1,1,1), SM(10)]"))
-    (problem,) = verify.check(run)
+    (problem,) = soundness.check(run)
     assert problem.where == "embeddings/a.zarr"
     assert "what it says of itself" in problem.what
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import store
-from store import DamagedError, Delta, DiskError, InvalidDeltaError, Learned, Run, StoreError, snapshot, verify, wal
+from store import DamagedError, Delta, DiskError, InvalidDeltaError, Learned, Run, StoreError, snapshot, soundness, wal
 from tests.helpers import store_samples as samples
 
 
@@ -41,7 +41,7 @@ def test_payloads_come_back_in_the_order_committed(run):
     assert list(run.learned()) == [payload for _, payload in ALL if payload is not None]
     assert steps(run.steps()) == ALL
     assert [trial.number for trial in run.observed()] == [1, 2, 3]
-    assert verify.check(run) == []
+    assert soundness.check(run) == []
 
 
 def test_steps_of_a_part(run):
@@ -110,7 +110,7 @@ def test_a_dropped_file_goes_after_its_commit(run):
     assert [file.name for step in run.steps() if step.learned for file in step.learned.files] == [
         "b.bin", "a.bin", "c.bin",
     ]  # fmt: skip
-    assert verify.check(run) == []
+    assert soundness.check(run) == []
     with pytest.raises(InvalidDeltaError, match=r"no learned file 'a\.bin'"):
         run.commit(Delta(dropped_files=("a.bin",)))
 
@@ -134,7 +134,7 @@ def test_files_dropped_by_commits_that_were_lost_are_forgotten(run, tmp_path):
         Run.open(run.path, writable=True).close()
     with Run.open(run.path) as reader:
         assert list(reader.files.referred_to()) == ["b.bin", "c.bin"]
-        assert verify.check(reader) == []
+        assert soundness.check(reader) == []
 
 
 # --- checked -------------------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ def test_a_flipped_bit_in_a_file_is_found(run):
         run.files.check("a.bin")
     run.files.path("c.bin").unlink()
     samples.adopt(run, "x.bin")
-    found = {problem.where: problem.what for problem in verify.check(run)}
+    found = {problem.where: problem.what for problem in soundness.check(run)}
     assert set(found) == {"learned/a.bin", "learned/c.bin", "learned/x.bin"}
     assert "not what was committed" in found["learned/a.bin"]
     assert "is missing" in found["learned/c.bin"]
@@ -181,7 +181,7 @@ def test_what_was_learned_does_not_change_unnoticed(run, change, message):
     with pytest.raises(DamagedError, match=message):
         Run.open(run.path, writable=True)
     with Run.open(run.path) as reader:
-        assert verify.check(reader)
+        assert soundness.check(reader)
 
 
 @pytest.mark.parametrize("name", ["../config.yaml", ".hidden", "a/b"])
@@ -201,7 +201,7 @@ def test_the_digest_knows_files_and_thoughts(tmp_path):
                 samples.adopt(run, content.decode(), content)
             for delta in deltas:
                 run.commit(delta)
-            return verify.digest(run)
+            return soundness.digest(run)
 
     def file(name, content):
         with samples.create(tmp_path / f"of-{name}-{content}") as run:
@@ -230,7 +230,7 @@ def test_the_digest_knows_files_and_thoughts(tmp_path):
 def test_a_fork_takes_what_was_learned_by_then(run, tmp_path):
     for at, kept in ((0, []), (1, []), (2, ["a.bin", "b.bin"]), (3, ["a.bin", "b.bin", "c.bin"])):
         with run.fork(tmp_path / str(at), at=at, name="fork", version="1") as fork:
-            assert verify.check(fork) == []
+            assert soundness.check(fork) == []
             assert steps(fork.steps()) == steps(run.steps(last=at))
             assert sorted(path.name for path in fork.files.folder.iterdir()) == kept
     run.commit(Delta(dropped_files=("a.bin",)))  # the fork has its own name of it
@@ -238,7 +238,7 @@ def test_a_fork_takes_what_was_learned_by_then(run, tmp_path):
         fork.files.check("a.bin")
     with run.fork(tmp_path / "after", at=3, name="fork", version="1") as fork:
         assert sorted(fork.files.referred_to()) == ["b.bin", "c.bin"]
-        assert verify.check(fork) == []
+        assert soundness.check(fork) == []
 
 
 def test_a_snapshot_takes_files_along(run, tmp_path):
@@ -246,8 +246,8 @@ def test_a_snapshot_takes_files_along(run, tmp_path):
     snapshot.write(run.path, tmp_path / "run.tar")
     made = snapshot.restore(tmp_path / "run.tar", tmp_path / "home", lambda config: ("sample", config))
     with Run.open(made, writable=True) as restored:
-        assert verify.check(restored) == []
-        assert verify.digest(restored) == verify.digest(run)
+        assert soundness.check(restored) == []
+        assert soundness.digest(restored) == soundness.digest(run)
         assert sorted(restored.files.referred_to()) == ["a.bin", "c.bin"]
         assert restored.files.path("c.bin").read_bytes() == b"c"
 
@@ -319,10 +319,10 @@ def test_a_kill_at_any_call_leaves_a_whole_run(tmp_path, call):
         done = traced(path, "-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={number}")
         killed += done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
         with Run.open(path) as reader:
-            assert {p.where.split("/")[0] for p in verify.check(reader)} <= {"learned"}  # what is swept
+            assert {p.where.split("/")[0] for p in soundness.check(reader)} <= {"learned"}  # what is swept
             payloads = len(list(reader.learned()))
         with Run.open(path, writable=True) as run:
-            assert verify.check(run) == []
+            assert soundness.check(run) == []
             assert run.checkpoint().learned == payloads
             assert [path.name for path in run.files.folder.iterdir()] == list(run.files.referred_to())
             assert len(run.files.referred_to()) == 1

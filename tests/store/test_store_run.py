@@ -27,7 +27,7 @@ from store import (
     StoreError,
 )
 from store import queries as store_queries
-from store.verify import check, digest
+from store.soundness import check, digest
 from tests.helpers import store_samples as samples
 
 

@@ -14,7 +14,18 @@ from pathlib import Path
 import pytest
 
 import store
-from store import DamagedError, Delta, DiskError, DiskFullError, Run, RunExistsError, StoreError, lock, snapshot, verify
+from store import (
+    DamagedError,
+    Delta,
+    DiskError,
+    DiskFullError,
+    Run,
+    RunExistsError,
+    StoreError,
+    lock,
+    snapshot,
+    soundness,
+)
 from tests.helpers import store_samples as samples
 
 
@@ -44,8 +55,8 @@ def test_there_and_back(run, tar, tmp_path):
     directory = snapshot.restore(tar, tmp_path / "home", as_it_is)
     assert directory == tmp_path / "home" / "sample"
     with Run.open(directory, writable=True) as restored:
-        assert verify.check(restored) == []
-        assert verify.digest(restored) == verify.digest(run)
+        assert soundness.check(restored) == []
+        assert soundness.digest(restored) == soundness.digest(run)
         assert restored.checkpoint() == run.checkpoint()
         assert (restored.config, restored.created_at) == (run.config, run.created_at)
         assert restored.embeddings.kept() == run.embeddings.kept()
@@ -58,7 +69,7 @@ def test_under_another_name(tar, tmp_path):
     directory = snapshot.restore(tar, tmp_path, lambda config: ("other", config + "name: other\n"))
     with Run.open(directory, writable=True) as restored:
         assert (directory.name, restored.name, restored.config) == ("other", "other", "seed: 1\nname: other\n")
-        assert verify.check(restored) == []
+        assert soundness.check(restored) == []
 
 
 def test_what_is_there_stays(run, tar, tmp_path):
@@ -66,7 +77,7 @@ def test_what_is_there_stays(run, tar, tmp_path):
         snapshot.write(run.path, tar)
     with pytest.raises(RunExistsError, match="run exists already"):
         snapshot.restore(tar, tmp_path, lambda config: ("run", config))
-    assert verify.check(run) == []
+    assert soundness.check(run) == []
 
 
 def test_an_embedding_that_goes_meanwhile(run, tmp_path, monkeypatch):
@@ -84,7 +95,7 @@ def test_an_embedding_that_goes_meanwhile(run, tmp_path, monkeypatch):
     with Run.open(snapshot.restore(tmp_path / "run.tar", tmp_path, as_it_is)) as restored:
         assert dropped == ["7.zarr"]
         assert list(restored.embeddings.kept()) == [8]
-        assert verify.check(restored) == []
+        assert soundness.check(restored) == []
 
 
 def test_a_disk_that_refuses_leaves_nothing(run, tmp_path, monkeypatch):
@@ -149,7 +160,7 @@ def test_a_kill_leaves_nothing_half(run, tmp_path):
             for directory in (restored, place / "home" / tar.stem):
                 if directory.exists():
                     with Run.open(directory) as found:
-                        assert verify.check(found) == []
+                        assert soundness.check(found) == []
                         whole += 1
         snapshot.write(run.path, place / "after.tar")  # sweeps what the killed one left
         assert {path.suffix for path in place.iterdir()} <= {".tar", ""}
@@ -252,7 +263,7 @@ def test_cut_and_flipped_it_is_refused_or_the_same(run, tar, tmp_path):
             refused += 1
             continue
         with Run.open(made) as restored:
-            assert verify.digest(restored) == verify.digest(run)
+            assert soundness.digest(restored) == soundness.digest(run)
     assert refused > 20
 
 

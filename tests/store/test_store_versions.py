@@ -20,7 +20,7 @@ import store
 from nasd.runs import tables
 from store import DamagedError, NewerRunError, OlderRunError, Run, StoreError, schema
 from store.migrations import script
-from store.verify import check
+from store.soundness import check
 from tests.helpers import store_samples as samples
 from tests.helpers.nasd_harness import Process, short_folder, sound
 

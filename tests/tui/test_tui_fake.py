@@ -11,6 +11,7 @@ import pytest
 from nasd import protocol as p
 from nasd.client import RemoteError, Target
 from nasd.client.aio import Connection
+from nasd.protocol import pnas
 from nasd.protocol.evolution import Population, PopulationParams
 from nasd.protocol.qlearning import Neighbours, NeighboursParams, QPage, QParams
 from tests.helpers.fake_daemon import FakeDaemon
@@ -19,6 +20,7 @@ from tests.helpers.nasd_harness import living, make, soon
 
 TRIALS = 24
 NET = "[C(16,3,1,1,1), SM(10)]"
+CELL = "cell[(h-1 id, h-1 sep3x3)]"
 
 
 @contextlib.asynccontextmanager
@@ -66,7 +68,7 @@ def daemon(request: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Calla
     return lambda strategy: serve(folder, strategy)
 
 
-every_strategy = pytest.mark.parametrize("strategy", ["qlearning", "random", "evolution"])
+every_strategy = pytest.mark.parametrize("strategy", ["qlearning", "random", "evolution", "pnas"])
 
 
 async def refused(client: Connection, method: str, params: p.Params | None = None) -> str:
@@ -82,9 +84,10 @@ async def test_every_method_answers_with_its_type(daemon: Callable[[str], Any], 
         one: p.TrialDetail = await client.call("trial", p.TrialParams(number=1))
         params: dict[str, p.Params] = {
             "trial": p.TrialParams(number=1),
-            "queue_job": p.QueueJobParams(net=NET),
+            "queue_job": p.QueueJobParams(net=CELL if strategy == "pnas" else NET),
             "cancel_job": p.JobParams(id=1),
             "move_job": p.MoveJobParams(id=2, priority=3),
+            "mark": p.MarkParams(number=1, star=True),
             "qlearning.neighbours": NeighboursParams(net=one.row.net),
         }
         for _ in range(2):  # for those that change a job
@@ -111,7 +114,7 @@ async def test_status_and_its_stages_fit_together(daemon: Callable[[str], Any], 
     async with daemon(strategy) as client:
         status: p.Status = await client.call("status")
         progress = status.progress
-        assert (status.strategy, status.space) == (strategy, "layers")
+        assert (status.strategy, status.space) == (strategy, "cells" if strategy == "pnas" else "layers")
         assert progress.trials == sum(progress.by_status.values()) >= TRIALS
         assert progress.counted == sum(stage.done for stage in progress.stages)
         assert progress.total == sum(stage.of or 0 for stage in progress.stages)
@@ -230,6 +233,27 @@ async def test_the_q_table_is_walked(daemon: Callable[[str], Any]) -> None:
         assert f"[{', '.join(one.action for one in known.steps)}]" == row.net
         assert all(1 <= one.rank <= one.alternatives and one.best_q >= one.q for one in known.steps)
         assert row.facts.keys() == {"epsilon"}
+
+
+async def test_levels_and_their_cells_fit_the_trials(daemon: Callable[[str], Any]) -> None:
+    async with daemon("pnas") as client:
+        levels: pnas.Levels = await client.call("pnas.levels")
+        assert [level.blocks for level in levels.levels] == list(range(1, len(levels.levels) + 1))
+        first = levels.levels[0]
+        assert 0 < first.done <= first.size
+        assert first.correlation is None
+        every: pnas.Cells = await client.call("pnas.cells", pnas.CellsParams(blocks=1))
+        assert sorted(row.rank for row in every.cells) == list(range(1, every.total + 1))
+        page: pnas.Cells = await client.call("pnas.cells", pnas.CellsParams(blocks=1, offset=2, limit=3))
+        assert (page.cells, page.offset, page.total) == (every.cells[2:5], 2, every.total)
+        for row in every.cells[-3:]:
+            assert row.trial is not None
+            trial = (await client.call("trial", p.TrialParams(number=row.trial))).row
+            assert (trial.net, trial.reward, row.state == "done") == (row.net, row.reward, trial.counted)
+        odd: pnas.Cells = await client.call("pnas.cells", pnas.CellsParams(blocks=-4, offset=-5, limit=-1))
+        assert (odd.blocks, len(odd.cells)) == (len(levels.levels), 1), "nonsense is not an internal error"
+        outcomes: pnas.Outcomes = await client.call("pnas.outcomes", pnas.OutcomesParams(blocks=1))
+        assert outcomes.pairs == (), "the first level is not predicted"
 
 
 async def test_a_population_is_young_before_old(daemon: Callable[[str], Any]) -> None:

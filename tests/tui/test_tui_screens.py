@@ -559,7 +559,7 @@ async def test_trial_shows_labels_and_a_pyramid(daemon: FakeDaemon, monkeypatch:
         shown = screen(app)
         assert re.search(r"Crack +90\.00 +– +0\.00 +0\.00", shown)
         assert re.search(r"mean +87\.50", shown)
-        assert re.search(r"pyramid pool +C\(32,5,0,2\) +32×55 ", shown)
+        assert re.search(r"pyramid pool +C\(32,5,0,2\) +55 bins×32 ", shown)
 
 
 async def test_trial_goes_to_the_original_of_a_duplicate(daemon: FakeDaemon) -> None:

@@ -115,12 +115,15 @@ def test_screen(snap_compare: Any, served: FakeDaemon, name: str, size: tuple[in
         ("evolution", "trials", ["2"]),
         ("evolution", "trial", ["2", "down", "enter"]),
         ("evolution", "population", ["4", "down"]),
+        ("pnas", "levels", ["4", "down"]),
+        ("pnas", "trial", ["2", "down", "enter"]),
+        ("enas", "epochs", ["4", "down"]),
     ],
 )
 def test_screen_of_another_strategy(
     snap_compare: Any, folder: Path, strategy: str, name: str, keys: list[str], size: tuple[int, int]
 ) -> None:
-    daemon = FakeDaemon(folder / "fashion-mnist", World(1960, strategy=strategy))
+    daemon = FakeDaemon(folder / "fashion-mnist", World(700 if strategy == "pnas" else 1960, strategy=strategy))
     with daemon.thread():
         assert snap_compare(app_of(daemon), run_before=shooting(*keys), terminal_size=size), (strategy, name)
 

@@ -18,6 +18,8 @@ from tui.text import common_start
 from tui.widgets.table import PagedTable
 from tui.widgets.tabs import Tabs
 
+SCREENS = {"qlearning": "Q-table", "evolution": "Population", "pnas": "Levels", "random": ""}
+
 
 @contextlib.asynccontextmanager
 async def showing(
@@ -30,7 +32,7 @@ async def showing(
     await daemon.stop()
 
 
-@pytest.mark.parametrize(("strategy", "name"), [("qlearning", "Q-table"), ("evolution", "Population"), ("random", "")])
+@pytest.mark.parametrize(("strategy", "name"), SCREENS.items())
 async def test_tabs_keys_help_and_palette_know_the_strategys_own_screen(folder: Path, strategy: str, name: str) -> None:
     async with showing(folder, strategy, (100, 60)) as (_, app, pilot):
         tabs = screen(app).splitlines()[1]
@@ -115,6 +117,52 @@ async def test_population_keys(folder: Path) -> None:
         assert app.clipboard == table.row.net
         daemon.finish_trial()
         await until(lambda: table.row.age == 2 or not daemon.world.rows[-1].counted)
+
+
+async def test_levels_keys(folder: Path) -> None:
+    async with showing(folder, "pnas", (140, 40), trials=300) as (_, app, pilot):
+        await press(pilot, "4")
+        shown = screen(app)
+        for part in ("Spearman 0.63", "3,147,356,952,080 cells of 5 blocks", "▸  2", "├─ b1", "256 of a level"):
+            assert part in shown
+        table = app._panes[STRATEGY].query_one(PagedTable)
+        assert table.row.state == "open", "the cells to come are the first"
+        await press(pilot, "enter")
+        assert "it has no trial yet" in told(app)
+        await press(pilot, "y")
+        assert app.clipboard == table.row.net
+        await press(pilot, "comma")
+        await settle(pilot)
+        assert "▸  1" in screen(app)
+        assert table.row.trial == 1
+        await press(pilot, "enter")
+        assert app.query_one(Tabs).current == TRIAL
+        await press(pilot, "4", "full_stop")
+        await settle(pilot)
+        assert "▸  2" in screen(app)
+
+
+async def test_epochs_of_a_supernet(folder: Path) -> None:
+    async with showing(folder, "enas", (120, 40)) as (_, app, pilot):
+        assert "4 Epochs" in screen(app).splitlines()[1]
+        await press(pilot, "4")
+        shown = screen(app)
+        for part in (
+            "the controller's choices",
+            "after trial 12",
+            "block 4.2",
+            "epoch 12 of 20",
+            "accuracy by size, with the Pareto front",
+            "derived architecture",
+            "resnet18[",
+        ):
+            assert part in shown
+        table = app._panes[STRATEGY].query_one(PagedTable)
+        assert table.row.epoch == 12
+        await press(pilot, "down", "y")
+        assert app.clipboard == table.row.net
+        await press(pilot, "enter")
+        assert f"trial {table.row.trial}" in screen(app)
 
 
 async def test_members_of_the_first_population_have_no_parent(folder: Path) -> None:

@@ -31,6 +31,12 @@ _EXTRAS = {
         trial="tui.strategies.qlearning.trial:QTrial",
         exports=(Export("q_values", "v", "Q-values"),),
     ),
+    "pnas": Extras(
+        screen="Levels",
+        pane="tui.strategies.pnas.levels:Levels",
+        exports=(Export("train_history", "v", "history of cells"),),
+    ),
+    "enas": Extras(screen="Epochs", pane="tui.strategies.enas.epochs:Epochs"),
     "evolution": Extras(screen="Population", pane="tui.strategies.evolution.population:Population"),
 }
 

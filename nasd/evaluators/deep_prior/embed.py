@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from nasd.config import Config
-from nasd.data import Data, Images, Split
+from nasd.data import Data, Images, ImageSplit
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
 from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.graph import recorded
@@ -165,12 +165,12 @@ def _on_gpu(
         yield statistics
 
 
-def _empty(encoder: Encoder, split: Split) -> EmbeddedSplit:
+def _empty(encoder: Encoder, split: ImageSplit) -> EmbeddedSplit:
     x = torch.empty((len(split), encoder.embedding_dim), device=split.images.device, dtype=encoder.dtype)
     return EmbeddedSplit(x, split.labels, split.index)
 
 
-def in_eval_mode(encoder: Encoder, split: Split, micro_batch: int, out: Tensor, threads: int) -> None:
+def in_eval_mode(encoder: Encoder, split: ImageSplit, micro_batch: int, out: Tensor, threads: int) -> None:
     """Pass a split through an encoder in eval mode; its embeddings go to the rows of `out`."""
 
     @torch.inference_mode()

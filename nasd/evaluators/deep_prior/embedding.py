@@ -16,7 +16,7 @@ class EmbeddedSplit:
     Attributes:
         x: (N, D) on the device it was computed on; bfloat16 where the encoder is, else float32.
         y: (N,) int64 labels.
-        index: (N,) int64, each sample's place in its data set (see `nasd.data.Split`).
+        index: (N,) int64, each sample's place in its data set (see `nasd.data.ImageSplit`).
     """
 
     x: Tensor
@@ -54,7 +54,7 @@ class OnHost:
 
 
 @dataclass(frozen=True)
-class Embedding:
+class EmbeddedData:
     """All splits, embedded.
 
     Attributes:

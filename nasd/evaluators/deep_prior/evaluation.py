@@ -9,10 +9,10 @@ import torch
 
 from nasd.config import Config
 from nasd.data import Data
-from nasd.evaluators.base import Progress
+from nasd.evaluators.base import OnEpoch
 from nasd.evaluators.clock import Clock
 from nasd.evaluators.deep_prior.embed import embed
-from nasd.evaluators.deep_prior.embedding import EmbeddedSplit, Embedding
+from nasd.evaluators.deep_prior.embedding import EmbeddedData, EmbeddedSplit
 from nasd.evaluators.deep_prior.probe import Trained, train_classifier
 from nasd.evaluators.deep_prior.ridge import ridge_accuracies, ridge_bytes
 from nasd.evaluators.errors import EvaluationError, failed, is_out_of_memory
@@ -31,8 +31,8 @@ def evaluate(
     seed: int,
     device: torch.device | str,
     *,
-    progress: Progress | None = None,
-    on_embedding: Callable[[Embedding], None] | None = None,
+    progress: OnEpoch | None = None,
+    on_embedding: Callable[[EmbeddedData], None] | None = None,
     memory_limit: int | None = None,
     screen_floor: float | None = None,
 ) -> Outcome:
@@ -74,7 +74,7 @@ def evaluate(
         return msgspec.structs.replace(failed(error), measured=clock.measured())
     outcome = msgspec.structs.replace(outcome, measured=clock.measured())
     if on_embedding is not None:
-        on_embedding(Embedding(*splits, attributes=_attributes(architecture, data, config, seed, outcome)))
+        on_embedding(EmbeddedData(*splits, attributes=_attributes(architecture, data, config, seed, outcome)))
     return outcome
 
 
@@ -84,7 +84,7 @@ def _deep_prior(
     config: Config,
     seed: int,
     device: torch.device,
-    progress: Progress,
+    progress: OnEpoch,
     memory_limit: int | None,
     screen_floor: float | None,
     clock: Clock,

@@ -7,7 +7,7 @@ from pathlib import Path
 from nasd.data import Streamed
 from nasd.evaluators.base import Report, reporting
 from nasd.evaluators.bench import Bench
-from nasd.evaluators.deep_prior.embedding import Embedding, OnHost
+from nasd.evaluators.deep_prior.embedding import EmbeddedData, OnHost
 from nasd.evaluators.deep_prior.evaluation import evaluate
 from nasd.evaluators.deep_prior.warm_up import warm_up
 from nasd.evaluators.orders import DeepPrior
@@ -28,7 +28,7 @@ class DeepPriorEvaluator:
         if isinstance(bench.data, Streamed):
             return Failed(reason="A deep prior's classifier cannot learn several labels per image."), staged
 
-        def keep(embedding: Embedding) -> None:
+        def keep(embedding: EmbeddedData) -> None:
             if order.keep_above is None or embedding.attributes["reward"] <= order.keep_above:
                 return
             folder = bench.staging if order.staging is None else Path(order.staging)
@@ -51,7 +51,7 @@ class DeepPriorEvaluator:
         return outcome, staged
 
 
-def _stage(embedding: Embedding, folder: Path) -> Path:
+def _stage(embedding: EmbeddedData, folder: Path) -> Path:
     splits = {
         name: embeddings.Unwritten(OnHost(split.x), split.y.cpu().numpy(), split.index.cpu().numpy())
         for name, split in embedding.splits.items()

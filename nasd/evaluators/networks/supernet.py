@@ -150,7 +150,7 @@ class SupernetNetwork(nn.Module):
     ) -> None:
         super().__init__()
         made, eps = skeleton(space), config.batch_norm or 1e-5
-        self.config = config
+        self.config, self.space = config, space
         self.alone = None if architecture is None else architecture.choices
         self.features = made.head.features
         self.stem = StemModule(made.stem, eps)

@@ -16,7 +16,7 @@ from torch.nn import functional
 from torch.optim import SGD, Adam, Optimizer
 
 from nasd.config import EnasConfig, SupernetTrainingConfig
-from nasd.data import Data, Split
+from nasd.data import Data, ImageSplit
 from nasd.evaluators.base import Report, Step
 from nasd.evaluators.bench import Bench
 from nasd.evaluators.deep_prior.embed import mini_batches, to_input
@@ -145,7 +145,7 @@ class Epoch:
 
     # --- the controller -----------------------------------------------------------------------------------------
 
-    def _controller_step(self, batches: Iterator[Split]) -> list[tuple[float, float]]:
+    def _controller_step(self, batches: Iterator[ImageSplit]) -> list[tuple[float, float]]:
         """One step of REINFORCE; returns accuracy and reward of each architecture that was drawn for it."""
         config, measured = self.search.controller, list[tuple[float, float]]()
         sampled = self.controller.sample(config.samples, self.choosing)
@@ -164,7 +164,7 @@ class Epoch:
         return measured
 
     @torch.no_grad()
-    def _accuracy_on(self, batch: Split, choices: tuple[str, ...]) -> float:
+    def _accuracy_on(self, batch: ImageSplit, choices: tuple[str, ...]) -> float:
         """Of one mini-batch, by its own statistics: the averages are a mixture over architectures."""
         self.network.train()
         right = torch.zeros((), dtype=torch.int64, device=self.device)
@@ -175,7 +175,7 @@ class Epoch:
             right += (logits.argmax(dim=1) == of_part.labels).sum()
         return int(right) / len(batch)
 
-    def _controller_batches(self) -> Iterator[Split]:
+    def _controller_batches(self) -> Iterator[ImageSplit]:
         """The controller's images by mini-batches, shuffled anew whenever they are used up."""
         split, size, turn = self.parts.controller, self.training.batch_size, 0
         while True:

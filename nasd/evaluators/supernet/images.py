@@ -5,18 +5,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from nasd.data import Split
+from nasd.data import ImageSplit
 from nasd.evaluators.seeding import generator
 
 
 class Parts(NamedTuple):
     """The training images, divided once for a run. The validation and test splits are others."""
 
-    weights: Split  # what the shared weights learn from
-    controller: Split  # what the controller's rewards are measured on
+    weights: ImageSplit  # what the shared weights learn from
+    controller: ImageSplit  # what the controller's rewards are measured on
 
 
-def divide(train: Split, fraction: float, seed: int) -> Parts:
+def divide(train: ImageSplit, fraction: float, seed: int) -> Parts:
     """Give the controller this fraction of the training images, at least one; `seed` is the run's."""
     order = torch.randperm(len(train), generator=generator(seed, "controller's images")).to(train.labels.device)
     count = min(max(1, int(fraction * len(train))), len(train) - 2)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from nasd.data import Split
+from nasd.data import ImageSplit
 from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
 
@@ -28,7 +28,7 @@ def recalibrate(network: SupernetNetwork, choices: Sequence[str], images: Tensor
 
 
 @torch.no_grad()
-def accuracy(network: SupernetNetwork, choices: Sequence[str], split: Split, batch: int) -> float:
+def accuracy(network: SupernetNetwork, choices: Sequence[str], split: ImageSplit, batch: int) -> float:
     """The share of images that an architecture tells right, by the averages of its batch norms."""
     network.eval()
     right = torch.zeros((), dtype=torch.int64, device=split.labels.device)

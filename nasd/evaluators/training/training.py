@@ -21,8 +21,8 @@ from torch.optim import SGD, Adam, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts
 
 from nasd.config import Config, TrainingConfig
-from nasd.data import Crops, Data, Split, Streamed, StreamedSplit, fetched
-from nasd.evaluators.base import Progress
+from nasd.data import Crops, Data, ImageSplit, Streamed, StreamedSplit, fetched
+from nasd.evaluators.base import OnEpoch
 from nasd.evaluators.clock import Clock
 from nasd.evaluators.deep_prior.embed import mini_batches, to_input
 from nasd.evaluators.deep_prior.probe import recent_mean
@@ -62,7 +62,7 @@ def train_fully(
     seed: int,
     device: torch.device | str,
     *,
-    progress: Progress | None = None,
+    progress: OnEpoch | None = None,
     files: Files | None = None,
     memory_limit: int | None = None,
 ) -> Outcome:
@@ -110,7 +110,7 @@ class _Training:
         config: Config,
         seed: int,
         device: torch.device,
-        progress: Progress | None,
+        progress: OnEpoch | None,
         files: Files,
     ) -> None:
         self._architecture, self._data, self._config, self._seed = architecture, data, config, seed
@@ -246,7 +246,7 @@ class _Training:
 
     @torch.no_grad()
     def _measure(
-        self, network: TrainableNetwork, split: Split | StreamedSplit, micro_batch: int
+        self, network: TrainableNetwork, split: ImageSplit | StreamedSplit, micro_batch: int
     ) -> tuple[float, list[list[int]]]:
         """The accuracy, and of several labels each one's `confusion`."""
         network.eval()

@@ -6,10 +6,8 @@ the evaluation does to this process (a fault, an out-of-memory kill, a hang) cos
 """
 
 import contextlib
-import ctypes
 import os
 import queue
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -17,9 +15,10 @@ from pathlib import Path
 
 import msgspec
 
+from nasd.box.parent import die_with_parent
 from nasd.errors import NasdError
-from nasd.executors.processes import messages
-from nasd.executors.processes.messages import Alive, Ended, Evaluate, Ready, Report, SetupFailed, Step
+from nasd.executors import messages
+from nasd.executors.messages import Alive, Ended, Evaluate, Ready, Report, SetupFailed, Step
 from nasd.executors.work import Setup, Work, attempt, build
 
 HEARTBEAT = 2.0  # seconds
@@ -31,7 +30,8 @@ def serve(build: Callable[[Setup], Work]) -> None:
     Args:
         build: Sets the worker up from the first message; a NasdError from it is reported and ends the process.
     """
-    _die_with_parent()
+    die_with_parent()
+    _die_first()
     report = _take_standard_output()
     requests: queue.SimpleQueue[messages.Request] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests,), name="requests", daemon=True).start()
@@ -91,13 +91,7 @@ def _beat(report: Callable[[Report], None]) -> None:
         report(Alive())
 
 
-def _die_with_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a foreground run is the daemon's to handle
-    parent = os.getppid()
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:  # it died in between
-        os._exit(0)
+def _die_first() -> None:
     # If memory runs out, the kernel should take the worker, not the daemon.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("700", encoding="ascii")

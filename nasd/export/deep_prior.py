@@ -14,15 +14,14 @@ from torch import Tensor
 
 from nasd import data as datasets
 from nasd.config import Config
-from nasd.data import Data, Fingerprint, Split, Streamed
+from nasd.data import Data, Fingerprint, ImageSplit, Streamed
 from nasd.errors import NasdError
 from nasd.evaluators.deep_prior.stream import StreamedPass, Take
 from nasd.evaluators.errors import EvaluationError, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch, pass_bytes
-from nasd.evaluators.networks.encoder import Encoder
+from nasd.evaluators.networks.encoder import Buildable, Encoder
 from nasd.evaluators.provenance import provenance
 from nasd.evaluators.seeding import generator
-from nasd.spaces.layers import Architecture
 from store.embeddings import SHARD_BYTES, Draft
 
 Dtype = Literal["float16", "float32"]
@@ -44,7 +43,7 @@ class DeepPrior:
         identity: The fingerprint that the data must have; None: any.
     """
 
-    architecture: Architecture
+    architecture: Buildable
     seed: int
     config: Config
     micro_batch: int | None = None
@@ -92,7 +91,7 @@ class DeepPrior:
         }
 
 
-def embed(prior: DeepPrior, target: Path, *, dtype: Dtype = "float32", on_step: OnStep | None = None) -> None:
+def write_embedding(prior: DeepPrior, target: Path, *, dtype: Dtype = "float32", on_step: OnStep | None = None) -> None:
     """Embed a whole data set.
 
     Args:
@@ -166,7 +165,7 @@ def _number(value: int) -> Any:
 def fit_statistics(prior: DeepPrior, data: Streamed, on_step: OnStep | None = None) -> tuple[Encoder, int]:
     """The encoder in eval mode, with the running averages that its pass over the training split leaves.
 
-    Errors as `embed`; returns the micro-batch too.
+    Errors as `write_embedding`; returns the micro-batch too.
     """
     encoder, micro_batch = prior.build(data)
     steps = StreamedPass(encoder, data, prior.config, prior.seed, micro_batch, lambda _split, _rows, _x: None)
@@ -180,5 +179,5 @@ def fit_statistics(prior: DeepPrior, data: Streamed, on_step: OnStep | None = No
 def _shapes(data: Streamed) -> Data:
     """The data set without its samples: what the prediction of memory asks for."""
     none = torch.empty(0, dtype=torch.int64)
-    empty = Split(torch.empty((0, data.channels, data.image_size, data.image_size), dtype=torch.uint8), none, none)
+    empty = ImageSplit(torch.empty((0, data.channels, data.image_size, data.image_size), dtype=torch.uint8), none, none)
     return Data(data.name, empty, empty, empty, data.classes, data.transforms)

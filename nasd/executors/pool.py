@@ -5,7 +5,7 @@ import heapq
 import itertools
 
 from nasd.executors.base import Task
-from nasd.executors.processes.worker_process import Worker
+from nasd.executors.worker import Worker
 
 COMING_BACK = 5  # turns of the event loop in which a job's next repeat, or the next job, asks for its worker again
 
@@ -49,6 +49,9 @@ class Pool:
                 future.set_result(self._take(affinity))
 
     def _take(self, affinity: str | None) -> Worker:
-        """The idle worker whose last task had this affinity, or the longest idle one."""
+        """The idle worker whose last task had this affinity, else the longest idle one, if possible of those that run:
+        another may have to wait for a node.
+        """
         alike = (number for number, worker in enumerate(self._idle) if worker.affinity == affinity)
-        return self._idle.pop(0 if affinity is None else next(alike, 0))
+        running = next((number for number, worker in enumerate(self._idle) if worker.alive), 0)
+        return self._idle.pop(running if affinity is None else next(alike, running))

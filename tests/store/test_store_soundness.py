@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from store import Delta, Job, Run, StoreError, verify
+from store import Delta, Job, Run, StoreError, soundness
 from tests.helpers import store_samples as samples
 
 TRIALS = 8
@@ -23,13 +23,13 @@ def tampered(run, statement):
         connection.execute(statement)
     connection.close()
     with Run.open(run.path) as reader:
-        return " | ".join(f"{problem.where}: {problem.what}" for problem in verify.check(reader))
+        return " | ".join(f"{problem.where}: {problem.what}" for problem in soundness.check(reader))
 
 
 def test_a_good_run_has_no_problems(run):
-    assert verify.check(run) == []
+    assert soundness.check(run) == []
     with Run.open(run.path) as reader:
-        assert verify.check(reader) == []
+        assert soundness.check(reader) == []
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_tampering_is_found(run, statement, message):
 
 def test_a_changed_config_is_found(run):
     (run.path / "config.yaml").write_text("seed: 2\n")
-    assert [problem.where for problem in verify.check(run)] == ["config.yaml"]
+    assert [problem.where for problem in soundness.check(run)] == ["config.yaml"]
     (run.path / "config.yaml").unlink()
-    assert "no such file" in verify.check(run)[0].what
+    assert "no such file" in soundness.check(run)[0].what
 
 
 def test_damage_of_the_database_is_found(tmp_path):
@@ -70,28 +70,28 @@ def test_damage_of_the_database_is_found(tmp_path):
         stream.seek(30 * 4096)
         stream.write(b"\xff" * 4096 * 3)
     with Run.open(file.parent) as reader:
-        assert verify.check(reader)
-        assert all(problem.where == "run.db" for problem in verify.check(reader))
+        assert soundness.check(reader)
+        assert all(problem.where == "run.db" for problem in soundness.check(reader))
 
 
 def test_damaged_and_missing_and_forgotten_embeddings_are_found(run):
     for number in (9, 10, 11):
         run.embeddings.write(f"{number}.zarr", {"train": samples.split(200)}, {})
         run.commit(samples.step(number, trial=samples.trial(number, embedding=f"{number}.zarr")))
-    assert verify.check(run) == []
+    assert soundness.check(run) == []
     shard = run.embeddings.path / "9.zarr" / "train" / "x" / "c" / "0" / "0"
     data = bytearray(shard.read_bytes())
     data[len(data) // 3] ^= 1
     shard.write_bytes(data)
     (run.embeddings.path / "10.zarr" / "train" / "y" / "c" / "0").unlink()
     run.embeddings.write("forgotten.zarr", {}, {})
-    found = {problem.where: problem.what for problem in verify.check(run)}
+    found = {problem.where: problem.what for problem in soundness.check(run)}
     assert set(found) == {"embeddings/9.zarr", "embeddings/10.zarr", "embeddings/forgotten.zarr"}
     assert "of trial 9" in found["embeddings/9.zarr"]
     assert "is damaged" in found["embeddings/9.zarr"]
     assert "is missing" in found["embeddings/10.zarr"]
     assert "nothing refers to it" in found["embeddings/forgotten.zarr"]
-    assert {problem.where for problem in verify.check(run, embeddings=False)} == {"embeddings/forgotten.zarr"}
+    assert {problem.where for problem in soundness.check(run, embeddings=False)} == {"embeddings/forgotten.zarr"}
 
 
 # --- digest --------------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_damaged_and_missing_and_forgotten_embeddings_are_found(run):
 def digest_with(path, **changes):
     with samples.create(path, 3) as run:
         run.commit(samples.step(4, **changes))
-        return verify.digest(run)
+        return soundness.digest(run)
 
 
 def test_the_digest_is_of_what_is_deterministic(tmp_path):
@@ -146,14 +146,14 @@ def test_a_fork_is_the_run_as_it_was(run, tmp_path, at):
         samples.create(tmp_path / "straight", at) as straight,
         run.fork(tmp_path / "fork", at=at, name="fork", version="2") as fork,
     ):
-        assert verify.check(fork) == []
+        assert soundness.check(fork) == []
         assert fork.checkpoint() == straight.checkpoint()
-        assert verify.digest(fork) == verify.digest(straight)
+        assert soundness.digest(fork) == soundness.digest(straight)
         assert fork.forked_from == {"path": str(run.path), "name": "sample", "at": at}
         assert (fork.name, fork.version, fork.config) == ("fork", "2", run.config)
         fork.commit(samples.step(at + 1))
         straight.commit(samples.step(at + 1))
-        assert verify.digest(fork) == verify.digest(straight)
+        assert soundness.digest(fork) == soundness.digest(straight)
     assert run.count() == TRIALS
 
 
@@ -165,7 +165,7 @@ def test_a_fork_of_a_reader_and_of_a_fork(run, tmp_path):
     ):
         assert second.count() == 4
         assert second.config == "seed: 2\n"
-        assert verify.check(second) == []
+        assert soundness.check(second) == []
 
 
 @pytest.mark.parametrize("at", [-1, TRIALS + 1])
@@ -180,14 +180,14 @@ def test_a_fork_takes_its_embeddings_along(run, tmp_path):
         run.embeddings.write(f"{number}.zarr", {"train": samples.split(50)}, {"trial": number})
         run.commit(samples.step(number, trial=samples.trial(number, embedding=f"{number}.zarr")))
     with run.fork(tmp_path / "fork", at=9, name="a", version="1") as fork:
-        assert verify.check(fork) == []
+        assert soundness.check(fork) == []
         assert list(fork.embeddings.kept()) == [9]
         run.commit(Delta(dropped_embeddings=(9, 10)))
         assert fork.embeddings.open(9).attributes == {"trial": 9}
         assert len(fork.embeddings.open(9).read("train").x) == 50
     with run.fork(tmp_path / "without", at=9, name="a", version="1", embeddings="none") as fork:
         assert fork.embeddings.kept() == {}
-        assert verify.check(fork) == []
+        assert soundness.check(fork) == []
 
 
 def test_a_fork_of_an_async_run_has_the_proposals_of_its_time(tmp_path):
@@ -198,4 +198,4 @@ def test_a_fork_of_an_async_run_has_the_proposals_of_its_time(tmp_path):
             found = fork.checkpoint()
             assert [proposal.number for proposal in found.open] == [1, 3]
             assert found.position == {"n": 3}
-            assert verify.check(fork) == []
+            assert soundness.check(fork) == []

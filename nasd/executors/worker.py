@@ -1,0 +1,199 @@
+"""One worker as its daemon sees it: started, given a task, listened to, and ended whatever state it is in."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from nasd.evaluators.base import Answer, Step
+from nasd.evaluators.orders import Order
+from nasd.executors import messages
+from nasd.executors.base import Finished, Task
+from nasd.executors.channel import MAX_LINE, Channel, WorkerLostError, WorkerUnfitError
+from nasd.executors.messages import Ended, Evaluate, SetupFailed
+from nasd.executors.work import Setup
+from nasd.outcome import Outcome
+from nasd.protocol import WorkerStatus
+
+log = logging.getLogger("nasd.worker")
+
+SILENCE = 60.0  # seconds without a heartbeat after which a process counts as stopped
+LATE = 0.5  # seconds by which a timeout fires late only if this process was itself stopped
+SETUP_TIME = 900.0  # seconds until a worker is set up
+
+
+class Ran(NamedTuple):
+    """A task's end at one worker."""
+
+    finished: Finished
+    fault: str | None  # what the box lacked, in words: the result says nothing then
+
+
+@dataclass
+class Worker:
+    """One worker. `run` one task at a time."""
+
+    id: int
+    setup: Setup
+    channel: Channel
+    changed: Callable[["Worker"], None]
+    passing: bool = False  # it is there only as long as jobs ask for its device
+    affinity: str | None = None  # of its last task
+    order: Order | None = None  # the last one
+    failed_starts: int = 0
+    faults: int = 0  # of the box, one after the other
+    status: WorkerStatus = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.status = WorkerStatus(id=self.id, device=self.setup.device, pid=None, state="gone", passing=self.passing)
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self.channel.alive
+
+    async def start(self) -> None:
+        """Start the process and wait until it is set up.
+
+        Raises:
+            WorkerWaitsError: There is no place for it now.
+            WorkerUnfitError: It says that it cannot work.
+            WorkerLostError: It ended without a word, or is not ready after `SETUP_TIME`.
+            OSError: The process could not be made.
+        """
+        self._show(state="starting", waits_for=None)
+        try:
+            await self.channel.open(self.setup)
+            self.status = msgspec.structs.replace(self.status, pid=self.channel.pid, node=self.channel.node)
+            report = await self._hear(time.monotonic() + SETUP_TIME)
+        except TimeoutError:
+            await self.kill()
+            raise WorkerLostError(f"was not ready after {SETUP_TIME:g} s", blame=False) from None
+        except BaseException:
+            await self.kill()
+            raise
+        if isinstance(report, SetupFailed):
+            await self.kill()
+            raise WorkerUnfitError(report.reason)
+        self._show(state="idle")
+
+    async def run(self, task: Task, id: int, timeout: float) -> Ran:
+        """Carry out one task.
+
+        Raises:
+            WorkerLostError: The process ended, fell silent, or took longer than `timeout` seconds; it is gone then.
+        """
+        self.order = order = task.order()
+        self.affinity = task.affinity
+        self._show(
+            state="busy",
+            trial=task.trial,
+            job=task.job,
+            net=order.subject,
+            stage="build",
+            epoch=0,
+            epochs=0,
+            validation_accuracies=(),
+            train_accuracies=(),
+            started_at=time.time(),
+        )
+        try:
+            self._send(Evaluate(id=id, order=await self.channel.bring(order)))
+            deadline = time.monotonic() + timeout
+            while True:
+                report = await self._hear(deadline)
+                if isinstance(report, Ended) and report.id == id:
+                    finished = Finished(
+                        _measured_at(report.result, self.channel.node), await self.channel.fetch(order, report.files)
+                    )
+                    self._show(state="idle", trial=None, job=None, net=None, stage=None, started_at=None)
+                    if report.leaving:
+                        await self.kill()
+                    return Ran(finished, report.fault)
+                if isinstance(report, messages.Step) and report.id == id:
+                    self._step(report.step)
+                    task.on_step(report.step)
+                    self.channel.stepped(order)
+                    if task.timeout == "step":
+                        deadline = time.monotonic() + timeout
+        except TimeoutError:
+            await self.kill()
+            raise WorkerLostError(f"took longer than the trial_timeout of {timeout:g} s", blame=True) from None
+        except (asyncio.CancelledError, WorkerLostError):
+            await self.kill()
+            raise
+
+    async def kill(self) -> None:
+        """End the process, whatever state it is in."""
+        await self.channel.kill()
+        self._show(state="gone", pid=None, node="", trial=None, job=None, net=None, stage=None, started_at=None)
+
+    def wait_for(self, what: str) -> None:
+        """Show that it has no place."""
+        self._show(waits_for=what)
+
+    def _send(self, request: messages.Request) -> None:
+        self.channel.write(messages.encode(request))
+
+    async def _hear(self, deadline: float) -> messages.Report:
+        """The next report that is not a heartbeat.
+
+        Raises:
+            WorkerLostError: The process ended or fell silent.
+            TimeoutError: The deadline has passed; the process still runs.
+        """
+        while True:
+            began = time.monotonic()
+            wait = min(SILENCE, max(deadline - began, 0.0))
+            line, overslept = None, 0.0
+            try:
+                async with asyncio.timeout(wait):
+                    line = await self.channel.read()
+            except TimeoutError:
+                pass
+            except ValueError:
+                raise WorkerLostError(f"sent a line of more than {MAX_LINE} bytes and was ended", blame=True) from None
+            # Was this process itself stopped? What the worker said meanwhile is still in the pipe: hear it first.
+            overslept = time.monotonic() - began - wait
+            if overslept > LATE:
+                deadline += overslept + LATE
+            if line is None:
+                if overslept > LATE:
+                    continue
+                if time.monotonic() >= deadline:
+                    raise TimeoutError
+                raise WorkerLostError(f"was silent for {SILENCE:g} s and was ended", blame=False)
+            if not line:
+                end = await self.channel.end()
+                raise WorkerLostError(end.reason, blame=end.blame, fault=end.fault)
+            try:
+                report = messages.decode_report(line)
+            except msgspec.DecodeError:
+                raise WorkerLostError("sent something that is not a report and was ended", blame=True) from None
+            if not isinstance(report, messages.Alive):
+                return report
+
+    def _step(self, step: Step) -> None:
+        status = self.status
+        curves = {}
+        if step.validation_accuracy is not None:
+            curves["validation_accuracies"] = (*status.validation_accuracies, step.validation_accuracy)
+        if step.train_accuracy is not None:
+            curves["train_accuracies"] = (*status.train_accuracies, step.train_accuracy)
+        self._show(stage=step.stage, epoch=step.epoch, epochs=step.epochs, **curves)
+
+    def _show(self, **changes: object) -> None:
+        self.status = msgspec.structs.replace(self.status, memory=self.channel.memory or self.status.memory, **changes)
+        self.changed(self)
+
+
+def _measured_at(result: Outcome | Answer, node: str) -> Outcome | Answer:
+    """The same; its device with the name of the box that it is in, unless that is the daemon's own."""
+    if isinstance(result, Answer) or not node:
+        return result
+    measured = msgspec.structs.replace(result.measured, device=f"{result.measured.device} of {node}")
+    return msgspec.structs.replace(result, measured=measured)

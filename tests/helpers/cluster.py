@@ -1,0 +1,74 @@
+"""A Ray cluster of several raylets on the loopback address, in a process of its own that ends with this one."""
+
+import atexit
+import json
+import os
+import subprocess
+import sys
+
+import psutil
+
+LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+_shared = None
+
+
+class Cluster:
+    """`address` to connect to; with LOOPBACK in the environment. The first raylet is the head node's."""
+
+    def __init__(self, nodes=2, cpus=4, port=None):
+        self._process = subprocess.Popen(
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, env={**os.environ, **LOOPBACK},
+        )  # fmt: skip
+        self.address = self._ask(cpus=0, **({} if port is None else {"gcs_server_port": int(port)}))["address"]
+        self.raylets = [self.add(cpus) for _ in range(nodes)]
+
+    def add(self, cpus=4):
+        """One more node; the pid of its raylet."""
+        return self._ask(cpus=cpus)["raylet"]
+
+    def _ask(self, **node):
+        self._process.stdin.write(json.dumps(node) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self):
+        """End it, and all that is left of it."""
+        if self._process.returncode is not None:
+            return
+        left = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._process.stdout.close()
+        for process in psutil.wait_procs(left, 20)[1]:
+            process.kill()
+
+
+def shared(monkeypatch):
+    """One that is there as long as this process."""
+    global _shared  # noqa: PLW0603
+    for name, value in LOOPBACK.items():
+        monkeypatch.setenv(name, value)
+    if _shared is None:
+        _shared = Cluster()
+        atexit.register(_shared.close)
+    return _shared
+
+
+def _serve():
+    from ray.cluster_utils import Cluster as Raylets
+
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    cluster = Raylets()
+    for line in sys.stdin:
+        settings = json.loads(line)
+        cpus = settings.pop("cpus")
+        node = cluster.add_node(num_cpus=cpus, **settings, object_store_memory=100 << 20, include_dashboard=False)
+        raylet = node.all_processes["raylet"][0].process.pid
+        answers.write(json.dumps({"address": cluster.address, "raylet": raylet}) + "\n")
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    _serve()
