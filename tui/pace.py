@@ -5,7 +5,7 @@ from collections.abc import Callable
 LEAST = 0.1
 """Seconds between two drawings, at least."""
 
-SHARE = 0.05
+SHARE = 0.03
 """Of a core, that drawing takes at most in the long run."""
 
 LONGEST = 1.0

@@ -166,13 +166,12 @@ def trials_command(
 
 
 def _conditions(run: "Run", where: str) -> "tuple[tuple[Condition, ...], ...]":
-    from nasd import config, filters, rooms  # noqa: PLC0415
-    from nasd.runs import filtering  # noqa: PLC0415
+    from nasd import filters, rooms  # noqa: PLC0415
+    from nasd.runs import changes, filtering  # noqa: PLC0415
 
     alternatives = filters.parse(where)
     if filters.needs_sizes(alternatives):
-        settings = config.parse(run.config, source=str(run.path / "config.yaml"))
-        run.know_sizes(filtering.size_of(rooms.space(settings)))
+        run.know_sizes(filtering.size_of(rooms.space(changes.config_of(run))))
     return filtering.conditions(alternatives)
 
 

@@ -1,8 +1,10 @@
 """A run without a daemon, read from its files over the same protocol."""
 
 import asyncio
+import json
 import os
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -93,6 +95,19 @@ async def test_over_ssh_too(stopped, monkeypatch):
     connection = await Connection.open(target, files=True)
     assert (await connection.call("status")).read_only
     await connection.close()
+
+
+async def test_the_command_line_filters_as_the_protocol_does(stopped):
+    where = "layers>=2 reward>0.1 params>0 !status:failed"
+    connection = await Connection.open(Target(directory=stopped), files=True)
+    page = await connection.call("trials", protocol.TrialsParams(where=where))
+    with pytest.raises(NasdError, match=r"'rewrd>1' is not understood: expected reward>"):
+        await connection.call("trials", protocol.TrialsParams(where="rewrd>1"))
+    await connection.close()
+    assert page.total
+    command = [sys.executable, "-m", "nasd.cli", "trials", str(stopped), "--all", "--json", "--where", where]
+    said = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True)
+    assert sorted(row["number"] for row in json.loads(said.stdout)) == sorted(row.number for row in page.rows)
 
 
 async def test_a_run_that_cannot_be_read_is_one_sentence(home):

@@ -172,7 +172,7 @@ def test_pace_is_ten_a_second_and_slower_where_drawing_is_dear() -> None:
     assert pace.wait() == pytest.approx(LEAST)
     clock.now += 5
     assert pace.wait() == 0
-    pace.drawn(0.02)
+    pace.drawn(0.012)
     assert pace.wait() == pytest.approx(0.4)
     pace.drawn(5)
     assert pace.wait() == pytest.approx(LONGEST)

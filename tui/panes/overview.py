@@ -18,7 +18,7 @@ from tui.panes.overview_trials import Best, Recent
 from tui.panes.pane import Pane
 from tui.work import work
 
-TICK = 0.3
+TICK = 1.0
 """Seconds between two looks at whether the plot is behind."""
 
 REFETCH = 10.0

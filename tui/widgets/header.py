@@ -63,9 +63,9 @@ class Header(Widget):
         total = "" if progress.total is None else f"/{text.count(progress.total)}"
         parts.append(Content.assemble((text.count(progress.counted), old), (total or " counted", "$dim")))
         if link.serving and progress.eta_seconds is not None and status.state in ("running", "pausing", "paused"):
-            eta = text.duration(progress.eta_seconds)
-            end = text.moment(link.now + progress.eta_seconds, link.now) if status.state == "running" else ""
-            parts.append(Content.assemble(("ETA ", "$dim"), eta, (f" {end}", "$dim")))
+            parts.append(Content.assemble(("ETA ", "$dim"), text.duration(progress.eta_seconds)))
+            if status.state == "running":  # left out first where room is short
+                parts.append(Content.styled(text.moment(link.now + progress.eta_seconds, link.now), "$dim"))
         if status.problems:
             parts.insert(2, Content.styled(f"▲ {len(status.problems)}", "bold $error"))
         if status.dataset:
