@@ -58,20 +58,20 @@ def test_jobs_that_are_killed_come_to_the_same(folder):
 
 @pytest.mark.timeout(300)
 def test_an_architecture_that_does_not_fit_into_memory_is_a_failed_trial(folder):
-    config = configuration.load(CONFIG, (crash.schedule(3), *SMALL, "executor.memory_limit=130kB"))
+    config = configuration.load(CONFIG, (crash.schedule(12), *SMALL, "executor.memory_limit=2MB"))
     directory = crash.make(config, folder / "tight")
     daemon = crash.start(directory)
     try:
         found = crash.wait_until(
-            lambda: (status := crash.status(directory)) and status.state == "paused" and status, daemon, 120
+            lambda: (status := crash.status(directory)) and status.state == "finished" and status, daemon, 120
         )
     finally:
         with contextlib.suppress(ProcessLookupError):
             crash.stop(daemon)
-    assert found.progress.by_status["failed"] >= 10  # ten in a row pause the search: the box may be to blame
-    assert "the last 10 evaluations all failed" in found.problems[0]
+    assert found.progress.by_status["evaluated"] >= 1
     with Run.open(directory) as run:
         failed = run.trials(status=["failed"])
+    assert failed
     assert all("memory" in trial.reason for trial in failed)
     assert all(trial.reward == 0 and not trial.counted for trial in failed)
     crash.check(directory)
