@@ -47,7 +47,7 @@ format: $(READY) ## format the code
 	$(BIN)/ruff check --fix .
 
 example-avalanche: $(READY) $(AVALANCHE)/.ready ## class-incremental learning on digits with Avalanche, in an environment of its own
-	PYTHONPATH="$(CURDIR)" $(AVALANCHE)/bin/python -m pytest -q tests/results/test_results_avalanche.py
+	PYTHONPATH="$(CURDIR):$(CURDIR)/examples" $(AVALANCHE)/bin/python -m pytest -q tests/results/test_results_avalanche.py
 	rm -rf runs/avalanche
 	NASD_HOME="$(CURDIR)/runs" $(BIN)/nasd run examples/avalanche.yaml
 	NASD_HOME="$(CURDIR)/runs" $(BIN)/nasd embed avalanche --to runs/avalanche/exports/all-classes.zarr

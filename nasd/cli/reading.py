@@ -132,7 +132,7 @@ def trials_command(
     from store import Run  # noqa: PLC0415
 
     with Run.open(paths.find_run(run)) as opened:
-        wanted = _conditions(opened, where or "")
+        wanted = _conditions(opened, where) if where else ()  # a client alone cannot read the run's config
         if top is not None and not wanted:
             rows = opened.best(top)
         elif top is not None:
