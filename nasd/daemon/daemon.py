@@ -23,7 +23,7 @@ from nasd.daemon.quota import Quota
 from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
-from nasd.errors import ConfigError, NasdError
+from nasd.errors import NasdError
 from nasd.protocol import (
     Event,
     Hello,
@@ -87,11 +87,6 @@ class Daemon:
         self.config = run_data.located(self.run, settled)
         config, open_proposals = self.config, tuple(map(proposal_of, checkpoint.open))
         self.journal = logs.set_up(config.log, self._directory / "log", self._logged)
-        if not self.run.config_is_as_created:
-            raise ConfigError(
-                f"{self._directory / 'config.yaml'} was changed after the run was created: put back what was there, or "
-                "make another run with it"
-            )
         self.history = History()
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
