@@ -43,7 +43,7 @@ from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
 from nasd.strategies.base import Progress
-from store import Delta, Run, StoreError, Trial
+from store import DamagedError, Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")
 
@@ -153,7 +153,7 @@ class Daemon:
         """Run until told to stop.
 
         Returns:
-            The exit code: 0, or 1 if the search ended by an error of the daemon's own.
+            The exit code: 0, or 1 if the search ended by an error of the daemon's own, or by damage of the run.
 
         Raises:
             NasdError: The socket cannot be made.
@@ -201,18 +201,25 @@ class Daemon:
         try:
             await self._note()
             await self.scheduler.search()
+        except DamagedError as error:
+            log.error("%s", error)
+            self._failed(str(error))
+            return
         except Exception as error:
             log.exception("the search ended by an error of its own")
-            self._problem("search", f"the search ended by an error of its own, see the log: {error}")
-            self._set("failed")
-            if self._exit_when_finished:
-                self._stop.set()
+            self._failed(f"the search ended by an error of its own, see the log: {error}")
             return
         await self._note()
         self._set("finished")
         log.info("the search is finished: %d trials", self.history.by_status.total())
         if self._exit_when_finished:
             await self.jobs.empty()
+            self._stop.set()
+
+    def _failed(self, problem: str) -> None:
+        self._problem("search", problem)
+        self._set("failed")
+        if self._exit_when_finished:
             self._stop.set()
 
     async def _note(self) -> None:

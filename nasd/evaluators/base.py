@@ -110,6 +110,10 @@ class Planner(Protocol):
         """
         ...
 
+    def reads(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the run's files that the order of a trial with these facts refers to."""
+        ...
+
     def trial(
         self,
         net: str,

@@ -33,6 +33,10 @@ class DeepPriorPlanner:
             for place, score in scores:
                 self._screen.add(place, score)
 
+    def reads(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """None: every trial begins anew."""
+        return ()
+
     def trial(
         self,
         net: str,

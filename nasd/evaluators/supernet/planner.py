@@ -28,6 +28,10 @@ class SupernetPlanner:
     def restore(self, scores: Iterable[tuple[int, float]]) -> None:
         """There is no quick look."""
 
+    def reads(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """What the epoch before it left."""
+        return () if facts["reads"] is None else (facts["reads"],)
+
     def trial(
         self,
         net: str,

@@ -23,6 +23,10 @@ class TrainingPlanner:
     def restore(self, scores: Iterable[tuple[int, float]]) -> None:
         """There is no quick look."""
 
+    def reads(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """None: every trial begins anew."""
+        return ()
+
     def trial(
         self,
         net: str,
