@@ -180,9 +180,9 @@ class _Replay:
         self.propose()
 
     def _same(self, stored: StoredLearned | None, again: Learned | None) -> bool:
-        """Whether a payload is the same, and the files that came with it; the store does not name earlier ones again."""
+        """Whether a payload is the same, and the files that came with it: the store names no file twice."""
         if stored is None or again is None:
-            return stored is again
+            return stored is None and again is None
         come = tuple(name for name in again.files if name not in self.files)
         self.files.update(come)
         return _learned(stored) == Learned(again.payload, come)
