@@ -122,7 +122,8 @@ async def _queue_job(daemon: "Daemon", params: protocol.QueueJobParams) -> proto
     if params.device is not None:
         device = await asyncio.to_thread(find_device, params.device)  # a GPU's driver may hang
         params = msgspec.structs.replace(params, device=device)
-    return daemon.jobs.queue(params, views.chosen(daemon.run, daemon.space, params, full=params.full))
+    chosen = views.chosen(daemon.run, daemon.space, params, daemon.jobs.planner(full=params.full))
+    return daemon.jobs.queue(params, chosen)
 
 
 def _cancel_job(daemon: "Daemon", params: protocol.JobParams) -> protocol.JobRow:

@@ -23,7 +23,7 @@ from nasd.daemon.quota import Quota
 from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
-from nasd.errors import ConfigError, NasdError
+from nasd.errors import NasdError
 from nasd.protocol import (
     Event,
     Hello,
@@ -43,7 +43,7 @@ from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
 from nasd.strategies.base import Progress
-from store import Delta, Run, StoreError, Trial
+from store import DamagedError, Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")
 
@@ -87,11 +87,6 @@ class Daemon:
         self.config = run_data.located(self.run, settled)
         config, open_proposals = self.config, tuple(map(proposal_of, checkpoint.open))
         self.journal = logs.set_up(config.log, self._directory / "log", self._logged)
-        if not self.run.config_is_as_created:
-            raise ConfigError(
-                f"{self._directory / 'config.yaml'} was changed after the run was created: put back what was there, or "
-                "make another run with it"
-            )
         self.history = History()
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
@@ -158,7 +153,7 @@ class Daemon:
         """Run until told to stop.
 
         Returns:
-            The exit code: 0, or 1 if the search ended by an error of the daemon's own.
+            The exit code: 0, or 1 if the search ended by an error of the daemon's own, or by damage of the run.
 
         Raises:
             NasdError: The socket cannot be made.
@@ -206,18 +201,25 @@ class Daemon:
         try:
             await self._note()
             await self.scheduler.search()
+        except DamagedError as error:
+            log.error("%s", error)
+            self._failed(str(error))
+            return
         except Exception as error:
             log.exception("the search ended by an error of its own")
-            self._problem("search", f"the search ended by an error of its own, see the log: {error}")
-            self._set("failed")
-            if self._exit_when_finished:
-                self._stop.set()
+            self._failed(f"the search ended by an error of its own, see the log: {error}")
             return
         await self._note()
         self._set("finished")
         log.info("the search is finished: %d trials", self.history.by_status.total())
         if self._exit_when_finished:
             await self.jobs.empty()
+            self._stop.set()
+
+    def _failed(self, problem: str) -> None:
+        self._problem("search", problem)
+        self._set("failed")
+        if self._exit_when_finished:
             self._stop.set()
 
     async def _note(self) -> None:

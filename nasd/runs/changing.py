@@ -24,12 +24,14 @@ def change(run: Run, settings: tuple[str, ...], *, forked: bool = False) -> list
         A line for each key: what it was and what it is.
 
     Raises:
-        ConfigError: A key must not change, a value is impossible, or the strategy cannot go on with it.
+        ConfigError: A key must not change, a value is impossible, the strategy cannot go on with it, or `config.yaml`
+            is not what the run was created with.
         StoreError: The disk refused, or the run is open for reading only.
     """
     checkpoint = run.checkpoint()
     made = changes.of_flags(run, checkpoint.flags)
     before = changes.config_with(run, made)
+    changes.require_as_created(run)
     begun = checkpoint.position is not None
     this = changes.Change(checkpoint.trials if begun else changes.BEFORE_ALL, checkpoint.learned, settings)
     after = changes.config_with(run, (*made, this))
