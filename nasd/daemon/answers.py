@@ -146,6 +146,10 @@ def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
     return protocol.ConfigText(yaml=changes.text_of(shown.run), changed=configuration.changed(shown.config))
 
 
+async def _set(daemon: "Daemon", params: protocol.SetParams) -> protocol.Changes:
+    return protocol.Changes(lines=await daemon.change(params.settings))
+
+
 def _pause(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
     daemon.pause(True)
     busy = daemon.scheduler.busy
@@ -198,6 +202,7 @@ ACTING: dict[str, Answer] = {
     "cancel_job": _cancel_job,
     "move_job": _move_job,
     "mark": _mark,
+    "set": _set,
     "pause": _pause,
     "resume": _resume,
     "stop": _stop,
