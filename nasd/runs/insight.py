@@ -155,13 +155,14 @@ def _levels(values: Sequence[Value | None]) -> tuple[NDArray[np.int64], list[str
 
 
 def _effects(codes: NDArray[np.int64], labels: Sequence[str], rewards: Floats) -> tuple[Level, ...]:
-    mean = float(rewards.mean())
-    found = []
-    for code, label in enumerate(labels):
-        of_level = rewards[codes == code]
-        error = float(of_level.std(ddof=1) / np.sqrt(len(of_level))) if len(of_level) > 1 else 0.0
-        found.append(Level(label, len(of_level), float(of_level.mean()) - mean, error))
-    return tuple(found)
+    counts = np.bincount(codes, minlength=len(labels))
+    means = np.bincount(codes, rewards, len(labels)) / counts
+    # One spread for all levels, as in an analysis of variance: that of a level of two rows is a matter of luck.
+    within = float(np.sqrt(((rewards - means[codes]) ** 2).sum() / max(1, len(rewards) - len(labels))))
+    return tuple(
+        Level(label, int(count), float(mean - rewards.mean()), within / float(np.sqrt(count)))
+        for label, count, mean in zip(labels, counts, means, strict=True)
+    )
 
 
 class _Additive:

@@ -24,7 +24,9 @@ def insight(world: World, points: int) -> p.Insight:
     return p.Insight(
         read=len(world.rows), of=len(world.rows), window=20,
         curve=tuple(
-            p.CurvePoint(trial=world.counted_numbers[i], reward=float(rewards[i]), mean=float(means[i]), best=float(best[i]))
+            p.CurvePoint(
+                trial=world.counted_numbers[i], reward=float(rewards[i]), mean=float(means[i]), best=float(best[i])
+            )
             for i in shown
         ),
         records=tuple(
@@ -62,7 +64,7 @@ def decisions(net: str) -> dict[str, Value]:
 
 def _front(
     axis: p.FrontAxis, rows: list[p.TrialRow], rewards: "np.ndarray[tuple[int], np.dtype[np.float64]]", points: int
-) -> p.Front:  # noqa: E501
+) -> p.Front:
     costs = np.array([_cost(axis, row) for row in rows])
     every = max(1, len(rows) // points)
     return p.Front(
