@@ -13,6 +13,7 @@ from nasd.box.devices import find_device
 from nasd.config import Config
 from nasd.daemon import views
 from nasd.daemon.history import History
+from nasd.daemon.insight import Insights
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from nasd.protocol import Message
@@ -44,6 +45,7 @@ class Shown(Protocol):
     config: Config
     space: Space[Any]
     history: History
+    insights: Insights
 
     @property
     def journal(self) -> _Journal:
@@ -93,6 +95,10 @@ def _subscribe(daemon: "Daemon", _: protocol.Empty) -> protocol.Snapshot:
 
 def _rewards(shown: Shown, params: protocol.RewardsParams) -> protocol.Rewards:
     return shown.history.rewards(params.points, shown.progress())
+
+
+async def _insight(shown: Shown, params: protocol.InsightParams) -> protocol.Insight:
+    return await shown.insights.answer(params.points, shown.history.rewards(2, shown.progress()).stages)
 
 
 async def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.TrialPage:
@@ -188,6 +194,7 @@ async def _export(daemon: "Daemon", params: protocol.ExportParams) -> protocol.D
 READING: dict[str, Callable[[Any, Any], Message | Awaitable[Message]]] = {
     "status": _status,
     "rewards": _rewards,
+    "insight": _insight,
     "trials": _trials,
     "trial": _trial,
     "jobs": _jobs,

@@ -20,6 +20,7 @@ from nasd.daemon import log as logs
 from nasd.daemon.backups import Backups
 from nasd.daemon.changing import Changing
 from nasd.daemon.history import History
+from nasd.daemon.insight import Insights
 from nasd.daemon.jobs import JobQueue
 from nasd.daemon.quota import Quota
 from nasd.daemon.records import Records
@@ -92,6 +93,7 @@ class Daemon:
         self.history = History()
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
+        self.insights = Insights(self._directory, self.space)
         self._best = self.run.best(views.BEST)
         self._records = Records(self.run, config)
         self._gauge = Gauge(self._directory)
