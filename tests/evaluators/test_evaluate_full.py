@@ -9,7 +9,7 @@ import torch
 import nasd
 from nasd.config import EncoderConfig
 from nasd.errors import NasdError
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.network import Network
 from nasd.evaluators.training import training as full
 from nasd.evaluators.training.step_memory import state_bytes, step_bytes

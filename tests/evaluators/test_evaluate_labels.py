@@ -13,7 +13,7 @@ from nasd.config import Config, EncoderConfig, LayersConfig
 from nasd.data import stream
 from nasd.data._codebrim import Codebrim
 from nasd.errors import DataMissingError, NasdError
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.network import Network
 from nasd.evaluators.training import training as full
 from nasd.evaluators.training.objective import confusion, hits, label_scores, mean_label_accuracy, summed_loss
