@@ -13,6 +13,7 @@ from nasd.box.devices import find_device
 from nasd.config import Config
 from nasd.daemon import views
 from nasd.daemon.history import History
+from nasd.daemon.insight import Insights
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from nasd.protocol import Message
@@ -44,6 +45,7 @@ class Shown(Protocol):
     config: Config
     space: Space[Any]
     history: History
+    insights: Insights
 
     @property
     def journal(self) -> _Journal:
@@ -93,6 +95,10 @@ def _subscribe(daemon: "Daemon", _: protocol.Empty) -> protocol.Snapshot:
 
 def _rewards(shown: Shown, params: protocol.RewardsParams) -> protocol.Rewards:
     return shown.history.rewards(params.points, shown.progress())
+
+
+async def _insight(shown: Shown, params: protocol.InsightParams) -> protocol.Insight:
+    return await shown.insights.answer(params.points, shown.history.rewards(2, shown.progress()).stages)
 
 
 async def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.TrialPage:
@@ -146,6 +152,10 @@ def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
     return protocol.ConfigText(yaml=changes.text_of(shown.run), changed=configuration.changed(shown.config))
 
 
+async def _set(daemon: "Daemon", params: protocol.SetParams) -> protocol.Changes:
+    return protocol.Changes(lines=await daemon.change(params.settings))
+
+
 def _pause(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
     daemon.pause(True)
     busy = daemon.scheduler.busy
@@ -184,6 +194,7 @@ async def _export(daemon: "Daemon", params: protocol.ExportParams) -> protocol.D
 READING: dict[str, Callable[[Any, Any], Message | Awaitable[Message]]] = {
     "status": _status,
     "rewards": _rewards,
+    "insight": _insight,
     "trials": _trials,
     "trial": _trial,
     "jobs": _jobs,
@@ -198,6 +209,7 @@ ACTING: dict[str, Answer] = {
     "cancel_job": _cancel_job,
     "move_job": _move_job,
     "mark": _mark,
+    "set": _set,
     "pause": _pause,
     "resume": _resume,
     "stop": _stop,

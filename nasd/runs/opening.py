@@ -1,5 +1,6 @@
 """A run's search as its last commit left it: what a reader of the directory needs beyond single trials."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from nasd import rooms
@@ -38,6 +39,11 @@ def search_of(run: Run) -> Search:
         raise NasdError(f"the checkpoint in {run.path} does not fit its config: {error}") from error
     changes.require_as_created(run)  # last: what is wrong with a changed one says more than that it was changed
     return Search(config, space, strategy, checkpoint)
+
+
+def stored(proposals: Iterable[Proposal]) -> tuple[OpenProposal, ...]:
+    """A strategy's proposals as they are stored."""
+    return tuple(OpenProposal(p.number, p.net, p.kind, p.reason, p.stage, dict(p.facts)) for p in proposals)
 
 
 def proposal_of(stored: OpenProposal) -> Proposal:

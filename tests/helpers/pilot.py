@@ -26,7 +26,7 @@ class Clock:
         return self.now
 
 
-async def until(true: Callable[[], Any], limit: float = 10.0) -> None:
+async def until(true: Callable[[], Any], limit: float = 30.0) -> None:
     """Wait for something to become true."""
     end = time.monotonic() + limit
     while not true():
