@@ -12,7 +12,7 @@ from nasd import rooms
 from nasd.cli import cli, enas
 from nasd.daemon.trial_rows import make_trial
 from nasd.evaluators.bench import Bench
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.supernet.judging import accuracy
 from store import Delta, Job, Learned, Run
 from tests.evaluators.test_supernet import bench, config

@@ -18,8 +18,8 @@ from nasd.evaluators.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.orders import Supernet
+from nasd.evaluators.step_memory import state_bytes, step_bytes
 from nasd.evaluators.supernet.epoch import Epoch
-from nasd.evaluators.training.step_memory import state_bytes, step_bytes
 from nasd.outcome import Evaluated, Outcome
 from store import files
 

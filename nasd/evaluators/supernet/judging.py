@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nasd.data import ImageSplit
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
 
 

@@ -24,16 +24,16 @@ from nasd.config import Config, TrainingConfig
 from nasd.data import Crops, Data, ImageSplit, Streamed, StreamedSplit, fetched
 from nasd.evaluators.base import OnEpoch
 from nasd.evaluators.clock import Clock
-from nasd.evaluators.deep_prior.embed import mini_batches, to_input
-from nasd.evaluators.deep_prior.probe import recent_mean
 from nasd.evaluators.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch
+from nasd.evaluators.mini_batches import mini_batches, to_input
 from nasd.evaluators.networks.build import Trainable, TrainableNetwork, network_of
 from nasd.evaluators.networks.weights import Files, NoFiles, checkpoint_bytes, network_bytes, read_checkpoint, restore
+from nasd.evaluators.objective import confusion, hits, label_scores, mean_label_accuracy, summed_loss
 from nasd.evaluators.provenance import provenance
+from nasd.evaluators.reward import recent_mean
 from nasd.evaluators.seeding import generator
-from nasd.evaluators.training.objective import confusion, hits, label_scores, mean_label_accuracy, summed_loss
-from nasd.evaluators.training.step_memory import state_bytes, step_bytes
+from nasd.evaluators.step_memory import state_bytes, step_bytes
 from nasd.outcome import Evaluated, Labels, Outcome
 from nasd.seeding import derive
 
