@@ -20,12 +20,13 @@ from nasd.daemon import log as logs
 from nasd.daemon.backups import Backups
 from nasd.daemon.changing import Changing
 from nasd.daemon.history import History
+from nasd.daemon.insight import Insights
 from nasd.daemon.jobs import JobQueue
 from nasd.daemon.quota import Quota
 from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
-from nasd.errors import ConfigError, NasdError
+from nasd.errors import NasdError
 from nasd.protocol import (
     Event,
     Hello,
@@ -45,7 +46,7 @@ from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
 from nasd.strategies.base import Progress, Strategy
-from store import Delta, Run, StoreError, Trial
+from store import DamagedError, Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")
 
@@ -89,14 +90,10 @@ class Daemon:
         config = run_data.located(self.run, settled)
         open_proposals = tuple(map(proposal_of, checkpoint.open))
         self.journal = logs.set_up(config.log, self._directory / "log", self._logged)
-        if not self.run.config_is_as_created:
-            raise ConfigError(
-                f"{self._directory / 'config.yaml'} was changed after the run was created: put back what was there, or "
-                "make another run with it"
-            )
         self.history = History()
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
+        self.insights = Insights(self._directory, self.space)
         self._best = self.run.best(views.BEST)
         self._records = Records(self.run, config)
         self._gauge = Gauge(self._directory)
@@ -162,7 +159,7 @@ class Daemon:
         """Run until told to stop.
 
         Returns:
-            The exit code: 0, or 1 if the search ended by an error of the daemon's own.
+            The exit code: 0, or 1 if the search ended by an error of the daemon's own, or by damage of the run.
 
         Raises:
             NasdError: The socket cannot be made.
@@ -214,12 +211,13 @@ class Daemon:
                     await self.scheduler.search()
                     if self.strategy.finished:  # else it was lengthened as it ended
                         break
+            except DamagedError as error:
+                log.error("%s", error)
+                self._failed(str(error))
+                return
             except Exception as error:
                 log.exception("the search ended by an error of its own")
-                self._problem("search", f"the search ended by an error of its own, see the log: {error}")
-                self._set("failed")
-                if self._exit_when_finished:
-                    self._stop.set()
+                self._failed(f"the search ended by an error of its own, see the log: {error}")
                 return
             await self._note()
             self._set("finished")
@@ -231,6 +229,12 @@ class Daemon:
             while self.strategy.finished:
                 self._changed.clear()
                 await self._changed.wait()
+
+    def _failed(self, problem: str) -> None:
+        self._problem("search", problem)
+        self._set("failed")
+        if self._exit_when_finished:
+            self._stop.set()
 
     async def _note(self) -> None:
         """Write down how far the search goes, for those who only look at the directory."""

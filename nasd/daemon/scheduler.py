@@ -230,7 +230,13 @@ class Scheduler:
         )
 
     async def _evaluate(self, flight: Flight, task: Task) -> Finished:
-        """Have a worker do it. What arrives ahead of its turn is committed, so that a kill does not cost it."""
+        """Have a worker do it. What arrives ahead of its turn is committed, so that a kill does not cost it.
+
+        Raises:
+            DamagedError: A file of the run that it begins with is not what was committed.
+        """
+        for name in self.planner.reads(flight.proposal.facts):
+            await asyncio.to_thread(self.run.files.check, name)
         finished = await self.executor.evaluate(task)
         early = self.order == "ordered" and self._flights and self._flights[0] is not flight
         if early and not finished.files:  # a file that no row refers to would not outlast a restart
@@ -330,14 +336,19 @@ class Scheduler:
         return max(self._floor, min(kept.values()) if len(kept) >= self.keep_embeddings else 0.0)
 
     async def _stored(self, learned: Learned | None, finished: Finished | None) -> StoredLearned | None:
-        """What a strategy learned, its files given their place in the run, where the row names them by hash."""
+        """What a strategy learned; the files that came with it are given their place in the run, where the row names
+        them by hash, and those that came earlier stay where they are.
+        """
         if learned is None:
             return None
-        files = []
+        files, come = [], finished.files if finished else {}
+        earlier = self.run.files.referred_to() if learned.files else {}
         for name in learned.files:
-            assert finished is not None
-            staged = await finished.files[name].fetch()
-            files.append(await committing.persist(partial(self.run.files.adopt, staged, name), self.trouble))
+            if name in come:
+                staged = await come[name].fetch()
+                files.append(await committing.persist(partial(self.run.files.adopt, staged, name), self.trouble))
+            elif name not in earlier:
+                raise ValueError(f"what was learned refers to {name}, which neither came with it nor is kept")
         return StoredLearned(learned.payload, tuple(files))
 
     def _there(self, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Every method that a client may call: what it takes and what it answers."""
 
 from nasd.protocol import enas, evolution, pnas, qlearning
+from nasd.protocol.insight import Insight, InsightParams
 from nasd.protocol.jobs import JobPage, JobParams, JobRow, JobsParams, MoveJobParams, QueueJobParams
 from nasd.protocol.log import LogPage, LogParams
 from nasd.protocol.runs import Changes, ConfigText, RunList, SetParams
@@ -13,6 +14,7 @@ OF_EVERY_RUN: dict[str, Method] = {
     "status": Method(Empty, Status),
     "subscribe": Method(Empty, Snapshot),
     "rewards": Method(RewardsParams, Rewards),
+    "insight": Method(InsightParams, Insight),
     "trials": Method(TrialsParams, TrialPage),
     "trial": Method(TrialParams, TrialDetail),
     "mark": Method(MarkParams, TrialRow),

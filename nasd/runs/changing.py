@@ -52,12 +52,14 @@ def prepare(run: Run, settings: tuple[str, ...], *, forked: bool = False) -> Pre
         None: The run has these values.
 
     Raises:
-        ConfigError: A key must not change, a value is impossible, or the strategy cannot go on with it.
+        ConfigError: A key must not change, a value is impossible, the strategy cannot go on with it, or `config.yaml`
+            is not what the run was created with.
         StoreError: The run cannot be read.
     """
     checkpoint = run.checkpoint()
     made = changes.of_flags(run, checkpoint.flags)
     before = changes.config_with(run, made)
+    changes.require_as_created(run)
     begun = checkpoint.position is not None
     this = changes.Change(checkpoint.trials if begun else changes.BEFORE_ALL, checkpoint.learned, settings)
     after = changes.config_with(run, (*made, this))
