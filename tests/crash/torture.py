@@ -27,6 +27,7 @@ import psutil
 from nasd.runs.verify import replay
 from store import Run, files, is_owned, soundness
 from tests.helpers.nasd_harness import LIMIT, Process, make, short_folder, sound, tell, until
+from tests.helpers.stub_worker import FAULTS
 
 DAEMON = Path(__file__).with_name("shifted_daemon.py")
 TRIALS = 120
@@ -216,8 +217,8 @@ def kill_group(torture, directory, daemon):
 
 
 def box_at_fault(torture, directory, daemon):
-    """The box has no thread, no space, no process for a while: nothing is counted or learned of it."""
-    for fault in ("no thread", "no space", "libgomp"):
+    """The box has no thread, no space, no driver, ... for a while: nothing is counted or learned of it."""
+    for fault in torture.draw.sample([*FAULTS, "libgomp"], 3):
         tell(directory, embed=10, seconds=0.01, every=fault)
         time.sleep(torture.draw.uniform(0.1, 0.5))
     tell(directory, embed=10, seconds=0.01)
