@@ -15,6 +15,7 @@ from nasd.errors import NasdError
 from nasd.seeding import derive
 from nasd.spaces.cells import CellSpace
 from nasd.spaces.cells.arrays import chunks, texts
+from nasd.spaces.cells.cell import blocks_text
 from nasd.strategies.pnas.ranking import CHUNK, rows, score
 from nasd.strategies.pnas.surrogates import Surrogate, make
 from store import Run
@@ -56,7 +57,7 @@ class Scoring:
         most, instead = (MOST_WRITTEN, "ask for the best with --top") if written else (MOST_SCORED, "fewer --blocks")
         if self.count > most:
             raise NasdError(
-                f"there are {self.count:,} cells of {self.blocks} blocks, at most {most:,} are "
+                f"there are {self.count:,} cells of {blocks_text(self.blocks)}, at most {most:,} are "
                 f"{'written' if written else 'scored'}: {instead}, or leave out some --operators"
             )
 
