@@ -17,6 +17,7 @@ from nasd.protocol.events import (
     encode_event,
 )
 from nasd.protocol.jobs import (
+    FROM_SCRATCH,
     MAX_EPOCHS,
     MAX_PRIORITY,
     MAX_REPEATS,
@@ -80,6 +81,7 @@ from nasd.protocol.wire import (
 )
 
 __all__ = [
+    "FROM_SCRATCH",
     "MAX_EPOCHS",
     "MAX_FRAME",
     "MAX_PAGE",

@@ -15,7 +15,7 @@ from nasd import __version__, rooms
 from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.pictures import architecture, comparison, leaderboard, levels, phases, q_values, rewards, source, style
-from nasd.runs import changes, compare
+from nasd.runs import changes, compare, from_scratch
 from store import Run, Trial
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def report(run: Run, groups: Sequence[compare.Group] = ()) -> str:
             *_comparison(groups),
             "<h2>Best architectures</h2>",
             _leaderboard(best),
+            *_from_scratch(run),
             "<h2>Configuration</h2>",
             f"<pre>{escape(changes.text_of(run))}</pre>",
             "<h2>Provenance</h2>",
@@ -143,6 +144,23 @@ def _leaderboard(best: list[Trial]) -> str:
     ]
     heads = ("trial", "reward", "best validation", "test", "values", "architecture")
     return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
+
+
+def _from_scratch(run: Run) -> list[str]:
+    found = from_scratch.ranking(run.jobs())
+    if not found.trained:
+        return []
+    rows = [
+        f"<tr><td>{escape(one.group)}</td><td>{_percent(one.expected)}</td><td>{_percent(one.validation)}</td>"
+        f"<td>{_percent(one.test)}</td><td>{escape(one.net)}</td></tr>"
+        for one in found.trained
+    ]
+    heads = ("group", "by the search", "validation", "test", "architecture")
+    return [
+        "<h2>Trained from scratch</h2>",
+        *(f"<p class=sub>{escape(sentence)}</p>" for sentence in found.sentences),
+        f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>",
+    ]
 
 
 def _provenance(run: Run) -> str:
