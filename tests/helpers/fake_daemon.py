@@ -22,6 +22,7 @@ from nasd import protocol as p
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from tests.helpers import fake_enas
+from tests.helpers.fake_insight import insight
 from tests.helpers.fake_search import KEYS, STAGES, World
 
 CONFIG = """\
@@ -211,6 +212,9 @@ class FakeDaemon:
 
     def do_rewards(self, params: p.RewardsParams) -> p.Rewards:
         return self.world.reward_points(params.points)
+
+    def do_insight(self, params: p.InsightParams) -> p.Insight:
+        return insight(self.world, params.points)
 
     def do_trials(self, params: p.TrialsParams) -> p.TrialPage:
         rows: list[p.TrialRow] = (
