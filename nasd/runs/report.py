@@ -16,6 +16,7 @@ from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.pictures import (
     architecture,
+    choices,
     comparison,
     insight,
     leaderboard,
@@ -112,6 +113,8 @@ def _figures(run: Run, config: Config, search: source.Search, best: list[Trial])
         makers.append(lambda: q_values.draw_q_values(q_values.of_run(run), search.name))
     if config.search.strategy == "pnas":
         makers.append(lambda: levels.draw_levels(levels.of_run(run), search.name, hover=True))
+    if config.search.strategy == "enas":
+        makers.append(lambda: choices.draw_choices(choices.of_run(run.path)))
     parts += _drawn(makers, 0)
     if best:
         space, net = rooms.space(config), best[0].net
