@@ -371,6 +371,17 @@ class TestEmbeddings:
         with Run.open(directory) as run:
             assert run.embeddings.kept() == {}
 
+    async def test_files_of_epochs_count_and_those_of_old_ones_go(self, home):
+        directory = make(home, 6, "enas", search={"derive": 0, "keep": 1}, store={"disk_quota": 20_000})
+        async with living(directory) as live:
+            await live.state("finished")
+            live.daemon._quota.keep()
+            assert "its disk_quota is 20000" in live.status.problems[0]
+        with Run.open(directory) as run:
+            best = max(run.trials(), key=lambda trial: trial.reward).number
+            assert len(list((directory / "learned").iterdir())) == len({6, best})  # 20 kB each
+            assert run.size_on_disk() > 20_000
+
 
 async def test_the_seed_of_a_trial_is_its_own(home):
     directory = await search(home, 3)
