@@ -100,7 +100,8 @@ def _marked(name, value):
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(name) == value:
+            # Who adopted one that has ended may not have collected it yet.
+            if process.environ().get(name) == value and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 
