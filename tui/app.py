@@ -35,11 +35,11 @@ from tui.work import work
 OF_DAEMON = frozenset({"pause", "resume", "checkpoint", "stop", "export", "retrain_net"})
 """Actions that only a daemon can do; not offered while none answers."""
 
-OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS, CONFIG = range(8)
+OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS, CONFIG, INSIGHT = range(9)
 
 NAMES: Mapping[int, str] = {
     OVERVIEW: "Overview", TRIALS: "Trials", TRIAL: "Trial", STRATEGY: "", JOBS: "Jobs", LOG: "Log", RUNS: "Runs",
-    CONFIG: "Config",
+    CONFIG: "Config", INSIGHT: "Insight",
 }  # fmt: skip
 """The screens that every search has; the strategy's own is named by its extras, and keeps its key if there is none."""
 
@@ -410,6 +410,7 @@ def _make(index: int, extras: Extras, link: Link, box: Box) -> Pane:
         LOG: "tui.panes.log:Log",
         RUNS: "tui.panes.runs:Runs",
         CONFIG: "tui.panes.config:Config",
+        INSIGHT: "tui.panes.insight:Insight",
     }
     pane: Pane = load(makers[index])(link, f"pane-{index}", *([box] if index == RUNS else []))
     return pane

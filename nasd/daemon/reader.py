@@ -17,6 +17,7 @@ from typing import Any
 from nasd import __version__, paths, protocol, rooms
 from nasd.daemon import answers, views
 from nasd.daemon.history import History
+from nasd.daemon.insight import Insights
 from nasd.daemon.job_rows import page
 from nasd.daemon.log import LogFiles
 from nasd.daemon.methods import Handler, Methods
@@ -54,6 +55,7 @@ class Reader:
         self.history = History()
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
+        self.insights = Insights(directory, self.space)
         self._flags = self.run.flags()
         self._progress = _progress(counted, self._flags.get("total"))
         self._search: asyncio.Task[Search] | None = None

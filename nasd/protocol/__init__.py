@@ -16,6 +16,17 @@ from nasd.protocol.events import (
     decode_event,
     encode_event,
 )
+from nasd.protocol.insight import (
+    CurvePoint,
+    Decision,
+    Front,
+    FrontAxis,
+    FrontTrial,
+    Insight,
+    InsightParams,
+    Level,
+    Record,
+)
 from nasd.protocol.jobs import (
     MAX_EPOCHS,
     MAX_PRIORITY,
@@ -32,7 +43,7 @@ from nasd.protocol.jobs import (
 from nasd.protocol.log import LogLevel, LogPage, LogParams, LogRecord
 from nasd.protocol.machine import Device, Machine, WorkerStatus
 from nasd.protocol.methods import METHODS, OF_EVERY_RUN, OF_STRATEGIES, strategy_of
-from nasd.protocol.runs import ConfigText, RunList, RunRow
+from nasd.protocol.runs import Changes, ConfigText, RunList, RunRow, SetParams
 from nasd.protocol.search import (
     RewardPoint,
     Rewards,
@@ -89,21 +100,30 @@ __all__ = [
     "OF_EVERY_RUN",
     "OF_STRATEGIES",
     "PROTOCOL",
+    "Changes",
     "ConfigText",
+    "CurvePoint",
+    "Decision",
     "Device",
     "Done",
     "Empty",
     "ErrorCode",
     "Event",
     "ExportParams",
+    "Front",
+    "FrontAxis",
+    "FrontTrial",
     "Hello",
     "HelloParams",
+    "Insight",
+    "InsightParams",
     "JobChanged",
     "JobPage",
     "JobParams",
     "JobRow",
     "JobStatus",
     "JobsParams",
+    "Level",
     "LogLevel",
     "LogPage",
     "LogParams",
@@ -117,6 +137,7 @@ __all__ = [
     "MoveJobParams",
     "Params",
     "QueueJobParams",
+    "Record",
     "Request",
     "Response",
     "RewardPoint",
@@ -128,6 +149,7 @@ __all__ = [
     "RunState",
     "SearchProgress",
     "Selected",
+    "SetParams",
     "Snapshot",
     "StageProgress",
     "StageRewards",

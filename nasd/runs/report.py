@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING
 from nasd import __version__, rooms
 from nasd.config import Config
 from nasd.errors import NasdError
-from nasd.pictures import architecture, comparison, leaderboard, levels, phases, q_values, rewards, source, style
+from nasd.pictures import (
+    architecture,
+    comparison,
+    insight,
+    leaderboard,
+    levels,
+    phases,
+    q_values,
+    rewards,
+    source,
+    style,
+)
 from nasd.runs import changes, compare
 from store import Run, Trial
 
@@ -71,6 +82,7 @@ def report(run: Run, groups: Sequence[compare.Group] = ()) -> str:
             *(f"<div><b>{escape(value)}</b><span>{escape(what)}</span></div>" for value, what in numbers),
             "</div>",
             *_figures(run, config, search, best),
+            *_insight(run, search),
             *_comparison(groups),
             "<h2>Best architectures</h2>",
             _leaderboard(best),
@@ -99,18 +111,36 @@ def _figures(run: Run, config: Config, search: source.Search, best: list[Trial])
         makers.append(lambda: q_values.draw_q_values(q_values.of_run(run), search.name))
     if config.search.strategy == "pnas":
         makers.append(lambda: levels.draw_levels(levels.of_run(run), search.name, hover=True))
-    with style.styled():
-        for number, make in enumerate(makers):
-            try:
-                parts.append(_inline(levels.with_titles(style.render(make(), "svg").decode()), number))
-            except NasdError as error:
-                parts.append(f"<p class=sub>{escape(str(error))}</p>")
+    parts += _drawn(makers, 0)
     if best:
         space, net = rooms.space(config), best[0].net
         drawing = architecture.draw_architecture(
             space.graph(space.parse(net)), net, f"The best: trial {best[0].number}"
         )
         parts.append(_inline(drawing.svg().decode(), len(makers)))
+    return parts
+
+
+def _insight(run: Run, search: source.Search) -> list[str]:
+    """What was learned of the space."""
+    learned = insight.of_run(run)
+    makers: list[Callable[[], Figure]] = [
+        lambda: insight.draw_best(search),
+        lambda: insight.draw_pareto(learned),
+        lambda: insight.draw_importance(learned),
+    ]
+    return ["<h2>What was learned</h2>", *_drawn(makers, 50)]
+
+
+def _drawn(makers: "Sequence[Callable[[], Figure]]", first: int) -> list[str]:
+    """Figures, numbered from `first`, or why there is too little to draw one."""
+    parts = []
+    with style.styled():
+        for number, make in enumerate(makers, first):
+            try:
+                parts.append(_inline(levels.with_titles(style.render(make(), "svg").decode()), number))
+            except NasdError as error:
+                parts.append(f"<p class=sub>{escape(str(error))}</p>")
     return parts
 
 

@@ -22,6 +22,7 @@ from nasd import protocol as p
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from tests.helpers import fake_enas
+from tests.helpers.fake_insight import insight
 from tests.helpers.fake_search import KEYS, STAGES, World
 
 CONFIG = """\
@@ -212,6 +213,9 @@ class FakeDaemon:
     def do_rewards(self, params: p.RewardsParams) -> p.Rewards:
         return self.world.reward_points(params.points)
 
+    def do_insight(self, params: p.InsightParams) -> p.Insight:
+        return insight(self.world, params.points)
+
     def do_trials(self, params: p.TrialsParams) -> p.TrialPage:
         rows: list[p.TrialRow] = (
             [
@@ -244,6 +248,9 @@ class FakeDaemon:
         given = {"star": params.star, "note": params.note}
         self.marks.setdefault(params.number, {}).update({k: v for k, v in given.items() if v is not None})
         return msgspec.structs.replace(self.world.rows[params.number - 1], **self.marks[params.number])
+
+    def do_set(self, params: p.SetParams) -> p.Changes:
+        return p.Changes(lines=params.settings)
 
     def do_trial(self, params: p.TrialParams) -> p.TrialDetail:
         return self.world.detail(params.number)

@@ -7,6 +7,7 @@ from nasd.errors import ConfigError
 from nasd.graph import Graph
 from nasd.spaces.base import Infeasible
 from nasd.spaces.layers.architecture import Architecture
+from nasd.spaces.layers.decisions import decisions
 from nasd.spaces.layers.grammar import Notation, layer_text
 from nasd.spaces.layers.graph import build_graph
 from nasd.spaces.layers.mutation import mutate_path
@@ -77,6 +78,18 @@ class SearchSpace:
         values, limit = architecture.embedding_dim, self.config.max_num_fc_input
         if values > limit:
             return Infeasible(f"The flattened embedding has {values} values, above max_num_fc_input {limit}.")
+        return self._too_large(architecture)
+
+    def _too_large(self, architecture: Architecture) -> Infeasible | None:
+        """Whether the network is above the limits on its weights and operations."""
+        weights, gflops = self.config.max_parameters, self.config.max_gflops
+        if weights is None and gflops is None:
+            return None
+        network = self.graph(architecture)
+        if weights is not None and network.parameters > weights:
+            return Infeasible(f"It has {network.parameters:,} weights, above max_parameters {weights:,}.")
+        if gflops is not None and network.gflops > gflops:
+            return Infeasible(f"An image takes {network.gflops:,.3g} GFLOP, above max_gflops {gflops:g}.")
         return None
 
     def text(self, state: State) -> str:
@@ -86,6 +99,10 @@ class SearchSpace:
     def graph(self, architecture: Architecture) -> Graph:
         """Its layers as a chain from the image to the classifier."""
         return build_graph(architecture, self.config.channels, self.config.patch_size)
+
+    def decisions(self, architecture: Architecture) -> dict[str, str | float]:
+        """As `Space.decisions`."""
+        return decisions(architecture)
 
     def sample(self, random: np.random.Generator) -> Architecture:
         """Walk from the start to an end, each action drawn uniformly from those that may follow."""
