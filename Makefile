@@ -73,8 +73,8 @@ $(AVALANCHE)/.ready: examples/avalanche.lock requirements.lock | $(READY)
 client: $(READY) ## the light client: the wheel, installed bare, asks a running daemon; half a minute
 	$(BIN)/python -m tests.packaging.light_client
 
-torture: $(READY) ## a search killed, stopped and starved at random instants, an hour (KILLS=1000 MINUTES=60 SEED=1 STRATEGY=qlearning)
-	$(BIN)/python -m tests.crash.torture --strategy $(or $(STRATEGY),qlearning) --kills $(or $(KILLS),1000) --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
+torture: $(READY) ## a search killed, stopped and starved at random instants, an hour (KILLS=1000 MINUTES=60 SEED=1 STRATEGY=qlearning EXECUTOR=ray)
+	$(BIN)/python -m tests.crash.torture --strategy $(or $(STRATEGY),qlearning) --executor $(or $(EXECUTOR),processes) --kills $(or $(KILLS),1000) --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
 fuzz: $(READY) ## a million frames at the socket of a daemon that works (FRAMES=1000000)
 	$(BIN)/python -m tests.daemon.fuzz --frames $(or $(FRAMES),1000000)
