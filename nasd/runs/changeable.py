@@ -10,7 +10,7 @@ from nasd.strategies.base import Strategy
 _FREE = (
     "executor.devices", "executor.workers_per_device", "executor.threads", "executor.trial_timeout",
     "executor.trial_attempts", "executor.memory_limit", "store.keep_embeddings", "store.disk_quota",
-    "data.resident_limit", "snapshots.", "log.",
+    "data.resident_limit", "snapshots.", "log.", "notify.",
 )  # fmt: skip
 """What decides where, how long and with how much room evaluations run; a name that ends with a dot: all below it."""
 
