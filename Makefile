@@ -94,6 +94,7 @@ bench: $(READY) ## the benchmarks in their short forms, a few minutes
 	$(BIN)/python -m benchmarks.bookkeeping
 	$(BIN)/python -m benchmarks.evaluator --short
 	$(BIN)/python -m benchmarks.published_pipeline --samples 6000 --epochs 2 --only tiny A
+	$(BIN)/python -m benchmarks.plain_torch --samples 3000 --epochs 2 --only tiny
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv

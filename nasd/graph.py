@@ -29,3 +29,8 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True):
     def operations(self) -> int:
         """Multiply-adds for one image."""
         return sum(node.operations for node in self.nodes)
+
+    @property
+    def gflops(self) -> float:
+        """10^9 operations for one image, forward only: a multiply-add is two."""
+        return 2 * self.operations / 1e9

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Tag, model_validator
 
 from nasd.config.cells import CellsConfig
-from nasd.config.section import Count, Positive, Section, Sizes
+from nasd.config.section import Count, Positive, PositiveFloat, Section, Sizes
 from nasd.config.supernet import SupernetConfig
 from nasd.config.unions import by
 
@@ -31,6 +31,8 @@ class LayersConfig(Section):
     fc_sizes: tuple[Positive, ...] = (32, 64, 128)
     max_num_fc_input: Positive = 20000
     max_image_size: Positive = 8
+    max_parameters: Positive | None = None  # weights of the whole network, the classifier's included; None: no limit
+    max_gflops: PositiveFloat | None = None  # 10^9 operations for one image: twice the multiply-adds of all layers
     num_classes: Positive = 10  # as patch_size
     channels: Positive = 1  # as patch_size
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from nasd.config import NotifyConfig
 from nasd.daemon.notify import Notifier
 from nasd.failing import RECENT, failing
 from nasd.protocol import Machine, TrialRow
@@ -29,6 +30,10 @@ class Alerts:
         self._notifier = notifier
         self._recent = list(recent)
         self._failing = False
+
+    def go_by(self, config: NotifyConfig) -> None:
+        """Another command from now on."""
+        self._notifier.config = config
 
     def trial_finished(self, row: TrialRow, best: Sequence[TrialRow]) -> None:
         """It may be the best of all, and it may be one of many that fail; the very first trial is no news."""

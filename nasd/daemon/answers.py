@@ -128,7 +128,8 @@ async def _queue_job(daemon: "Daemon", params: protocol.QueueJobParams) -> proto
     if params.device is not None:
         device = await asyncio.to_thread(find_device, params.device)  # a GPU's driver may hang
         params = msgspec.structs.replace(params, device=device)
-    return daemon.jobs.queue(params, views.chosen(daemon.run, daemon.space, params, full=params.full))
+    chosen = views.chosen(daemon.run, daemon.space, params, daemon.jobs.planner(full=params.full))
+    return daemon.jobs.queue(params, chosen)
 
 
 def _cancel_job(daemon: "Daemon", params: protocol.JobParams) -> protocol.JobRow:
@@ -149,6 +150,10 @@ def _runs(shown: Shown, _: protocol.Empty) -> protocol.RunList:
 
 def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
     return protocol.ConfigText(yaml=changes.text_of(shown.run), changed=configuration.changed(shown.config))
+
+
+async def _set(daemon: "Daemon", params: protocol.SetParams) -> protocol.Changes:
+    return protocol.Changes(lines=await daemon.change(params.settings))
 
 
 def _pause(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
@@ -204,6 +209,7 @@ ACTING: dict[str, Answer] = {
     "cancel_job": _cancel_job,
     "move_job": _move_job,
     "mark": _mark,
+    "set": _set,
     "pause": _pause,
     "resume": _resume,
     "stop": _stop,

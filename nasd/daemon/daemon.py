@@ -14,10 +14,12 @@ from nasd import __version__, paths, protocol, rooms
 from nasd import config as configuration
 from nasd import data as datasets
 from nasd.box.load import Gauge
+from nasd.config import Config
 from nasd.daemon import answers, committing, views
 from nasd.daemon import log as logs
 from nasd.daemon.alerts import Alerts, low_disk
 from nasd.daemon.backups import Backups
+from nasd.daemon.changing import Changing
 from nasd.daemon.history import History
 from nasd.daemon.insight import Insights
 from nasd.daemon.jobs import JobQueue
@@ -26,7 +28,7 @@ from nasd.daemon.quota import Quota
 from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
-from nasd.errors import ConfigError, NasdError
+from nasd.errors import NasdError
 from nasd.protocol import (
     Event,
     Hello,
@@ -45,8 +47,8 @@ from nasd.protocol import (
 from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
-from nasd.strategies.base import Progress
-from store import Delta, Run, StoreError, Trial
+from nasd.strategies.base import Progress, Strategy
+from store import DamagedError, Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")
 
@@ -86,15 +88,10 @@ class Daemon:
             raise
 
     def _build(self, socket_path: Path, worker_command: tuple[str, ...] | None) -> None:
-        settled, self.space, self.strategy, checkpoint = search_of(self.run)
-        self.config = run_data.located(self.run, settled)
-        config, open_proposals = self.config, tuple(map(proposal_of, checkpoint.open))
+        settled, self.space, strategy, checkpoint = search_of(self.run)
+        config = run_data.located(self.run, settled)
+        open_proposals = tuple(map(proposal_of, checkpoint.open))
         self.journal = logs.set_up(config.log, self._directory / "log", self._logged)
-        if not self.run.config_is_as_created:
-            raise ConfigError(
-                f"{self._directory / 'config.yaml'} was changed after the run was created: put back what was there, or "
-                "make another run with it"
-            )
         self.history = History()
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
@@ -122,7 +119,7 @@ class Daemon:
         planners = rooms.planners(config, self.run.path)
         self.scheduler = Scheduler(
             run=self.run,
-            strategy=self.strategy,
+            strategy=strategy,
             executor=self._executor,
             planner=planners[config.evaluation.kind],
             seed=config.seed,
@@ -158,13 +155,15 @@ class Daemon:
             self.scheduler.embeddings_dropped,
             trouble=lambda problem: self._problem("quota", problem),
         )
+        self._changing = Changing(self.run, config, self.scheduler, self._executor, self._quota, self._backups)
+        self._changed = asyncio.Event()
         self.server = Server(socket_path, self._hello, answers.table(self, rooms.views(config)))
 
     async def serve(self) -> int:
         """Run until told to stop.
 
         Returns:
-            The exit code: 0, or 1 if the search ended by an error of the daemon's own.
+            The exit code: 0, or 1 if the search ended by an error of the daemon's own, or by damage of the run.
 
         Raises:
             NasdError: The socket cannot be made.
@@ -209,23 +208,38 @@ class Daemon:
     # --- what runs ------------------------------------------------------------------------------------------------
 
     async def _search(self) -> None:
-        self._set("running")
-        try:
+        while not self._stop.is_set():
+            self._set("running")
+            try:
+                await self._note()
+                while True:
+                    await self.scheduler.search()
+                    if self.strategy.finished:  # else it was lengthened as it ended
+                        break
+            except DamagedError as error:
+                log.error("%s", error)
+                self._failed(str(error))
+                return
+            except Exception as error:
+                log.exception("the search ended by an error of its own")
+                self._failed(f"the search ended by an error of its own, see the log: {error}")
+                return
             await self._note()
-            await self.scheduler.search()
-        except Exception as error:
-            log.exception("the search ended by an error of its own")
-            self._problem("search", f"the search ended by an error of its own, see the log: {error}")
-            self._set("failed")
+            self._set("finished")
+            self._alerts.finished(self.history.by_status.total(), self._best[0].reward if self._best else None)
+            log.info("the search is finished: %d trials", self.history.by_status.total())
             if self._exit_when_finished:
-                self._stop.set()
-            return
-        await self._note()
-        self._set("finished")
-        self._alerts.finished(self.history.by_status.total(), self._best[0].reward if self._best else None)
-        log.info("the search is finished: %d trials", self.history.by_status.total())
+                await self.jobs.empty()
+                if self.strategy.finished:
+                    self._stop.set()
+            while self.strategy.finished:
+                self._changed.clear()
+                await self._changed.wait()
+
+    def _failed(self, problem: str) -> None:
+        self._problem("search", problem)
+        self._set("failed")
         if self._exit_when_finished:
-            await self.jobs.empty()
             self._stop.set()
 
     async def _note(self) -> None:
@@ -394,9 +408,33 @@ class Daemon:
             jobs_queued=self.jobs.queued,
         )
 
+    @property
+    def config(self) -> Config:
+        """The config that holds."""
+        return self._changing.config
+
+    @property
+    def strategy(self) -> Strategy:
+        """What proposes architectures."""
+        return self.scheduler.strategy
+
     def progress(self) -> Progress:
         """Where the search is."""
         return self.strategy.progress()
+
+    async def change(self, settings: tuple[str, ...]) -> tuple[str, ...]:
+        """Go on under another config; a finished search that is lengthened goes on. See `Changing.change`.
+
+        Raises:
+            NasdError: The search ended by an error, or the settings cannot be.
+            StoreError: The disk refuses.
+        """
+        if self._state == "failed":
+            raise NasdError("the search ended by an error of its own: stop the run first, then set it and start it")
+        lines = await self._changing.change(settings)
+        self._alerts.go_by(self.config.notify)
+        self._changed.set()
+        return lines
 
     def pause(self, paused: bool) -> None:
         """Pause the search, or go on.

@@ -74,6 +74,10 @@ class JobQueue:
         """Jobs that wait or run; a paused one does neither."""
         return sum(map(waits, self._jobs.values()))
 
+    def planner(self, *, full: bool) -> Planner:
+        """Of what evaluates a job's architectures, trained in full or not."""
+        return self._planners[evaluator_of(full=full)]
+
     def queue(self, params: QueueJobParams, chosen: Sequence[Selected]) -> JobRow:
         """Put jobs at the end of their priority, all of them or none.
 

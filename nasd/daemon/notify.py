@@ -30,10 +30,13 @@ class Notifier:
         config: What is run, and when.
         name: The run's.
         directory: Of the run.
+
+    Attributes:
+        config: May be replaced.
     """
 
     def __init__(self, config: NotifyConfig, name: str, directory: Path) -> None:
-        self._config, self._name, self._directory = config, name, directory
+        self.config, self._name, self._directory = config, name, directory
         self._waiting: dict[Occasion, dict[str, Any]] = {}
         self._told: dict[Occasion, float] = {}  # when each occasion was told last, on a clock that only goes forward
         self._problems: dict[str, str] = {}  # that were told of, by what has them
@@ -57,7 +60,7 @@ class Notifier:
             self._tell("problem", text, {"of": of})
 
     def _tell(self, occasion: Occasion, text: str, facts: Mapping[str, Any]) -> None:
-        if not self._config.command or occasion not in self._config.on:
+        if not self.config.command or occasion not in self.config.on:
             return
         self._waiting[occasion] = {
             "event": occasion,
@@ -97,11 +100,11 @@ class Notifier:
     def _due(self, occasion: Occasion) -> float:
         if occasion == "finished" or occasion not in self._told:
             return 0.0
-        return self._told[occasion] + self._config.quiet
+        return self._told[occasion] + self.config.quiet
 
     async def _run(self, event: Mapping[str, Any]) -> None:
         """A command that fails is one line in the log."""
-        command = self._config.command
+        command = self.config.command
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,

@@ -97,7 +97,7 @@ class Board:
 
 
 def _numbers(facts: Mapping[str, Any]) -> dict[str, float]:
-    """Those of a trial's facts that a curve can show, such as epsilon."""
+    """Those of a trial's facts that a curve can show."""
     return {f"search/{name}": float(value) for name, value in facts.items() if type(value) in (int, float)}
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from nasd.evaluators.orders import Evaluation
+from nasd.graph import Graph
 from nasd.outcome import Outcome
 
 Timeout = Literal["task", "step"]
@@ -108,6 +109,16 @@ class Planner(Protocol):
         Args:
             scores: Of each trial that had a quick look: its place in the order of observation, and the look's accuracy.
         """
+        ...
+
+    def refusal(self, graph: Graph) -> str | None:
+        """Why the network of an architecture that its space calls feasible is not evaluated all the same, in words that
+        follow its name; None: it is.
+        """
+        ...
+
+    def reads(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the run's files that the order of a trial with these facts refers to."""
         ...
 
     def trial(

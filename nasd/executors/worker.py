@@ -69,6 +69,7 @@ class Worker:
     order: Order | None = None  # the last one
     failed_starts: int = 0
     faults: int = 0  # of the box, one after the other
+    outdated: bool = False  # its process was set up otherwise than `setup` says
     status: WorkerStatus = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,6 +80,10 @@ class Worker:
         """Whether its process runs."""
         return self.channel.alive
 
+    def renew(self, setup: Setup) -> None:
+        """Have its next process set up otherwise."""
+        self.setup, self.outdated = setup, True
+
     async def start(self) -> None:
         """Start the process and wait until it is set up.
 
@@ -88,7 +93,8 @@ class Worker:
             WorkerLostError: It ended without a word, or is not ready after `SETUP_TIME`.
             OSError: The process could not be made.
         """
-        self._show(state="starting", waits_for=None)
+        self.outdated = False
+        self._show(state="starting", waits_for=None, device=self.setup.device)
         try:
             await self.channel.open(self.setup)
             self.status = msgspec.structs.replace(self.status, pid=self.channel.pid, node=self.channel.node)
@@ -153,7 +159,17 @@ class Worker:
     async def kill(self) -> None:
         """End the process, whatever state it is in."""
         await self.channel.kill()
-        self._show(state="gone", pid=None, node="", trial=None, job=None, net=None, stage=None, started_at=None)
+        self._show(
+            state="gone",
+            passing=self.passing,
+            pid=None,
+            node="",
+            trial=None,
+            job=None,
+            net=None,
+            stage=None,
+            started_at=None,
+        )
 
     def wait_for(self, what: str) -> None:
         """Show that it has no place."""

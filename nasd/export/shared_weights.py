@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import torch
 from safetensors import SafetensorError, safe_open
 
-from nasd import config as configuration
 from nasd import data as datasets
 from nasd.config import SupernetConfig, SupernetTrainingConfig
 from nasd.errors import NasdError
@@ -14,6 +13,7 @@ from nasd.evaluators.supernet.images import divide
 from nasd.evaluators.supernet.judging import accuracy, recalibrate
 from nasd.export.supernet import NETWORK
 from nasd.outcome import epoch_in
+from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.spaces.supernet import Supernet
 from store import Run
@@ -26,7 +26,7 @@ def shared_accuracies(run: Run, architectures: Sequence[Supernet]) -> list[float
         NasdError: The run is of another kind, no epoch came to its end, or the data are not there.
         StoreError: The file of the newest epoch is damaged.
     """
-    config = run_data.located(run, configuration.parse(run.config, source=str(run.path / "config.yaml")))
+    config = run_data.located(run, changes.config_of(run))
     training = config.evaluation
     if not isinstance(config.space, SupernetConfig) or not isinstance(training, SupernetTrainingConfig):
         raise NasdError(f"{run.path.name} is no search of a supernet")

@@ -43,7 +43,7 @@ from nasd.protocol.jobs import (
 from nasd.protocol.log import LogLevel, LogPage, LogParams, LogRecord
 from nasd.protocol.machine import Device, Machine, WorkerStatus
 from nasd.protocol.methods import METHODS, OF_EVERY_RUN, OF_STRATEGIES, strategy_of
-from nasd.protocol.runs import ConfigText, RunList, RunRow
+from nasd.protocol.runs import Changes, ConfigText, RunList, RunRow, SetParams
 from nasd.protocol.search import (
     RewardPoint,
     Rewards,
@@ -100,6 +100,7 @@ __all__ = [
     "OF_EVERY_RUN",
     "OF_STRATEGIES",
     "PROTOCOL",
+    "Changes",
     "ConfigText",
     "CurvePoint",
     "Decision",
@@ -148,6 +149,7 @@ __all__ = [
     "RunState",
     "SearchProgress",
     "Selected",
+    "SetParams",
     "Snapshot",
     "StageProgress",
     "StageRewards",

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nasd import config as configuration
 from nasd import rooms
 from nasd.config import PnasConfig
 from nasd.errors import NasdError
+from nasd.runs import changes
 from nasd.seeding import derive
 from nasd.spaces.cells import CellSpace
 from nasd.spaces.cells.arrays import chunks, texts
@@ -108,7 +108,7 @@ def prepare(run: Run, blocks: int, operators: tuple[str, ...] = ()) -> Scoring:
         ConfigError: The run's config cannot be read.
         StoreError: The run cannot be read.
     """
-    config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
+    config = changes.config_of(run)
     space = rooms.space(config)
     if not isinstance(space, CellSpace):
         raise NasdError(f"{run.path.name} does not search cells: there is nothing to score")
@@ -116,7 +116,7 @@ def prepare(run: Run, blocks: int, operators: tuple[str, ...] = ()) -> Scoring:
     trials = [trial for trial in run.trials() if trial.counted]
     if not trials:
         raise NasdError(f"{run.path.name} has evaluated no cell yet: predictions need some")
-    changes = {"blocks": blocks, **({"operators": operators} if operators else {})}
+    wanted = {"blocks": blocks, **({"operators": operators} if operators else {})}
     with threadpool_limits(1, user_api="blas"):
         surrogate = make(
             search,
@@ -124,4 +124,4 @@ def prepare(run: Run, blocks: int, operators: tuple[str, ...] = ()) -> Scoring:
             derive(config.seed, f"surrogate of level {blocks}"),
             lambda _done, _of: None,
         )
-    return Scoring(search, CellSpace(space.config.model_copy(update=changes)), surrogate, blocks, len(trials))
+    return Scoring(search, CellSpace(space.config.model_copy(update=wanted)), surrogate, blocks, len(trials))

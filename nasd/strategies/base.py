@@ -41,7 +41,9 @@ class Learned:
     """What a strategy has to read again to go on, in a form that it alone understands."""
 
     payload: bytes
-    files: tuple[str, ...] = ()  # names of the run's files that the payload refers to
+    files: tuple[str, ...] = ()
+    """Names of the run's files that the payload refers to: those that came with what was learned, under a name that was
+    never used before, and those that came earlier and were not dropped."""
 
 
 @dataclass(frozen=True, slots=True)

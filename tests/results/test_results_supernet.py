@@ -10,7 +10,7 @@ import nasd
 from nasd import config as configuration
 from nasd import rooms
 from nasd.cli import cli, enas
-from nasd.daemon.scheduler import make_trial
+from nasd.daemon.trial_rows import make_trial
 from nasd.evaluators.bench import Bench
 from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.supernet.judging import accuracy

@@ -114,6 +114,20 @@ def test_infeasible_says_why(space: SearchSpace) -> None:
     assert space.feasible(space.parse("[C(16,3,1,1,1), P(4,4,0,0), SM(10)]")) is None
 
 
+def test_networks_above_a_limit_on_weights_or_operations_are_infeasible() -> None:
+    net = "[C(16,3,1,1,1), P(4,4,0,0), SM(10)]"
+    weights, multiply_adds = 9 * 16 + 10 * 16 * 7**2, 9 * 16 * 28**2 + 10 * 16 * 7**2
+    for limits, reason in (
+        ({"max_parameters": weights}, None),
+        ({"max_parameters": weights - 1}, f"It has {weights:,} weights, above max_parameters {weights - 1:,}."),
+        ({"max_gflops": 2 * multiply_adds / 1e9}, None),
+        ({"max_gflops": 2e-4}, "An image takes 0.000241 GFLOP, above max_gflops 0.0002."),
+    ):
+        limited = SearchSpace(LayersConfig.model_validate(limits))
+        found = limited.feasible(limited.parse(net))
+        assert (found and found.reason) == reason
+
+
 def test_the_caches_stay_bounded() -> None:
     space = SearchSpace(LayersConfig(patch_size=224, conv_sizes=(3, 5), conv_features=(8,)))
     random = Random(0)

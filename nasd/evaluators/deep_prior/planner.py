@@ -10,6 +10,7 @@ from nasd.config import Config
 from nasd.evaluators.base import File, Timeout
 from nasd.evaluators.deep_prior.screening import Screen
 from nasd.evaluators.orders import DeepPrior
+from nasd.graph import Graph
 from nasd.outcome import Evaluated, Outcome
 from nasd.seeding import trial_seed
 from store import files
@@ -32,6 +33,16 @@ class DeepPriorPlanner:
         if self._screen is not None:
             for place, score in scores:
                 self._screen.add(place, score)
+
+    def refusal(self, graph: Graph) -> str | None:
+        """The classifier is the only fully connected layer of a deep prior."""
+        if any(node.kind == "fc" for node in graph.nodes):
+            return "has fully connected layers, and a deep prior none: ask for full training"
+        return None
+
+    def reads(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """None: every trial begins anew."""
+        return ()
 
     def trial(
         self,

@@ -77,6 +77,11 @@ class Ray(Crew):
             trouble=trouble,
         )
 
+    async def renew(self, config: Config, text: str, *, workers: bool) -> bool:
+        """See `nasd.executors.base.Executor`. Its actors, and what they ask of nodes, are settled at a start."""
+        await super().renew(config, text, workers=False)
+        return not workers
+
     async def close(self) -> None:
         """End all workers, and leave the cluster."""
         await super().close()

@@ -78,6 +78,18 @@ class SearchSpace:
         values, limit = architecture.embedding_dim, self.config.max_num_fc_input
         if values > limit:
             return Infeasible(f"The flattened embedding has {values} values, above max_num_fc_input {limit}.")
+        return self._too_large(architecture)
+
+    def _too_large(self, architecture: Architecture) -> Infeasible | None:
+        """Whether the network is above the limits on its weights and operations."""
+        weights, gflops = self.config.max_parameters, self.config.max_gflops
+        if weights is None and gflops is None:
+            return None
+        network = self.graph(architecture)
+        if weights is not None and network.parameters > weights:
+            return Infeasible(f"It has {network.parameters:,} weights, above max_parameters {weights:,}.")
+        if gflops is not None and network.gflops > gflops:
+            return Infeasible(f"An image takes {network.gflops:,.3g} GFLOP, above max_gflops {gflops:g}.")
         return None
 
     def text(self, state: State) -> str:
