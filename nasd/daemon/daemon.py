@@ -23,6 +23,7 @@ from nasd.daemon.changing import Changing
 from nasd.daemon.history import History
 from nasd.daemon.insight import Insights
 from nasd.daemon.jobs import JobQueue
+from nasd.daemon.load_history import LoadHistory
 from nasd.daemon.notify import Notifier
 from nasd.daemon.quota import Quota
 from nasd.daemon.records import Records
@@ -95,7 +96,7 @@ class Daemon:
         self.history = History()
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
-        self.insights = Insights(self._directory, self.space)
+        self.insights, self.load = Insights(self._directory, self.space), LoadHistory()
         self._best = self.run.best(views.BEST)
         self._records = Records(self.run, config)
         self._gauge = Gauge(self._directory)
@@ -282,6 +283,7 @@ class Daemon:
                 self._problem("machine", f"the run directory cannot be looked at: {error}")
                 continue
             self._problem("machine", None)
+            self.load.add(time.time(), self._machine)
             self._problem("disk space", low_disk(self._machine))
             if measured:
                 self._quota.keep()
@@ -316,6 +318,7 @@ class Daemon:
             self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]
         row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))
         self._alerts.trial_finished(row, best)
+        self.load.trial_finished(time.time())
         progress = self.history.progress(self.strategy.progress())
         self._backups.trial_finished(progress.trials)
         self._records.trial_finished(trial)

@@ -216,6 +216,9 @@ class FakeDaemon:
     def do_insight(self, params: p.InsightParams) -> p.Insight:
         return insight(self.world, params.points)
 
+    def do_machine(self, params: p.MachineParams) -> p.MachineHistory:
+        return self.world.load(min(params.points, 144))
+
     def do_trials(self, params: p.TrialsParams) -> p.TrialPage:
         rows: list[p.TrialRow] = (
             [
