@@ -109,7 +109,8 @@ def _layer(
     graph: Graph = space.graph(architecture)
     with torch.device("meta"):
         encoder = Encoder(architecture, graph.nodes[0].shape[0], config.encoder)
-    layer, shape, gflop = encoder.layers, graph.nodes[0].shape, graph.gflops
+    layer: nn.Module = encoder.layers
+    shape, gflop = graph.nodes[0].shape, graph.gflops
     if isinstance(architecture, Architecture):
         layer, shape, gflop = encoder.layers[place - 1], graph.nodes[place - 1].shape, graph.nodes[place].gflops
     layer.to_empty(device=device).train()
