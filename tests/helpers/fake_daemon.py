@@ -252,9 +252,6 @@ class FakeDaemon:
         self.marks.setdefault(params.number, {}).update({k: v for k, v in given.items() if v is not None})
         return msgspec.structs.replace(self.world.rows[params.number - 1], **self.marks[params.number])
 
-    def do_set(self, params: p.SetParams) -> p.Changes:
-        return p.Changes(lines=params.settings)
-
     def do_trial(self, params: p.TrialParams) -> p.TrialDetail:
         return self.world.detail(params.number)
 
