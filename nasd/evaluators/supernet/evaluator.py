@@ -35,6 +35,11 @@ class SupernetEvaluator:
         if not isinstance(bench.data, Data):
             raise NasdError(f"{bench.data.name} is streamed, and a supernet needs its images in memory")
         self._bench = bench
+        if bench.memory_limit is not None:
+            try:
+                self._fit()
+            except EvaluationError as error:  # each epoch would fail
+                raise NasdError(f"executor.memory_limit: {error}") from error
 
     def run(self, order: Supernet, report: Report) -> tuple[Outcome, Mapping[str, Path]]:
         """See `nasd.evaluators.base.Evaluator`."""

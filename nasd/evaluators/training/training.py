@@ -102,6 +102,21 @@ def train_fully(
     return msgspec.structs.replace(outcome, measured=clock.measured())
 
 
+def least_bytes(data: Data | Streamed, config: Config, architecture: Trainable) -> int:
+    """What a training takes with as few images at a time as can be, in bytes; the data's images are not counted.
+
+    Raises:
+        EvaluationError: The architecture is not made for these images.
+    """
+    with torch.device("meta"):
+        network = network_of(architecture, data.channels, config.encoder, config.training.dropout)
+    return state_bytes(network) + step_bytes(network, data, _least_images(config))
+
+
+def _least_images(config: Config) -> int:
+    return 2 if config.encoder.batch_norm > 0 else 1  # one image may have no statistics
+
+
 class _Training:
     def __init__(
         self,
@@ -115,7 +130,7 @@ class _Training:
     ) -> None:
         self._architecture, self._data, self._config, self._seed = architecture, data, config, seed
         self._device, self._progress, self._files = device, progress, files
-        self._least = 2 if config.encoder.batch_norm > 0 else 1  # one image may have no statistics
+        self._least = _least_images(config)
         self._described = {
             "kind": "network",
             **provenance(architecture, data, config, seed, device),
