@@ -21,6 +21,7 @@ from nasd.daemon import answers, views
 from nasd.daemon.history import History
 from nasd.daemon.insight import Insights
 from nasd.daemon.job_rows import page
+from nasd.daemon.load_history import LoadHistory
 from nasd.daemon.log import LogFiles
 from nasd.daemon.methods import Handler, Methods
 from nasd.daemon.server import Server
@@ -59,6 +60,7 @@ class Reader:
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
         self.insights = Insights(directory, self.space)
+        self.load = LoadHistory()  # nobody measures
         self._flags = self.run.flags()
         self._progress = _progress(counted, self._flags.get("total"))
         self._search: asyncio.Task[Search] | None = None

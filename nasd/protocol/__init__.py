@@ -42,7 +42,7 @@ from nasd.protocol.jobs import (
     Selected,
 )
 from nasd.protocol.log import LogLevel, LogPage, LogParams, LogRecord
-from nasd.protocol.machine import Device, Machine, WorkerStatus
+from nasd.protocol.machine import Device, DeviceHistory, Machine, MachineHistory, MachineParams, WorkerStatus
 from nasd.protocol.methods import METHODS, OF_EVERY_RUN, OF_STRATEGIES, strategy_of
 from nasd.protocol.runs import Changes, ConfigText, RunList, RunRow, SetParams
 from nasd.protocol.search import (
@@ -107,6 +107,7 @@ __all__ = [
     "CurvePoint",
     "Decision",
     "Device",
+    "DeviceHistory",
     "Done",
     "Empty",
     "ErrorCode",
@@ -132,7 +133,9 @@ __all__ = [
     "LogRecord",
     "Logged",
     "Machine",
+    "MachineHistory",
     "MachineLoad",
+    "MachineParams",
     "MarkParams",
     "Message",
     "Method",

@@ -16,6 +16,7 @@ from nasd.runs.tables import export
 from nasd.seeding import trial_seed
 from store import Run, soundness
 from tests.helpers.nasd_harness import SPACE, Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
+from tests.helpers.stub_worker import FAULTS
 
 
 async def search(home, trials=8, name="stub", **sections):
@@ -395,8 +396,8 @@ async def test_faults_of_the_box_are_neither_counted_nor_learned(home, monkeypat
     async with living(undisturbed) as live:
         await live.state("finished")
     directory = make(home, 8)
-    kinds = ("no thread", "no space", "libgomp")
-    tell(directory, once=True, trials={number: kinds[number % 3] for number in range(1, 40)})
+    kinds = (*FAULTS, "libgomp")
+    tell(directory, once=True, trials={number: kinds[number % len(kinds)] for number in range(1, 40)})
     async with living(directory) as live:
         status = await live.state("finished")
     assert status.problems == ()

@@ -11,7 +11,7 @@ from torch import nn
 from nasd.config import Config, ControllerConfig
 from nasd.data import Data, ImageSplit
 from nasd.evaluators.bench import Bench
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.orders import Supernet as Order
 from nasd.evaluators.supernet import epoch as module

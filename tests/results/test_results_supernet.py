@@ -12,7 +12,7 @@ from nasd import rooms
 from nasd.cli import cli, enas
 from nasd.daemon.trial_rows import make_trial
 from nasd.evaluators.bench import Bench
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.supernet.judging import accuracy
 from nasd.export.shared_weights import shared_accuracies
 from nasd.outcome import epoch_in

@@ -20,8 +20,8 @@ from nasd.config import EnasConfig, SupernetTrainingConfig
 from nasd.data import Data, ImageSplit
 from nasd.evaluators.base import Report, Step
 from nasd.evaluators.bench import Bench
-from nasd.evaluators.deep_prior.embed import mini_batches, to_input
 from nasd.evaluators.errors import EvaluationError
+from nasd.evaluators.mini_batches import mini_batches, to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.orders import Supernet as Order
 from nasd.evaluators.seeding import generator

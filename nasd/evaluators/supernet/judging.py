@@ -7,7 +7,7 @@ from torch import Tensor
 
 from nasd.config import EncoderConfig
 from nasd.data import ImageSplit
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
 
 
