@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from nasd import __version__, paths, protocol, rooms
 from nasd import config as configuration
 from nasd import data as datasets
@@ -271,10 +273,11 @@ class Daemon:
             await asyncio.sleep(HEARTBEAT)
             measured = self._gauge.measures_disk
             try:
-                self._machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
+                machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
             except (OSError, RuntimeError) as error:  # RuntimeError: no thread could be started for it
                 self._problem("machine", f"the run directory cannot be looked at: {error}")
                 continue
+            self._machine = msgspec.structs.replace(machine, nodes=tuple(self._executor.nodes))
             self._problem("machine", None)
             if measured:
                 self._quota.keep()
