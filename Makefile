@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help torture fuzz fuzz-guided soak client example-avalanche other-tools demo test test-slow lint format bench lock clean env
+.PHONY: help torture fuzz fuzz-guided soak client example-avalanche other-tools surroundings demo test test-slow lint format bench lock clean env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -88,6 +88,9 @@ fuzz-guided: $(READY) .atheris/.ready ## what reads strangers' files and frames,
 
 soak: $(READY) ## a hundred thousand trials with clients that come and go (TRIALS=100000)
 	$(BIN)/python -m tests.crash.soak --trials $(or $(TRIALS),100000)
+
+surroundings: $(READY) ## tests under nohup, LANG=C, without passwd entry, in a container, in a home of spaces and é (NAMES="nohup home")
+	$(BIN)/python -m tests.surroundings $(NAMES)
 
 bench: $(READY) ## the benchmarks in their short forms, a few minutes
 	$(BIN)/python -m benchmarks.store

@@ -7,7 +7,7 @@ from nasd.config import CellsConfig, Config, QLearningConfig
 from nasd.errors import ConfigError
 from nasd.strategies.base import Strategy
 
-_FREE = ("executor.", "store.", "data.resident_limit", "snapshots.", "log.")
+_FREE = ("executor.", "store.", "data.resident_limit", "snapshots.", "log.", "notify.")
 """What decides where, how long and with how much room evaluations run; a name that ends with a dot: all below it."""
 
 _LENGTHS = {

@@ -9,6 +9,7 @@ import time
 import psutil
 
 from tests.helpers.nasd_harness import tell, until
+from tests.helpers.stub_worker import FAULTS
 
 
 def kill_daemon(torture, directory, daemon):
@@ -39,8 +40,8 @@ def kill_group(torture, directory, daemon):
 
 
 def box_at_fault(torture, directory, daemon):
-    """The box has no thread, no space, no process for a while: nothing is counted or learned of it."""
-    for fault in ("no thread", "no space", "libgomp"):
+    """The box has no thread, no space, no driver, ... for a while: nothing is counted or learned of it."""
+    for fault in torture.draw.sample([*FAULTS, "libgomp"], 3):
         tell(directory, embed=10, seconds=0.01, every=fault)
         time.sleep(torture.draw.uniform(0.1, 0.5))
     tell(directory, embed=10, seconds=0.01)
