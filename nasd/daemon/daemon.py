@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from nasd import __version__, paths, protocol, rooms
 from nasd import config as configuration
 from nasd import data as datasets
@@ -48,7 +50,7 @@ from nasd.protocol import (
 from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
-from nasd.strategies.base import Progress, Strategy
+from nasd.strategies.base import Closing, Progress, Strategy
 from store import DamagedError, Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")
@@ -217,6 +219,8 @@ class Daemon:
                     await self.scheduler.search()
                     if self.strategy.finished:  # else it was lengthened as it ended
                         break
+                if isinstance(self.strategy, Closing):
+                    await self.jobs.queue_trainings(self.strategy.trainings())
             except DamagedError as error:
                 log.error("%s", error)
                 self._failed(str(error))
@@ -389,6 +393,7 @@ class Daemon:
 
     def status(self) -> Status:
         """The first page."""
+        progress = self.history.progress(self.strategy.progress())
         return Status(
             name=self.config.name,
             directory=str(self._directory),
@@ -398,7 +403,7 @@ class Daemon:
             space=self.config.space.kind,
             state=self.state,
             activity=self.scheduler.activity,
-            progress=self.history.progress(self.strategy.progress()),
+            progress=msgspec.structs.replace(progress, notes=(*progress.notes, *self.jobs.notes)),
             best=tuple(map(views.trial_row, self._best)),
             recent=tuple(map(views.trial_row, self.run.trials(limit=views.RECENT, descending=True))),
             workers=tuple(self._executor.workers),

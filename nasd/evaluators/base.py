@@ -25,6 +25,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     epochs: int = 0
     train_accuracy: float | None = None
     validation_accuracy: float | None = None
+    facts: dict[str, Any] = {}  # what else is to be shown of the work under way; JSON values
 
 
 Report = Callable[[Step], None]

@@ -28,6 +28,7 @@ from nasd.protocol.insight import (
     Record,
 )
 from nasd.protocol.jobs import (
+    FROM_SCRATCH,
     MAX_EPOCHS,
     MAX_PRIORITY,
     MAX_REPEATS,
@@ -91,6 +92,7 @@ from nasd.protocol.wire import (
 )
 
 __all__ = [
+    "FROM_SCRATCH",
     "MAX_EPOCHS",
     "MAX_FRAME",
     "MAX_PAGE",

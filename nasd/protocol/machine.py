@@ -1,6 +1,8 @@
 """The box: its workers and their load."""
 
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from nasd.protocol.wire import Message, Params, Whole
 
@@ -21,6 +23,7 @@ class WorkerStatus(Message, frozen=True):
     epochs: int = 0
     validation_accuracies: tuple[float, ...] = ()
     train_accuracies: tuple[float, ...] = ()
+    facts: dict[str, Any] = msgspec.field(default_factory=dict)  # what else its evaluation shows
     started_at: float | None = None
     memory: int = 0  # resident bytes; 0 where that is not known
     node: str = ""  # that it is on; empty for the daemon's own box

@@ -15,6 +15,7 @@ from nasd.runs import changes
 from nasd.seeding import derive
 from nasd.spaces.cells import CellSpace
 from nasd.spaces.cells.arrays import chunks, texts
+from nasd.spaces.cells.cell import blocks_text
 from nasd.strategies.pnas.ranking import CHUNK, rows, score
 from nasd.strategies.pnas.surrogates import Surrogate, make
 from store import Run
@@ -53,12 +54,16 @@ class Scoring:
 
     def require_end(self, *, written: bool) -> None:
         """Raises NasdError if scoring them would not end, or writing all of them not fit a disk."""
-        most, instead = (MOST_WRITTEN, "ask for the best with --top") if written else (MOST_SCORED, "fewer --blocks")
-        if self.count > most:
-            raise NasdError(
-                f"there are {self.count:,} cells of {self.blocks} blocks, at most {most:,} are "
-                f"{'written' if written else 'scored'}: {instead}, or leave out some --operators"
-            )
+        if self.count > MOST_SCORED:
+            most, done, instead = MOST_SCORED, "scored", "fewer --blocks"
+        elif written and self.count > MOST_WRITTEN:
+            most, done, instead = MOST_WRITTEN, "written", "the best with --top"
+        else:
+            return
+        raise NasdError(
+            f"there are {self.count:,} cells of {blocks_text(self.blocks)}, at most {most:,} are {done}: "
+            f"ask for {instead}, or leave out some --operators"
+        )
 
     def best(self, top: int, tell: Tell) -> list[Scored]:
         """Those with the highest scores, ties in the order of their text; infeasible cells are left out."""

@@ -25,6 +25,7 @@ PARAMS = {
     "cancel_job": protocol.JobParams(id=1),
     "move_job": protocol.MoveJobParams(id=1, priority=3),
     "mark": protocol.MarkParams(number=1, star=True),
+    "set": protocol.SetParams(settings=("executor.trial_timeout=90",)),
     "qlearning.neighbours": NeighboursParams(net=NET),
 }
 

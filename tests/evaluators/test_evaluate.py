@@ -4,9 +4,9 @@ import torch
 
 from nasd.evaluators.deep_prior import evaluation
 from nasd.evaluators.deep_prior.evaluation import evaluate
-from nasd.evaluators.deep_prior.probe import recent_mean
 from nasd.evaluators.memory import pass_bytes, resident_bytes
 from nasd.evaluators.networks.encoder import Encoder
+from nasd.evaluators.reward import recent_mean
 from nasd.outcome import Evaluated, Failed, Measured, Outcome
 from nasd.seeding import derive, trial_seed
 

@@ -68,4 +68,5 @@ def described(codes: Codes) -> NDArray[np.float64]:
 def _different(values: NDArray[Any]) -> NDArray[np.int64]:
     """How many different values each row has, (n,)."""
     ordered = np.sort(values, axis=1)
-    return 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)
+    different: NDArray[np.int64] = 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)
+    return different

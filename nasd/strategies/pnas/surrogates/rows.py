@@ -65,14 +65,16 @@ class Scale:
         penalised = within.T @ within + PENALTY * np.eye(x.shape[1])
         weights = np.linalg.solve(penalised, within.T @ (rows.rewards - member @ (mean @ rows.rewards)))
         usual = mean @ (rows.rewards - x @ weights)
-        self._usual = dict(zip(levels.tolist(), usual.tolist(), strict=True))
+        self._usual: dict[int, float] = dict(zip(levels.tolist(), usual.tolist(), strict=True))
         self._deviation = max(float((rows.rewards - member @ usual).std()), LEAST_DEVIATION)
 
     def standard(self, rows: Rows) -> NDArray[np.float64]:
         """(n,)."""
         usual = np.array([self._usual[blocks] for blocks in rows.blocks.tolist()])
-        return (rows.rewards - usual) / self._deviation
+        standard: NDArray[np.float64] = (rows.rewards - usual) / self._deviation
+        return standard
 
     def reward(self, standard: NDArray[np.float64], blocks: int) -> NDArray[np.float64]:
         """Undo `standard`, of cells of so many blocks; what is usual for unknown ones is that of the largest known."""
-        return self._usual.get(blocks, self._usual[max(self._usual)]) + self._deviation * standard
+        usual = self._usual[blocks if blocks in self._usual else max(self._usual)]
+        return usual + self._deviation * standard
