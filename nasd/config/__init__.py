@@ -9,6 +9,7 @@ from nasd.config.evaluation import (
     DeepPriorConfig,
     EncoderConfig,
     FullTrainingConfig,
+    RungsConfig,
     ScreenConfig,
     TrainingConfig,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "QLearningConfig",
     "RandomConfig",
     "RayConfig",
+    "RungsConfig",
     "ScreenConfig",
     "SearchSection",
     "SnapshotsConfig",

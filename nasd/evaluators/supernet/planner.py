@@ -6,7 +6,7 @@ from typing import Any
 
 from nasd.config import Config
 from nasd.errors import NasdError
-from nasd.evaluators.base import File, Timeout
+from nasd.evaluators.base import File, Look, Timeout
 from nasd.evaluators.orders import Evaluation, Supernet
 from nasd.outcome import Outcome
 from nasd.seeding import trial_seed
@@ -25,7 +25,7 @@ class SupernetPlanner:
         self._seed = config.seed
         del run  # what an epoch leaves is a file of what was learned
 
-    def restore(self, scores: Iterable[tuple[int, float]]) -> None:
+    def restore(self, looks: Iterable[Look]) -> None:
         """There is no quick look."""
 
     def trial(
