@@ -23,7 +23,7 @@ from pathlib import Path
 from nasd import rooms
 from nasd.client import Client, Target
 from nasd.config import Config
-from nasd.daemon.scheduler import make_trial
+from nasd.daemon.trial_rows import make_trial
 from nasd.errors import NotRunningError
 from nasd.evaluators.orders import Order
 from nasd.executors.processes.worker import serve

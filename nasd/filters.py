@@ -45,6 +45,8 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "star": ("switch", "yes or no: starred"),
 }
 """Of every field its kind, and what it is."""
+_FACTS = {"eps": "facts.epsilon"}
+"""Fields that are short for what a strategy notes of its trials."""
 
 _TERM = re.compile(r"""(?:"[^"]*"|[^\s|"])+|\|""")
 _FIELD = re.compile(r"^([A-Za-z_][\w.]*)(<=|>=|!=|<|>|=|:)(.*)$", re.DOTALL)
@@ -148,7 +150,7 @@ def _term(text: str, start: int, end: int) -> Term:
     kind, what = FIELDS.get(name, ("text" if _number(given, {}) is None else "number", "a value"))
     if not given:
         raise FilterError(text, start, end, f"a value behind {sign}: {what}")
-    return Term(name, *_valued(kind, sign, given, FilterError(text, start, end, what)), negated)
+    return Term(_FACTS.get(name, name), *_valued(kind, sign, given, FilterError(text, start, end, what)), negated)
 
 
 def _valued(kind: Kind, sign: str, given: str, wrong: FilterError) -> tuple[Operator, str | float | bool]:

@@ -1,6 +1,7 @@
 """What comes out of one evaluation. Shared by the evaluator, the strategies and the daemon; imports nothing heavy."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -39,7 +40,14 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
     test: tuple[LabelScore, ...] = ()  # none where the early stop struck
 
 
-class SupernetEpoch(msgspec.Struct, frozen=True, kw_only=True):
+class Judged(msgspec.Struct, frozen=True):
+    """An architecture and its validation accuracy."""
+
+    net: str
+    accuracy: float
+
+
+class SupernetEpoch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What besides is measured in an epoch of a supernet, and where its controller stands after it."""
 
     net: str  # the architecture of the most probable choices; the epoch's reward is its validation accuracy
@@ -51,6 +59,7 @@ class SupernetEpoch(msgspec.Struct, frozen=True, kw_only=True):
     baseline: float | None  # of REINFORCE; None before the first reward
     entropy: float  # of the controller's choices, in nats, mean over the units
     probabilities: tuple[tuple[float, ...], ...]  # of each unit's choices, given the most probable ones before it
+    judged: tuple[Judged, ...] = ()  # of the last epoch: the best derived architectures, all with its shared weights
 
 
 class RungScores(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +96,11 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
 
 
 Outcome = Evaluated | Failed
+
+
+def entropy(probabilities: Iterable[float]) -> float:
+    """Of a choice, in nats."""
+    return -math.fsum(share * math.log(share) for share in probabilities if share > 0)
 
 
 def encode_outcome(outcome: Outcome) -> str:

@@ -32,7 +32,7 @@ _COLUMNS = {
 
 
 class Condition(NamedTuple):
-    """One condition on a trial, or its opposite: `field` is a key of `_COLUMNS`, eps, dup, star, note, facts.NAME or ""
+    """One condition on a trial, or its opposite: `field` is a key of `_COLUMNS`, dup, star, note, facts.NAME or ""
     for a text anywhere.
     """
 
@@ -86,8 +86,8 @@ def _condition(condition: Condition, bind: Callable[[Parameter], None]) -> str:
     elif field == "note":
         note = _compared("json_extract(value, '$.note')", operator, value, bind)
         expression = f"{_MARKED} {note})"
-    elif field == "eps" or field.startswith("facts."):
-        bind('$."' + ("epsilon" if field == "eps" else field[6:].replace('"', "")) + '"')
+    elif field.startswith("facts."):
+        bind('$."' + field[6:].replace('"', "") + '"')
         expression = _compared("json_extract(facts, ?)", operator, value, bind)
     elif field in _COLUMNS:
         expression = _compared(_COLUMNS[field], operator, value, bind)

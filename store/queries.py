@@ -6,7 +6,7 @@ import sqlite3
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from store import codec
 from store.conditions import Condition, Parameter, Where
@@ -144,6 +144,27 @@ def _matching(text: str, status: Sequence[TrialStatus], where: Where, *, distinc
             parts.append(expression)
             parameters += bound
     return ("WHERE " + " AND ".join(parts) if parts else ""), parameters
+
+
+class Evaluated(NamedTuple):
+    """What was measured of one architecture, in short."""
+
+    order: int
+    number: int
+    net: str
+    reward: float
+    embedding_dim: int | None
+    seconds: float
+
+
+def evaluated(connection: sqlite3.Connection, after: int, count: int) -> list[Evaluated]:
+    """The next `count` trials behind an order that were evaluated, each of an architecture of its own."""
+    rows = connection.execute(
+        "SELECT ordinal, number, net, reward, embedding_dim, seconds FROM trial "
+        "WHERE ordinal > ? AND status IN ('evaluated', 'early_stopped') ORDER BY ordinal LIMIT ?",
+        (after, count),
+    )
+    return list(map(Evaluated._make, rows))
 
 
 def nets(connection: sqlite3.Connection, after: int, count: int) -> list[tuple[int, int, str]]:

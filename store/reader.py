@@ -11,7 +11,7 @@ from store import files, learned, queries
 from store.conditions import MARK, Where
 from store.embeddings.folder import is_name
 from store.errors import DamagedError, StoreError, disk_errors
-from store.queries import Rewards, TrialSort
+from store.queries import Evaluated, Rewards, TrialSort
 from store.records import Checkpoint, Job, OpenProposal, Step, Trial, TrialStatus
 
 _BLOCK = 500  # rows read under one hold of the lock while iterating
@@ -119,6 +119,11 @@ class Reader:
             with self._mutex, disk_errors(self.path / "run.db", "note the sizes of architectures"):
                 self._require_open()
                 self._connection.executemany("INSERT OR REPLACE INTO temp.size VALUES (?, ?, ?, ?)", rows)
+
+    def evaluated(self, after: int = 0, *, count: int) -> list[Evaluated]:
+        """The next `count` evaluated trials behind an order: architectures with what was measured of them, in short."""
+        with self._reading("read evaluated trials"):
+            return queries.evaluated(self._connection, after, count)
 
     def times_proposed(self, numbers: Sequence[int]) -> dict[int, int]:
         """How often the architecture of each trial, which is no duplicate, was proposed."""

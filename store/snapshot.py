@@ -44,6 +44,7 @@ def write(directory: Path, target: Path) -> int:
     Raises:
         RunExistsError: There is something at `target`.
         DiskFullError: No space; nothing is left behind.
+        DamagedError: `config.yaml` is not what the run was created with; nothing is left behind.
         StoreError: The run cannot be read, or the disk refused; nothing is left behind.
     """
     with disk_errors(target, "write a snapshot"):
@@ -127,6 +128,11 @@ def _copy(run: Run, staged: Path) -> int:
                 for name in copied.files.referred_to():
                     files.link(run.files.path(name), staged / learned.FOLDER / name)
                 (staged / "config.yaml").write_text(run.config, encoding="utf-8")
+                if not copied.config_is_as_created:
+                    raise DamagedError(
+                        f"{run.path / 'config.yaml'} was changed after the run was created, no snapshot of it would go "
+                        "on: put back what was there"
+                    )
                 return copied.count()
         except OSError as error:
             if tries == 1 or error.errno not in (errno.ENOENT, None):  # None: several files, from `shutil.copytree`

@@ -17,7 +17,7 @@ from nasd.filters import FIELDS, FilterError, Term, complete, parse
         ("layers<=5 C(32,5", ((Term("layers", "<=", 5.0), Term("", "contains", "C(32,5")),)),
         ("status:failed", ((Term("status", "=", "failed"),),)),
         ("status:early", ((Term("status", "=", "early_stopped"),),)),
-        ("eps=0.1 params<1e5", ((Term("eps", "=", 0.1), Term("params", "<", 1e5)),)),
+        ("eps=0.1 params<1e5", ((Term("facts.epsilon", "=", 0.1), Term("params", "<", 1e5)),)),
         ("params<100k", ((Term("params", "<", 1e5),),)),
         ("time>30 | time<2m", ((Term("time", ">", 30.0),), (Term("time", "<", 120.0),))),
         ("dup:no star:yes", ((Term("dup", "=", False), Term("star", "=", True)),)),

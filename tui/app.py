@@ -19,6 +19,7 @@ from nasd.client import Target
 from nasd.client.starting import start
 from nasd.errors import NasdError
 from tui import settings, text, theme
+from tui.alerts import Alerts
 from tui.box import Box
 from tui.link import Change, Link, Renewed, Turned
 from tui.messages import AttachRun, CopyNet, Retrain, ShowPlace, ShowTrial
@@ -35,11 +36,11 @@ from tui.work import work
 OF_DAEMON = frozenset({"pause", "resume", "checkpoint", "stop", "export", "retrain_net"})
 """Actions that only a daemon can do; not offered while none answers."""
 
-OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS, CONFIG = range(8)
+OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS, CONFIG, INSIGHT = range(9)
 
 NAMES: Mapping[int, str] = {
     OVERVIEW: "Overview", TRIALS: "Trials", TRIAL: "Trial", STRATEGY: "", JOBS: "Jobs", LOG: "Log", RUNS: "Runs",
-    CONFIG: "Config",
+    CONFIG: "Config", INSIGHT: "Insight",
 }  # fmt: skip
 """The screens that every search has; the strategy's own is named by its extras, and keeps its key if there is none."""
 
@@ -111,6 +112,7 @@ class NasdApp(App[None]):
         self._extras = Extras()
         self._news: list[Change] = []
         self._pace = Pace(clock=time.monotonic)
+        self._alerts = Alerts(self.link, self._write)
 
     def compose(self) -> ComposeResult:
         """Header, tabs, the present screen, keys."""
@@ -129,6 +131,7 @@ class NasdApp(App[None]):
             (self.VERTICAL_BREAKPOINTS, self.size.height),
         ):
             self.screen.add_class(max(one for one in breakpoints if one[0] <= length)[1])
+        self._alerts.open()
         # Textual shows what it had drawn before a suspension only where it changes afterwards.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
         if self.link.target.home:
@@ -136,6 +139,15 @@ class NasdApp(App[None]):
             return
         self._follow()
         self._panes[OVERVIEW].enter()
+
+    def on_unmount(self) -> None:
+        """The window gets its title back."""
+        self._alerts.close()
+
+    def _write(self, sequence: str) -> None:
+        """Straight to the terminal."""
+        if self._driver is not None:
+            self._driver.write(sequence)
 
     def _follow(self) -> None:
         if not any(worker.name == "link" for worker in self.workers):
@@ -155,10 +167,13 @@ class NasdApp(App[None]):
         news, self._news = self._news, []
         if any(isinstance(change, Renewed) for change in news):
             await self._adapt()
+        for alert in self._alerts.take(news, loud=self.settings.alerts):
+            if alert.kind != "problem":  # which stands below the header
+                self.notify(text.clean(alert.text), markup=False)
         if any(isinstance(change, Renewed | Turned | protocol.StateChanged) for change in news):
             self.set_class(self.link.condition != "live", "-old")
-            self.query_one(Notice).renew()
             self.refresh_bindings()
+        self.query_one(Notice).renew()
         self.query_one(Header).renew()
         self._panes[OVERVIEW].keep(news)
         pane = self._panes[self._shown]
@@ -230,6 +245,7 @@ class NasdApp(App[None]):
         except NasdError as error:
             self._warn(f"{message.name} is not attached: {error}")
             return
+        self._alerts.reset()
         self._follow()
         for index in [index for index in self._panes if index != OVERVIEW]:
             await self._panes.pop(index).remove()  # what they show is the other run's
@@ -338,6 +354,12 @@ class NasdApp(App[None]):
         self.settings.theme = self.theme
         settings.save(self.settings)
 
+    def use_alerts(self, on: bool) -> None:
+        """Bell and desktop notifications, or none; remembered."""
+        self.settings.alerts = on
+        settings.save(self.settings)
+        self.notify(f"bell and desktop notifications are {'on' if on else 'off'}")
+
     def action_help(self) -> None:
         """The keys of the screen one is on."""
         from tui.dialogs.help import Help  # noqa: PLC0415
@@ -410,6 +432,7 @@ def _make(index: int, extras: Extras, link: Link, box: Box) -> Pane:
         LOG: "tui.panes.log:Log",
         RUNS: "tui.panes.runs:Runs",
         CONFIG: "tui.panes.config:Config",
+        INSIGHT: "tui.panes.insight:Insight",
     }
     pane: Pane = load(makers[index])(link, f"pane-{index}", *([box] if index == RUNS else []))
     return pane

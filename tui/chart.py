@@ -29,6 +29,7 @@ class Mark:
     x: float
     label: str
     short: str = ""
+    style: str = "$faint"
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class _Plot:
         column = self.position(mark.x, 0)[0] // 2
         if 0 < column < self.columns:
             for row in range(self.rows):
-                self.under[row][column] = ("┊", "$faint")
+                self.under[row][column] = ("┊", mark.style)
 
     def names(self, marks: Sequence[Mark]) -> Content:
         starts = [max(0, self.position(mark.x, 0)[0] // 2) for mark in marks]

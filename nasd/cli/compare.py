@@ -24,6 +24,7 @@ def compare_command(runs: tuple[str, ...], output: Path | None, table: Path | No
     """Best and mean rewards of searches, and how likely one beats another.
 
     Runs whose configs differ only in seed and name are one group; a band is over its runs, so give several of each.
+    Runs of different data, or evaluated in different ways, are refused.
     """
     from nasd.pictures import style  # noqa: PLC0415
     from nasd.runs import compare, compare_csv  # noqa: PLC0415

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from nasd.experiments import Measured
+    from nasd.pictures.insight import Axis
     from nasd.pictures.source import Search
     from store import Run
 
@@ -77,6 +78,50 @@ def phases_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path)
     if len(runs) + len(files) > 1:
         raise click.UsageError("phases are drawn of one run")
     _write(output, lambda: draw_phases(_searches(runs, files)[0]))
+
+
+@plot_command.command("best", cls=Reading)
+@runs_argument
+@csv_option
+@output_option
+def best_command(runs: tuple[str, ...], files: tuple[Path, ...], output: Path) -> None:
+    """The best reward so far beside the mean of the last 20."""
+    from nasd.pictures.insight import draw_best  # noqa: PLC0415
+
+    if len(runs) + len(files) > 1:
+        raise click.UsageError("the best so far is drawn of one run")
+    _write(output, lambda: draw_best(_searches(runs, files)[0]))
+
+
+@plot_command.command("pareto", cls=Reading)
+@run_argument
+@click.option(
+    "--against",
+    type=click.Choice(["parameters", "embedding", "seconds"]),
+    default="parameters",
+    show_default=True,
+    help="What is to be low.",
+)
+@output_option
+def pareto_command(run: str | None, against: "Axis", output: Path) -> None:
+    """Reward against size or time, with the trials that no other beats in both."""
+    from nasd.pictures.insight import draw_pareto, of_run  # noqa: PLC0415
+
+    with _opened(run) as opened:
+        learned = of_run(opened)
+    _write(output, lambda: draw_pareto(learned, against))
+
+
+@plot_command.command("importance", cls=Reading)
+@run_argument
+@output_option
+def importance_command(run: str | None, output: Path) -> None:
+    """What each decision about an architecture is worth: its importance, and the effects of its values."""
+    from nasd.pictures.insight import draw_importance, of_run  # noqa: PLC0415
+
+    with _opened(run) as opened:
+        learned = of_run(opened)
+    _write(output, lambda: draw_importance(learned))
 
 
 @plot_command.command("choices", cls=Reading)

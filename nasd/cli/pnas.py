@@ -13,7 +13,7 @@ from nasd.cli.elsewhere import Reading
 from nasd.cli.options import run_argument
 from nasd.cli.output import percent, print_table, printable
 from nasd.errors import NasdError
-from nasd.spaces.cells.cell import MAX_BLOCKS, OPERATORS
+from nasd.spaces.cells.cell import MAX_BLOCKS, OPERATORS, blocks_text
 
 if TYPE_CHECKING:
     from nasd.runs.scoring import Scored, Scoring
@@ -51,7 +51,9 @@ def score_command(
         raise click.UsageError("give one of --top and --all")
     with Run.open(paths.find_run(run)) as opened:
         prepared = scoring.prepare(opened, blocks, tuple(dict.fromkeys(operators)))
-    click.echo(f"{prepared.count:,} cells of {blocks} blocks, scored from {prepared.learned_from:,} rewards", err=True)
+    click.echo(
+        f"{prepared.count:,} cells of {blocks_text(blocks)}, scored from {prepared.learned_from:,} rewards", err=True
+    )
     prepared.require_end(written=top is None)
     with click.progressbar(length=prepared.count, label="scoring", file=sys.stderr) as bar:
         count = _write(prepared, top, published, output, lambda done: bar.update(done - bar.pos))

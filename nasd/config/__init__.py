@@ -15,6 +15,7 @@ from nasd.config.evaluation import (
 )
 from nasd.config.executor import AnyExecutor, ProcessesConfig, RayConfig
 from nasd.config.log import LogConfig
+from nasd.config.notify import NotifyConfig
 from nasd.config.pnas import PnasConfig
 from nasd.config.reading import load, parse
 from nasd.config.search import (
@@ -53,6 +54,7 @@ __all__ = [
     "FullTrainingConfig",
     "LayersConfig",
     "LogConfig",
+    "NotifyConfig",
     "Phase",
     "PnasConfig",
     "ProcessesConfig",

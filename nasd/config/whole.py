@@ -8,6 +8,7 @@ from nasd.config.data import DataConfig
 from nasd.config.evaluation import AnyEvaluation, DeepPriorConfig, EncoderConfig, TrainingConfig
 from nasd.config.executor import AnyExecutor, ProcessesConfig
 from nasd.config.log import LogConfig
+from nasd.config.notify import NotifyConfig
 from nasd.config.older import modern
 from nasd.config.search import AnySearch, QLearningConfig
 from nasd.config.section import Section
@@ -32,6 +33,7 @@ class Config(Section):
     store: StoreConfig = StoreConfig()
     snapshots: SnapshotsConfig = SnapshotsConfig()
     log: LogConfig = LogConfig()
+    notify: NotifyConfig = NotifyConfig()
 
     @model_validator(mode="before")
     @classmethod

@@ -13,6 +13,8 @@ from nasd.box.devices import find_device
 from nasd.config import Config
 from nasd.daemon import views
 from nasd.daemon.history import History
+from nasd.daemon.insight import Insights
+from nasd.daemon.load_history import LoadHistory
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from nasd.protocol import Message
@@ -44,6 +46,8 @@ class Shown(Protocol):
     config: Config
     space: Space[Any]
     history: History
+    insights: Insights
+    load: LoadHistory
 
     @property
     def journal(self) -> _Journal:
@@ -95,6 +99,14 @@ def _rewards(shown: Shown, params: protocol.RewardsParams) -> protocol.Rewards:
     return shown.history.rewards(params.points, shown.progress())
 
 
+def _machine(shown: Shown, params: protocol.MachineParams) -> protocol.MachineHistory:
+    return shown.load.answer(params.points)
+
+
+async def _insight(shown: Shown, params: protocol.InsightParams) -> protocol.Insight:
+    return await shown.insights.answer(params.points, shown.history.rewards(2, shown.progress()).stages)
+
+
 async def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.TrialPage:
     where = filters.parse(params.where)
     if filters.needs_sizes(where):  # seconds, for a long run, the first time
@@ -122,7 +134,8 @@ async def _queue_job(daemon: "Daemon", params: protocol.QueueJobParams) -> proto
     if params.device is not None:
         device = await asyncio.to_thread(find_device, params.device)  # a GPU's driver may hang
         params = msgspec.structs.replace(params, device=device)
-    return daemon.jobs.queue(params, views.chosen(daemon.run, daemon.space, params, full=params.full))
+    chosen = views.chosen(daemon.run, daemon.space, params, daemon.jobs.planner(full=params.full))
+    return daemon.jobs.queue(params, chosen)
 
 
 def _cancel_job(daemon: "Daemon", params: protocol.JobParams) -> protocol.JobRow:
@@ -143,6 +156,10 @@ def _runs(shown: Shown, _: protocol.Empty) -> protocol.RunList:
 
 def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
     return protocol.ConfigText(yaml=changes.text_of(shown.run), changed=configuration.changed(shown.config))
+
+
+async def _set(daemon: "Daemon", params: protocol.SetParams) -> protocol.Changes:
+    return protocol.Changes(lines=await daemon.change(params.settings))
 
 
 def _pause(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
@@ -183,6 +200,8 @@ async def _export(daemon: "Daemon", params: protocol.ExportParams) -> protocol.D
 READING: dict[str, Callable[[Any, Any], Message | Awaitable[Message]]] = {
     "status": _status,
     "rewards": _rewards,
+    "insight": _insight,
+    "machine": _machine,
     "trials": _trials,
     "trial": _trial,
     "jobs": _jobs,
@@ -197,6 +216,7 @@ ACTING: dict[str, Answer] = {
     "cancel_job": _cancel_job,
     "move_job": _move_job,
     "mark": _mark,
+    "set": _set,
     "pause": _pause,
     "resume": _resume,
     "stop": _stop,

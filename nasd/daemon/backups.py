@@ -13,7 +13,7 @@ log = logging.getLogger("nasd.backups")
 
 
 class Backups:
-    """Takes one snapshot at a time, in a thread, and removes the oldest.
+    """Takes one snapshot at a time, in a thread, and removes the oldest; by `config`.
 
     Args:
         directory: The run.
@@ -25,13 +25,12 @@ class Backups:
     def __init__(
         self, directory: Path, name: str, config: SnapshotsConfig, trouble: Callable[[str | None], None]
     ) -> None:
-        self._directory, self._name, self._config, self._trouble = directory, name, config, trouble
-        self._folder = config.to or directory / "snapshots"
+        self._directory, self._name, self.config, self._trouble = directory, name, config, trouble
         self._task: asyncio.Task[None] | None = None
 
     def trial_finished(self, trials: int) -> None:
         """Begin a snapshot if one is due. One that still runs when the next is due takes its place."""
-        if self._config.every is None or trials % self._config.every:
+        if self.config.every is None or trials % self.config.every:
             return
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._take(trials), name="snapshot")
@@ -42,7 +41,7 @@ class Backups:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _take(self, trials: int) -> None:
-        target = self._folder / f"{self._name}-{trials:06d}.tar"
+        target = (self.config.to or self._directory / "snapshots") / f"{self._name}-{trials:06d}.tar"
         try:
             await asyncio.to_thread(self._write, target)
         except (StoreError, OSError) as error:
@@ -56,7 +55,7 @@ class Backups:
         target.unlink(missing_ok=True)  # of a run of this name that was here before, or went back
         snapshot.write(self._directory, target)
         pattern = re.compile(re.escape(self._name) + r"-\d{6,}\.tar")
-        ours = [path for path in self._folder.iterdir() if pattern.fullmatch(path.name)]
+        ours = [path for path in target.parent.iterdir() if pattern.fullmatch(path.name)]
         newest_last = sorted(ours, key=lambda path: int(path.stem.rpartition("-")[2]))
-        for old in newest_last[: -self._config.keep]:
+        for old in newest_last[: -self.config.keep]:
             old.unlink()

@@ -10,20 +10,28 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from nasd import __version__, paths, protocol, rooms
 from nasd import config as configuration
 from nasd import data as datasets
 from nasd.box.load import Gauge
+from nasd.config import Config
 from nasd.daemon import answers, committing, views
 from nasd.daemon import log as logs
+from nasd.daemon.alerts import Alerts, low_disk
 from nasd.daemon.backups import Backups
+from nasd.daemon.changing import Changing
 from nasd.daemon.history import History
+from nasd.daemon.insight import Insights
 from nasd.daemon.jobs import JobQueue
+from nasd.daemon.load_history import LoadHistory
+from nasd.daemon.notify import Notifier
 from nasd.daemon.quota import Quota
 from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
-from nasd.errors import ConfigError, NasdError
+from nasd.errors import NasdError
 from nasd.protocol import (
     Event,
     Hello,
@@ -42,8 +50,8 @@ from nasd.protocol import (
 from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
-from nasd.strategies.base import Progress
-from store import Delta, Run, StoreError, Trial
+from nasd.strategies.base import Closing, Progress, Strategy
+from store import DamagedError, Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")
 
@@ -83,23 +91,21 @@ class Daemon:
             raise
 
     def _build(self, socket_path: Path, worker_command: tuple[str, ...] | None) -> None:
-        settled, self.space, self.strategy, checkpoint = search_of(self.run)
-        self.config = run_data.located(self.run, settled)
-        config, open_proposals = self.config, tuple(map(proposal_of, checkpoint.open))
+        settled, self.space, strategy, checkpoint = search_of(self.run)
+        config = run_data.located(self.run, settled)
+        open_proposals = tuple(map(proposal_of, checkpoint.open))
         self.journal = logs.set_up(config.log, self._directory / "log", self._logged)
-        if not self.run.config_is_as_created:
-            raise ConfigError(
-                f"{self._directory / 'config.yaml'} was changed after the run was created: put back what was there, or "
-                "make another run with it"
-            )
         self.history = History()
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
+        self.insights, self.load = Insights(self._directory, self.space), LoadHistory()
         self._best = self.run.best(views.BEST)
         self._records = Records(self.run, config)
         self._gauge = Gauge(self._directory)
         self._machine = self._gauge.read()
         self._problems: dict[str, str] = {}
+        newest = self.run.trials(limit=views.RECENT, descending=True)
+        self._alerts = Alerts(Notifier(config.notify, config.name, self._directory), map(views.trial_row, newest))
         self._state: RunState = "starting"
         self._shown: tuple[str, str, tuple[str, ...]] | None = None
         self._started_at = time.time()
@@ -116,7 +122,7 @@ class Daemon:
         planners = rooms.planners(config, self.run.path)
         self.scheduler = Scheduler(
             run=self.run,
-            strategy=self.strategy,
+            strategy=strategy,
             executor=self._executor,
             planner=planners[config.evaluation.kind],
             seed=config.seed,
@@ -152,13 +158,15 @@ class Daemon:
             self.scheduler.embeddings_dropped,
             trouble=lambda problem: self._problem("quota", problem),
         )
+        self._changing = Changing(self.run, config, self.scheduler, self._executor, self._quota, self._backups)
+        self._changed = asyncio.Event()
         self.server = Server(socket_path, self._hello, answers.table(self, rooms.views(config)))
 
     async def serve(self) -> int:
         """Run until told to stop.
 
         Returns:
-            The exit code: 0, or 1 if the search ended by an error of the daemon's own.
+            The exit code: 0, or 1 if the search ended by an error of the daemon's own, or by damage of the run.
 
         Raises:
             NasdError: The socket cannot be made.
@@ -192,6 +200,7 @@ class Daemon:
             await self._executor.close()
             self._records.close()
             await self._backups.finish()
+            await self._alerts.close()
             with contextlib.suppress(StoreError):  # else the next start does it
                 self.run.embeddings.sweep()  # what a worker was writing
             await self.server.close()
@@ -202,22 +211,40 @@ class Daemon:
     # --- what runs ------------------------------------------------------------------------------------------------
 
     async def _search(self) -> None:
-        self._set("running")
-        try:
+        while not self._stop.is_set():
+            self._set("running")
+            try:
+                await self._note()
+                while True:
+                    await self.scheduler.search()
+                    if self.strategy.finished:  # else it was lengthened as it ended
+                        break
+                if isinstance(self.strategy, Closing):
+                    await self.jobs.queue_trainings(self.strategy.trainings())
+            except DamagedError as error:
+                log.error("%s", error)
+                self._failed(str(error))
+                return
+            except Exception as error:
+                log.exception("the search ended by an error of its own")
+                self._failed(f"the search ended by an error of its own, see the log: {error}")
+                return
             await self._note()
-            await self.scheduler.search()
-        except Exception as error:
-            log.exception("the search ended by an error of its own")
-            self._problem("search", f"the search ended by an error of its own, see the log: {error}")
-            self._set("failed")
+            self._set("finished")
+            self._alerts.finished(self.history.by_status.total(), self._best[0].reward if self._best else None)
+            log.info("the search is finished: %d trials", self.history.by_status.total())
             if self._exit_when_finished:
-                self._stop.set()
-            return
-        await self._note()
-        self._set("finished")
-        log.info("the search is finished: %d trials", self.history.by_status.total())
+                await self.jobs.empty()
+                if self.strategy.finished:
+                    self._stop.set()
+            while self.strategy.finished:
+                self._changed.clear()
+                await self._changed.wait()
+
+    def _failed(self, problem: str) -> None:
+        self._problem("search", problem)
+        self._set("failed")
         if self._exit_when_finished:
-            await self.jobs.empty()
             self._stop.set()
 
     async def _note(self) -> None:
@@ -260,6 +287,8 @@ class Daemon:
                 self._problem("machine", f"the run directory cannot be looked at: {error}")
                 continue
             self._problem("machine", None)
+            self.load.add(time.time(), self._machine)
+            self._problem("disk space", low_disk(self._machine))
             if measured:
                 self._quota.keep()
             self._publish(lambda seq: MachineLoad(seq=seq, time=time.time(), machine=self._machine))
@@ -292,6 +321,8 @@ class Daemon:
         if trial.status in ("evaluated", "early_stopped"):
             self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]
         row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))
+        self._alerts.trial_finished(row, best)
+        self.load.trial_finished(time.time())
         progress = self.history.progress(self.strategy.progress())
         self._backups.trial_finished(progress.trials)
         self._records.trial_finished(trial)
@@ -315,6 +346,7 @@ class Daemon:
             self._problems.pop(of, None)
         else:
             self._problems[of] = problem
+        self._alerts.problem(of, problem)
         self._show()
 
     def _failing(self, problem: str) -> None:
@@ -361,6 +393,7 @@ class Daemon:
 
     def status(self) -> Status:
         """The first page."""
+        progress = self.history.progress(self.strategy.progress())
         return Status(
             name=self.config.name,
             directory=str(self._directory),
@@ -370,7 +403,7 @@ class Daemon:
             space=self.config.space.kind,
             state=self.state,
             activity=self.scheduler.activity,
-            progress=self.history.progress(self.strategy.progress()),
+            progress=msgspec.structs.replace(progress, notes=(*progress.notes, *self.jobs.notes)),
             best=tuple(map(views.trial_row, self._best)),
             recent=tuple(map(views.trial_row, self.run.trials(limit=views.RECENT, descending=True))),
             workers=tuple(self._executor.workers),
@@ -383,9 +416,33 @@ class Daemon:
             jobs_queued=self.jobs.queued,
         )
 
+    @property
+    def config(self) -> Config:
+        """The config that holds."""
+        return self._changing.config
+
+    @property
+    def strategy(self) -> Strategy:
+        """What proposes architectures."""
+        return self.scheduler.strategy
+
     def progress(self) -> Progress:
         """Where the search is."""
         return self.strategy.progress()
+
+    async def change(self, settings: tuple[str, ...]) -> tuple[str, ...]:
+        """Go on under another config; a finished search that is lengthened goes on. See `Changing.change`.
+
+        Raises:
+            NasdError: The search ended by an error, or the settings cannot be.
+            StoreError: The disk refuses.
+        """
+        if self._state == "failed":
+            raise NasdError("the search ended by an error of its own: stop the run first, then set it and start it")
+        lines = await self._changing.change(settings)
+        self._alerts.go_by(self.config.notify)
+        self._changed.set()
+        return lines
 
     def pause(self, paused: bool) -> None:
         """Pause the search, or go on.

@@ -9,7 +9,7 @@ log = logging.getLogger("nasd.daemon")
 
 
 class Quota:
-    """Keeps a run directory within its quota.
+    """Keeps a run directory within its quota, `limit`.
 
     Args:
         run: Open for writing.
@@ -25,14 +25,15 @@ class Quota:
         dropped: Callable[[float], None],
         trouble: Callable[[str | None], None],
     ) -> None:
-        self._run, self._limit, self._dropped, self._trouble = run, limit, dropped, trouble
+        self._run, self.limit, self._dropped, self._trouble = run, limit, dropped, trouble
 
     def keep(self) -> None:
         """Make room where it is needed."""
-        if self._limit is None:
+        if self.limit is None:
+            self._trouble(None)
             return
         try:
-            self._trouble(self._make_room(self._limit))
+            self._trouble(self._make_room(self.limit))
         except (StoreError, OSError) as error:
             self._trouble(f"the disk quota cannot be kept: {error}")
 

@@ -3,19 +3,21 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
 from nasd.daemon import committing
+from nasd.daemon.trial_rows import make_trial
 from nasd.evaluators.base import Answer, File, Planner
 from nasd.evaluators.orders import Evaluation, Think
 from nasd.executors.base import Executor, Finished, Task
-from nasd.outcome import Evaluated, Failed, decode_outcome, encode_outcome, to_metrics
-from nasd.seeding import trial_seed
-from nasd.strategies.base import Learned, Observed, Proposal, Strategy, Work
-from store import Delta, OpenProposal, Run, StoreError, Trial, TrialStatus
+from nasd.outcome import Failed, decode_outcome, encode_outcome
+from nasd.runs.changing import Prepared
+from nasd.runs.opening import stored
+from nasd.strategies.base import Learned, Proposal, Strategy, Work
+from store import Delta, OpenProposal, Run, StoreError, Trial
 from store import Learned as StoredLearned
 
 log = logging.getLogger("nasd.search")
@@ -58,6 +60,7 @@ class Scheduler:
     _thinking: Work | None = None  # what a worker thinks for the strategy
     _floor: float = 0.0  # the best reward whose embedding had to go for want of space
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _step: asyncio.Lock = field(default_factory=asyncio.Lock)  # held until all that a step changed is committed
     _last_end: float = field(default_factory=time.monotonic)
 
     def restore(self, open_proposals: Sequence[Proposal], arrived: Mapping[int, str], observed: int) -> None:
@@ -84,6 +87,27 @@ class Scheduler:
                 flight.evaluation.cancel()
                 flight.task = flight.evaluation = None
         self._wake.set()
+
+    async def change(self, prepare: Callable[[], Awaitable[Prepared | None]]) -> Prepared | None:
+        """Go on under another config, between two steps; what is under way comes to its end.
+
+        Args:
+            prepare: Says how, when nothing is half done; None: there is nothing to change.
+
+        Raises:
+            StoreError: The disk refuses; nothing is changed. Besides, whatever `prepare` raises.
+        """
+        async with self._step:
+            prepared = await prepare()
+            if prepared is None:
+                return None
+            self.run.commit(prepared.delta)
+            self.strategy = prepared.strategy
+            self._flights += map(Flight, prepared.opened)
+            search, store = prepared.config.search, prepared.config.store
+            self.lookahead, self.keep_embeddings = search.lookahead or self.lookahead, store.keep_embeddings
+        self._wake.set()
+        return prepared
 
     @property
     def activity(self) -> str:
@@ -112,13 +136,18 @@ class Scheduler:
         self._not_searching = None
         try:
             await self._think()
-            if opened := self._propose():
-                await self._commit(Delta(opened=opened, position=self.strategy.position()))
+            async with self._step:
+                if opened := self._propose():
+                    await self._commit(Delta(opened=opened, position=self.strategy.position()))
             while not self.strategy.finished:
                 self._dispatch()
                 flight = await self._next()
                 finished = flight.evaluation.result() if flight.evaluation else None
-                await self._observe(flight, finished)
+                async with self._step:
+                    trial, seconds = await self._observe(flight, finished)
+                self.on_trial(trial, seconds)
+                self._watch(trial)
+                await asyncio.sleep(0)  # a row of duplicates must not shut out the clients
                 await self._think()
         finally:
             await self._drop()
@@ -140,16 +169,19 @@ class Scheduler:
                 finished = await self.executor.evaluate(Task(order=partial(self._thought, work), timeout="step"))
             finally:
                 self._thinking = None
-            if isinstance(finished.result, Answer):
-                answer = Learned(finished.result.payload, tuple(finished.files))
+            if not isinstance(finished.result, Answer):
+                reason = finished.result.reason if isinstance(finished.result, Failed) else "it gave no answer"
+                self.on_failures(f"{work.name} failed, the search is paused: {reason}")
+                continue
+            answer = Learned(finished.result.payload, tuple(finished.files))
+            async with self._step:
+                if self.strategy.work() != work:  # what is wanted was changed meanwhile
+                    continue
                 self.strategy.learn(answer)
                 learned = await self._stored(answer, finished)
                 opened = self._propose()
                 await self._commit(Delta(learned=learned, position=self.strategy.position(), opened=opened))
-                log.info("%s: done", work.name)
-            else:
-                reason = finished.result.reason if isinstance(finished.result, Failed) else "it gave no answer"
-                self.on_failures(f"{work.name} failed, the search is paused: {reason}")
+            log.info("%s: done", work.name)
 
     def _thought(self, work: Work) -> Think:
         """What a worker is asked for a strategy's work."""
@@ -171,7 +203,7 @@ class Scheduler:
         if not proposals and not self._flights:
             raise RuntimeError("the strategy proposes nothing, and nothing is open that it could wait for")
         self._flights += [Flight(proposal) for proposal in proposals]
-        return tuple(OpenProposal(p.number, p.net, p.kind, p.reason, p.stage, dict(p.facts)) for p in proposals)
+        return stored(proposals)
 
     def _dispatch(self) -> None:
         """Ask for the evaluations that the open proposals need, unless paused."""
@@ -198,7 +230,13 @@ class Scheduler:
         )
 
     async def _evaluate(self, flight: Flight, task: Task) -> Finished:
-        """Have a worker do it. What arrives ahead of its turn is committed, so that a kill does not cost it."""
+        """Have a worker do it. What arrives ahead of its turn is committed, so that a kill does not cost it.
+
+        Raises:
+            DamagedError: A file of the run that it begins with is not what was committed.
+        """
+        for name in self.planner.reads(flight.proposal.facts):
+            await asyncio.to_thread(self.run.files.check, name)
         finished = await self.executor.evaluate(task)
         early = self.order == "ordered" and self._flights and self._flights[0] is not flight
         if early and not finished.files:  # a file that no row refers to would not outlast a restart
@@ -236,7 +274,8 @@ class Scheduler:
             )
         return True
 
-    async def _observe(self, flight: Flight, finished: Finished | None) -> None:
+    async def _observe(self, flight: Flight, finished: Finished | None) -> tuple[Trial, float]:
+        """Returns the committed row, and the seconds since the last one."""
         outcome = finished.outcome if finished else None
         observed = self.strategy.observe(flight.proposal, outcome)
         self._observed += 1
@@ -258,9 +297,7 @@ class Scheduler:
         await self._commit(delta)
         self.planner.observed(trial.number, self._observed, outcome)
         log.info("trial %d %s: reward %.4f %s", trial.number, trial.status, trial.reward, trial.net)
-        self.on_trial(trial, seconds)
-        self._watch(trial)
-        await asyncio.sleep(0)  # a row of duplicates must not shut out the clients
+        return trial, seconds
 
     def _watch(self, trial: Trial) -> None:
         """Pause when nothing works any more: what is learned from a broken box is not worth learning. And when nothing
@@ -299,14 +336,19 @@ class Scheduler:
         return max(self._floor, min(kept.values()) if len(kept) >= self.keep_embeddings else 0.0)
 
     async def _stored(self, learned: Learned | None, finished: Finished | None) -> StoredLearned | None:
-        """What a strategy learned, its files given their place in the run, where the row names them by hash."""
+        """What a strategy learned; the files that came with it are given their place in the run, where the row names
+        them by hash, and those that came earlier stay where they are.
+        """
         if learned is None:
             return None
-        files = []
+        files, come = [], finished.files if finished else {}
+        earlier = self.run.files.referred_to() if learned.files else {}
         for name in learned.files:
-            assert finished is not None
-            staged = await finished.files[name].fetch()
-            files.append(await committing.persist(partial(self.run.files.adopt, staged, name), self.trouble))
+            if name in come:
+                staged = await come[name].fetch()
+                files.append(await committing.persist(partial(self.run.files.adopt, staged, name), self.trouble))
+            elif name not in earlier:
+                raise ValueError(f"what was learned refers to {name}, which neither came with it nor is kept")
         return StoredLearned(learned.payload, tuple(files))
 
     def _there(self, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -335,44 +377,13 @@ class Scheduler:
         for evaluation in evaluations:
             evaluation.cancel()
         await asyncio.gather(*evaluations, return_exceptions=True)
+        for flight in self._flights:  # a search that is lengthened goes on with them
+            if not (flight.evaluation and _is_kept(flight.evaluation)):
+                flight.task = flight.evaluation = None
 
 
-def make_trial(
-    proposal: Proposal, observed: Observed, outcome: Evaluated | Failed | None, *, order: int, seed: int
-) -> Trial:
-    """The row that a proposal ends as."""
-    status: TrialStatus
-    match outcome:
-        case Evaluated():
-            status = "early_stopped" if outcome.early_stopped else "evaluated"
-        case Failed():
-            status = "failed"
-        case None:
-            status = "duplicate" if proposal.kind == "duplicate" else "infeasible"
-    measured = outcome.measured if outcome else None
-    evaluated = outcome if isinstance(outcome, Evaluated) else None
-    return Trial(
-        number=proposal.number,
-        order=order,
-        net=observed.net or proposal.net,
-        status=status,
-        stage=proposal.stage,
-        facts={**proposal.facts, **observed.facts},
-        reward=observed.reward,
-        counted=observed.counted,
-        duplicate_of=observed.duplicate_of,
-        reason=outcome.reason if isinstance(outcome, Failed) else proposal.reason,
-        seed=trial_seed(seed, proposal.number) if outcome else None,
-        validation_accuracies=evaluated.validation_accuracies if evaluated else (),
-        train_accuracies=evaluated.train_accuracies if evaluated else (),
-        test_accuracy=evaluated.test_accuracy if evaluated else None,
-        metrics=to_metrics(evaluated) if evaluated else None,
-        embedding_dim=evaluated.embedding_dim if evaluated else None,
-        micro_batch=evaluated.micro_batch if evaluated else None,
-        finished_at=time.time(),
-        seconds=measured.seconds if measured else 0.0,
-        encode_seconds=measured.encode_seconds if measured else 0.0,
-        train_seconds=measured.train_seconds if measured else 0.0,
-        peak_memory=measured.peak_memory if measured else 0,
-        device=measured.device if measured else "",
-    )
+def _is_kept(evaluation: asyncio.Future[Finished]) -> bool:
+    """Whether an evaluation's end outlasts the search's: its result is there, and no file of it that may be swept."""
+    if not evaluation.done() or evaluation.cancelled() or evaluation.exception() is not None:
+        return False
+    return not evaluation.result().files

@@ -8,6 +8,7 @@ import msgspec
 
 from nasd import filters, protocol
 from nasd.errors import NasdError
+from nasd.evaluators.base import Planner
 from nasd.outcome import labels_in
 from nasd.protocol import MarkParams, QueueJobParams, Selected, TrialDetail, TrialPage, TrialRow, TrialsParams
 from nasd.runs.filtering import conditions
@@ -136,14 +137,14 @@ def trial_detail(run: Run, space: Space[Any], number: int) -> TrialDetail:
     )
 
 
-def chosen(run: Run, space: Space[Any], params: QueueJobParams, *, full: bool) -> tuple[Selected, ...]:
+def chosen(run: Run, space: Space[Any], params: QueueJobParams, planner: Planner) -> tuple[Selected, ...]:
     """The architectures of a job that a client wants to queue, checked.
 
     Args:
         run: Whose trials are meant.
         space: The run's.
         params: As the client sent them.
-        full: Whether they are trained in full.
+        planner: Of what evaluates them.
 
     Raises:
         NasdError: None or more than one way to name them is used, there is no such trial, or one cannot be evaluated.
@@ -152,24 +153,24 @@ def chosen(run: Run, space: Space[Any], params: QueueJobParams, *, full: bool) -
     if named + bool(params.selection) != 1:
         raise NasdError("a job needs either a trial or a net or a selection")
     if params.selection:
-        return tuple(_checked(space, one, full=full) for one in params.selection)
+        return tuple(_checked(space, one, planner) for one in params.selection)
     if params.net is not None:
-        return (Selected(net=checked_net(space, params.net, full=full)),)
+        return (Selected(net=checked_net(space, params.net, planner)),)
     trial = run.trial(params.trial or 0)
     if trial is None:
         raise NasdError(f"there is no trial {params.trial}: the newest is {run.count()}")
-    return (Selected(net=checked_net(space, trial.net, full=full), trial=params.trial, reward=trial.reward),)
+    return (Selected(net=checked_net(space, trial.net, planner), trial=params.trial, reward=trial.reward),)
 
 
-def _checked(space: Space[Any], one: Selected, *, full: bool) -> Selected:
+def _checked(space: Space[Any], one: Selected, planner: Planner) -> Selected:
     """One of a selection, whose error names it."""
     try:
-        return msgspec.structs.replace(one, net=checked_net(space, one.net, full=full))
+        return msgspec.structs.replace(one, net=checked_net(space, one.net, planner))
     except NasdError as error:
         raise NasdError(f"of the selection {one.net[:200]!r}: {error}") from error
 
 
-def checked_net(space: Space[Any], text: str, *, full: bool) -> str:
+def checked_net(space: Space[Any], text: str, planner: Planner) -> str:
     """A client's architecture string in its canonical form.
 
     Raises:
@@ -184,6 +185,7 @@ def checked_net(space: Space[Any], text: str, *, full: bool) -> str:
     infeasible = space.feasible(architecture)
     if infeasible is not None:
         raise NasdError(f"{text} cannot be evaluated here: {infeasible.reason}")
-    if not full and any(node.kind == "fc" for node in space.graph(architecture).nodes):
-        raise NasdError(f"{text} has fully connected layers, and a deep prior none: ask for full training")
+    refusal = planner.refusal(space.graph(architecture))
+    if refusal is not None:
+        raise NasdError(f"{text} {refusal}")
     return str(architecture)

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from nasd.evaluators.orders import Evaluation
+from nasd.graph import Graph
 from nasd.outcome import Outcome
 
 Timeout = Literal["task", "step"]
@@ -24,6 +25,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     epochs: int = 0
     train_accuracy: float | None = None
     validation_accuracy: float | None = None
+    facts: dict[str, Any] = {}  # what else is to be shown of the work under way; JSON values
 
 
 Report = Callable[[Step], None]
@@ -112,6 +114,16 @@ class Planner(Protocol):
         Args:
             looks: Of the trials that were looked at before they were evaluated fully, in the order of observation.
         """
+        ...
+
+    def refusal(self, graph: Graph) -> str | None:
+        """Why the network of an architecture that its space calls feasible is not evaluated all the same, in words that
+        follow its name; None: it is.
+        """
+        ...
+
+    def reads(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the run's files that the order of a trial with these facts refers to."""
         ...
 
     def trial(

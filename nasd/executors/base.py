@@ -76,6 +76,19 @@ class Executor(Protocol):
         """
         ...
 
+    async def renew(self, config: Config, text: str, *, workers: bool) -> bool:
+        """Go on by another config: with its timeout and tries for tasks that a worker takes from now on.
+
+        Args:
+            config: The run's.
+            text: Its YAML, for workers.
+            workers: Whether there have to be other workers. One that is at a task ends it first.
+
+        Returns:
+            Whether it goes by all of it; False: its workers stay as they are until the next start.
+        """
+        ...
+
     async def retire(self, device: str) -> None:
         """End the worker that tasks had on a device of their own; the next one gets a new worker."""
         ...

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from nasd.config import AnyExecutor
+from nasd.box.devices import workers_of
+from nasd.config import AnyExecutor, Config
 from nasd.evaluators.orders import Order, short
 from nasd.executors.base import Finished, Task
 from nasd.executors.channel import MakeChannel, WorkerLostError, WorkerUnfitError, WorkerWaitsError
@@ -105,14 +106,43 @@ class Crew:
                 return finished
             finally:
                 task.running = False
-                pool.release(worker)
+                if worker in pool.workers:
+                    pool.release(worker)
+                else:  # there are to be fewer
+                    await self._leave(worker)
+
+    async def renew(self, config: Config, text: str, *, workers: bool) -> bool:
+        """See `nasd.executors.base.Executor`. A worker that stays is started anew when it is to take its next task."""
+        executor = config.executor
+        self._timeout, self._attempts = executor.trial_timeout, executor.trial_attempts
+        if not workers:
+            return True
+        devices = workers_of(executor)
+        self._setup = msgspec.structs.replace(
+            self._setup, config=text, threads=devices[0][1], memory_limit=executor.memory_limit
+        )
+        ours = self._pool.workers
+        for worker, (device, threads) in zip(ours, devices, strict=False):
+            worker.renew(msgspec.structs.replace(self._setup, device=device, threads=threads))
+        for device, pool in self._own.items():
+            for worker in pool.workers:
+                worker.renew(msgspec.structs.replace(self._setup, device=device))
+        for worker in self._pool.shrink(len(devices)):
+            await self._leave(worker)
+        for device, threads in devices[len(ours) :]:
+            self._pool.add(self._worker(device=device, threads=threads))
+        return True
+
+    async def _leave(self, worker: Worker) -> None:
+        worker.passing = True
+        await worker.kill()
+        self._trouble(worker.id, None)
 
     async def retire(self, device: str) -> None:
         """End the worker that tasks had on a device of their own; the next one gets a new worker."""
         pool = self._own.pop(device, None)
         for worker in pool.workers if pool else ():
-            await worker.kill()
-            self._trouble(worker.id, None)
+            await self._leave(worker)
 
     async def close(self) -> None:
         """End all workers."""
@@ -126,9 +156,11 @@ class Crew:
         """Have the worker's process running. If it does not start, say so, wait a while, and leave it to the caller
         to try again, perhaps with another worker that is idle.
         """
-        if worker.alive:
+        if worker.alive and not worker.outdated:
             return True
         try:
+            if worker.alive:
+                await worker.kill()
             await worker.start()
         except WorkerWaitsError as error:
             self._trouble(worker.id, None)

@@ -32,6 +32,17 @@ class Pool:
                 self.release(future.result())
             raise
 
+    def add(self, worker: Worker) -> None:
+        """Have one more."""
+        self.workers.append(worker)
+        self.release(worker)
+
+    def shrink(self, count: int) -> list[Worker]:
+        """Have no more than `count`; returns those of the others that are idle. The rest is not to be released."""
+        leaving, self.workers = self.workers[count:], self.workers[:count]
+        idle, self._idle = [w for w in self._idle if w in leaving], [w for w in self._idle if w not in leaving]
+        return idle
+
     def release(self, worker: Worker) -> None:
         """Let the next one have it."""
         self._idle.append(worker)

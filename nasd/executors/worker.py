@@ -33,6 +33,29 @@ class Ran(NamedTuple):
     fault: str | None  # what the box lacked, in words: the result says nothing then
 
 
+class Patience:
+    """What is left of a time limit. Time in which this process was stopped, and heard nothing, does not count.
+
+    Args:
+        seconds: The limit.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+        self._seen = time.monotonic()
+
+    def stopped(self, wait: float) -> bool:
+        """Count the time since the last call, in which `wait` seconds at most were to be waited. Longer than that, this
+        process was stopped, and all of it is forgiven.
+        """
+        now = time.monotonic()
+        passed, self._seen = now - self._seen, now
+        if passed > wait + LATE:
+            return True
+        self.left -= passed
+        return False
+
+
 @dataclass
 class Worker:
     """One worker. `run` one task at a time."""
@@ -46,6 +69,7 @@ class Worker:
     order: Order | None = None  # the last one
     failed_starts: int = 0
     faults: int = 0  # of the box, one after the other
+    outdated: bool = False  # its process was set up otherwise than `setup` says
     status: WorkerStatus = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +80,10 @@ class Worker:
         """Whether its process runs."""
         return self.channel.alive
 
+    def renew(self, setup: Setup) -> None:
+        """Have its next process set up otherwise."""
+        self.setup, self.outdated = setup, True
+
     async def start(self) -> None:
         """Start the process and wait until it is set up.
 
@@ -65,11 +93,12 @@ class Worker:
             WorkerLostError: It ended without a word, or is not ready after `SETUP_TIME`.
             OSError: The process could not be made.
         """
-        self._show(state="starting", waits_for=None)
+        self.outdated = False
+        self._show(state="starting", waits_for=None, device=self.setup.device)
         try:
             await self.channel.open(self.setup)
             self.status = msgspec.structs.replace(self.status, pid=self.channel.pid, node=self.channel.node)
-            report = await self._hear(time.monotonic() + SETUP_TIME)
+            report = await self._hear(Patience(SETUP_TIME))
         except TimeoutError:
             await self.kill()
             raise WorkerLostError(f"was not ready after {SETUP_TIME:g} s", blame=False) from None
@@ -99,18 +128,19 @@ class Worker:
             epochs=0,
             validation_accuracies=(),
             train_accuracies=(),
+            facts={},
             started_at=time.time(),
         )
         try:
             self._send(Evaluate(id=id, order=await self.channel.bring(order)))
-            deadline = time.monotonic() + timeout
+            patience = Patience(timeout)
             while True:
-                report = await self._hear(deadline)
+                report = await self._hear(patience)
                 if isinstance(report, Ended) and report.id == id:
                     finished = Finished(
                         _measured_at(report.result, self.channel.node), await self.channel.fetch(order, report.files)
                     )
-                    self._show(state="idle", trial=None, job=None, net=None, stage=None, started_at=None)
+                    self._show(state="idle", trial=None, job=None, net=None, stage=None, facts={}, started_at=None)
                     if report.leaving:
                         await self.kill()
                     return Ran(finished, report.fault)
@@ -119,7 +149,7 @@ class Worker:
                     task.on_step(report.step)
                     self.channel.stepped(order)
                     if task.timeout == "step":
-                        deadline = time.monotonic() + timeout
+                        patience = Patience(timeout)
         except TimeoutError:
             await self.kill()
             raise WorkerLostError(f"took longer than the trial_timeout of {timeout:g} s", blame=True) from None
@@ -130,7 +160,18 @@ class Worker:
     async def kill(self) -> None:
         """End the process, whatever state it is in."""
         await self.channel.kill()
-        self._show(state="gone", pid=None, node="", trial=None, job=None, net=None, stage=None, started_at=None)
+        self._show(
+            state="gone",
+            passing=self.passing,
+            pid=None,
+            node="",
+            trial=None,
+            job=None,
+            net=None,
+            stage=None,
+            facts={},
+            started_at=None,
+        )
 
     def wait_for(self, what: str) -> None:
         """Show that it has no place."""
@@ -139,17 +180,16 @@ class Worker:
     def _send(self, request: messages.Request) -> None:
         self.channel.write(messages.encode(request))
 
-    async def _hear(self, deadline: float) -> messages.Report:
+    async def _hear(self, patience: Patience) -> messages.Report:
         """The next report that is not a heartbeat.
 
         Raises:
             WorkerLostError: The process ended or fell silent.
-            TimeoutError: The deadline has passed; the process still runs.
+            TimeoutError: No patience is left; the process still runs.
         """
         while True:
-            began = time.monotonic()
-            wait = min(SILENCE, max(deadline - began, 0.0))
-            line, overslept = None, 0.0
+            wait = min(SILENCE, max(patience.left, 0.0))
+            line = None
             try:
                 async with asyncio.timeout(wait):
                     line = await self.channel.read()
@@ -157,14 +197,11 @@ class Worker:
                 pass
             except ValueError:
                 raise WorkerLostError(f"sent a line of more than {MAX_LINE} bytes and was ended", blame=True) from None
-            # Was this process itself stopped? What the worker said meanwhile is still in the pipe: hear it first.
-            overslept = time.monotonic() - began - wait
-            if overslept > LATE:
-                deadline += overslept + LATE
+            stopped = patience.stopped(wait)
             if line is None:
-                if overslept > LATE:
+                if stopped:  # what the worker said meanwhile is still in the pipe
                     continue
-                if time.monotonic() >= deadline:
+                if wait < SILENCE:
                     raise TimeoutError
                 raise WorkerLostError(f"was silent for {SILENCE:g} s and was ended", blame=False)
             if not line:
@@ -184,7 +221,7 @@ class Worker:
             curves["validation_accuracies"] = (*status.validation_accuracies, step.validation_accuracy)
         if step.train_accuracy is not None:
             curves["train_accuracies"] = (*status.train_accuracies, step.train_accuracy)
-        self._show(stage=step.stage, epoch=step.epoch, epochs=step.epochs, **curves)
+        self._show(stage=step.stage, epoch=step.epoch, epochs=step.epochs, facts=step.facts or status.facts, **curves)
 
     def _show(self, **changes: object) -> None:
         self.status = msgspec.structs.replace(self.status, memory=self.channel.memory or self.status.memory, **changes)

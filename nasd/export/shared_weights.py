@@ -5,15 +5,16 @@ from collections.abc import Sequence
 import torch
 from safetensors import SafetensorError, safe_open
 
-from nasd import config as configuration
 from nasd import data as datasets
 from nasd.config import SupernetConfig, SupernetTrainingConfig
 from nasd.errors import NasdError
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.supernet.images import divide
-from nasd.evaluators.supernet.judging import accuracy, recalibrate
+from nasd.evaluators.supernet.judging import accuracy, precision, recalibrate
+from nasd.evaluators.threads import one_thread_each
 from nasd.export.supernet import NETWORK
 from nasd.outcome import epoch_in
+from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.spaces.supernet import Supernet
 from store import Run
@@ -26,7 +27,7 @@ def shared_accuracies(run: Run, architectures: Sequence[Supernet]) -> list[float
         NasdError: The run is of another kind, no epoch came to its end, or the data are not there.
         StoreError: The file of the newest epoch is damaged.
     """
-    config = run_data.located(run, configuration.parse(run.config, source=str(run.path / "config.yaml")))
+    config = run_data.located(run, changes.config_of(run))
     training = config.evaluation
     if not isinstance(config.space, SupernetConfig) or not isinstance(training, SupernetTrainingConfig):
         raise NasdError(f"{run.path.name} is no search of a supernet")
@@ -44,8 +45,8 @@ def shared_accuracies(run: Run, architectures: Sequence[Supernet]) -> list[float
     data, batch = datasets.load(config.data, config.seed, config.search.classes), training.batch_size
     images = divide(data.train, training.controller_fraction, config.seed).weights.images[: training.recalibration]
     found = []
-    for architecture in architectures:
-        with torch.no_grad():
+    with one_thread_each(), torch.no_grad(), precision(torch.device("cpu"), config.encoder):
+        for architecture in architectures:
             recalibrate(network, architecture.choices, images, batch)
             found.append(accuracy(network, architecture.choices, data.validation, batch))
     return found

@@ -5,13 +5,13 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from nasd import config as configuration
 from nasd.config import SupernetConfig
 from nasd.errors import NasdError
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.networks.weights import network_bytes
 from nasd.export import packed
 from nasd.export.place import unfinished
+from nasd.runs import changes
 from nasd.spaces.supernet import Supernet, SupernetSpace
 from store import Run, Trial
 
@@ -54,7 +54,7 @@ def derived(run: Run, trial: Trial) -> tuple[SupernetNetwork, Supernet, Any]:
     Raises:
         As `export`.
     """
-    config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
+    config = changes.config_of(run)
     name = trial.facts.get("writes")
     if not isinstance(config.space, SupernetConfig) or not isinstance(name, str):
         raise NasdError(f"{run.path.name} is no search of a supernet: nasd export model writes its deep priors")

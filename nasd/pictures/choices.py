@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nasd import config as configuration
 from nasd.config import SupernetConfig
 from nasd.errors import NasdError
 from nasd.outcome import epoch_in
 from nasd.pictures.style import GREY, INK, headline, new_figure
+from nasd.runs import changes
 from nasd.spaces.supernet import SupernetSpace
 from store import Run
 
@@ -34,7 +34,7 @@ def of_run(directory: Path) -> Choices:
         NasdError: It is no search of a supernet, or no epoch came to its end.
     """
     with Run.open(directory) as run:
-        config = configuration.parse(run.config, source=str(directory / "config.yaml"))
+        config = changes.config_of(run)
         if not isinstance(config.space, SupernetConfig):
             raise NasdError(f"{directory.name} is no search of a supernet: there are no units that choose")
         epochs = [epoch for trial in run.observed() if (epoch := epoch_in(trial.metrics)) is not None]

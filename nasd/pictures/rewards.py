@@ -34,7 +34,7 @@ def _one(axes: "Axes", search: Search) -> None:
     from matplotlib.collections import PathCollection  # noqa: PLC0415
 
     rolling, count = search.rolling, len(search.rewards)
-    _bands(axes, search.phases, count)
+    shade_stages(axes, search.phases, count)
     dots, size = np.arange(1, count + 1), min(max(3000 / count, 6), 30)
     axes.scatter(
         dots,
@@ -65,7 +65,7 @@ def _one(axes: "Axes", search: Search) -> None:
         dot.set_alpha(1)
 
 
-def _bands(axes: "Axes", phases: Sequence[Phase], count: int) -> None:
+def shade_stages(axes: "Axes", phases: Sequence[Phase], count: int) -> None:
     """Alternately shaded stages, their label above where there is room."""
     for number, phase in enumerate(phases):
         if number % 2:

@@ -16,7 +16,19 @@ from nasd.protocol.events import (
     decode_event,
     encode_event,
 )
+from nasd.protocol.insight import (
+    CurvePoint,
+    Decision,
+    Front,
+    FrontAxis,
+    FrontTrial,
+    Insight,
+    InsightParams,
+    Level,
+    Record,
+)
 from nasd.protocol.jobs import (
+    FROM_SCRATCH,
     MAX_EPOCHS,
     MAX_PRIORITY,
     MAX_REPEATS,
@@ -30,9 +42,9 @@ from nasd.protocol.jobs import (
     Selected,
 )
 from nasd.protocol.log import LogLevel, LogPage, LogParams, LogRecord
-from nasd.protocol.machine import Device, Machine, WorkerStatus
+from nasd.protocol.machine import Device, DeviceHistory, Machine, MachineHistory, MachineParams, WorkerStatus
 from nasd.protocol.methods import METHODS, OF_EVERY_RUN, OF_STRATEGIES, strategy_of
-from nasd.protocol.runs import ConfigText, RunList, RunRow
+from nasd.protocol.runs import Changes, ConfigText, RunList, RunRow, SetParams
 from nasd.protocol.search import (
     RewardPoint,
     Rewards,
@@ -80,6 +92,7 @@ from nasd.protocol.wire import (
 )
 
 __all__ = [
+    "FROM_SCRATCH",
     "MAX_EPOCHS",
     "MAX_FRAME",
     "MAX_PAGE",
@@ -89,34 +102,47 @@ __all__ = [
     "OF_EVERY_RUN",
     "OF_STRATEGIES",
     "PROTOCOL",
+    "Changes",
     "ConfigText",
+    "CurvePoint",
+    "Decision",
     "Device",
+    "DeviceHistory",
     "Done",
     "Empty",
     "ErrorCode",
     "Event",
     "ExportParams",
+    "Front",
+    "FrontAxis",
+    "FrontTrial",
     "Hello",
     "HelloParams",
+    "Insight",
+    "InsightParams",
     "JobChanged",
     "JobPage",
     "JobParams",
     "JobRow",
     "JobStatus",
     "JobsParams",
+    "Level",
     "LogLevel",
     "LogPage",
     "LogParams",
     "LogRecord",
     "Logged",
     "Machine",
+    "MachineHistory",
     "MachineLoad",
+    "MachineParams",
     "MarkParams",
     "Message",
     "Method",
     "MoveJobParams",
     "Params",
     "QueueJobParams",
+    "Record",
     "Request",
     "Response",
     "RewardPoint",
@@ -128,6 +154,7 @@ __all__ = [
     "RunState",
     "SearchProgress",
     "Selected",
+    "SetParams",
     "Snapshot",
     "StageProgress",
     "StageRewards",

@@ -1,9 +1,11 @@
 """Every method that a client may call: what it takes and what it answers."""
 
 from nasd.protocol import enas, evolution, pnas, qlearning
+from nasd.protocol.insight import Insight, InsightParams
 from nasd.protocol.jobs import JobPage, JobParams, JobRow, JobsParams, MoveJobParams, QueueJobParams
 from nasd.protocol.log import LogPage, LogParams
-from nasd.protocol.runs import ConfigText, RunList
+from nasd.protocol.machine import MachineHistory, MachineParams
+from nasd.protocol.runs import Changes, ConfigText, RunList, SetParams
 from nasd.protocol.search import Rewards, RewardsParams, Snapshot, Status
 from nasd.protocol.trials import ExportParams, MarkParams, TrialDetail, TrialPage, TrialParams, TrialRow, TrialsParams
 from nasd.protocol.wire import Done, Empty, Hello, HelloParams, Method
@@ -13,6 +15,8 @@ OF_EVERY_RUN: dict[str, Method] = {
     "status": Method(Empty, Status),
     "subscribe": Method(Empty, Snapshot),
     "rewards": Method(RewardsParams, Rewards),
+    "insight": Method(InsightParams, Insight),
+    "machine": Method(MachineParams, MachineHistory),
     "trials": Method(TrialsParams, TrialPage),
     "trial": Method(TrialParams, TrialDetail),
     "mark": Method(MarkParams, TrialRow),
@@ -23,6 +27,7 @@ OF_EVERY_RUN: dict[str, Method] = {
     "log": Method(LogParams, LogPage),
     "runs": Method(Empty, RunList),
     "config": Method(Empty, ConfigText),
+    "set": Method(SetParams, Changes),
     "pause": Method(Empty, Done),
     "resume": Method(Empty, Done),
     "stop": Method(Empty, Done),

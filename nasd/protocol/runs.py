@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from nasd.protocol.wire import Message
+from nasd.protocol.wire import Message, Params
 
 
 class RunRow(Message, frozen=True):
@@ -33,3 +33,15 @@ class ConfigText(Message, frozen=True):
 
     yaml: str
     changed: tuple[str, ...] = ()  # keys whose values are not the defaults of its kinds, such as search.trials
+
+
+class SetParams(Params, frozen=True):
+    """`set`: changes that hold from then on."""
+
+    settings: tuple[str, ...]  # `section.key=value` each, the value written as YAML
+
+
+class Changes(Message, frozen=True):
+    """What became of `set`."""
+
+    lines: tuple[str, ...] = ()  # for each key what it was and what it is; none: the run had these values

@@ -3,22 +3,27 @@
 from itertools import islice
 from typing import Any
 
-from nasd.config import Config, DeepPriorConfig, QLearningConfig
+from nasd.config import CellsConfig, Config, DeepPriorConfig, QLearningConfig
 from nasd.errors import ConfigError
 from nasd.strategies.base import Strategy
 
-_FREE = (
-    "executor.devices", "executor.workers_per_device", "executor.threads", "executor.trial_timeout",
-    "executor.trial_attempts", "executor.memory_limit", "store.keep_embeddings", "store.disk_quota",
-    "data.resident_limit", "snapshots.", "log.",
-)  # fmt: skip
+_FREE = ("executor.", "store.", "data.resident_limit", "snapshots.", "log.", "notify.")
 """What decides where, how long and with how much room evaluations run; a name that ends with a dot: all below it."""
 
-_LENGTHS = ("search.trials", "search.epsilon_schedule")
+_LENGTHS = {
+    "enas": ("search.epochs",),
+    "pnas": ("space.blocks", "search.k"),
+    "qlearning": ("search.epsilon_schedule",),
+}
+"""How long a search goes on, by strategy; for all others it is `search.trials`."""
+
+_OF_WORKERS = ("executor.", "data.resident_limit", "search.epochs")
+_NOT_OF_WORKERS = ("executor.trial_timeout", "executor.trial_attempts")
+_AT_STARTS = ("log.",)
 
 _OWN_WAYS = {
     "name": "a run keeps its name; nasd fork --name makes a copy with another",
-    "data.root": "nasd data RUN --root FOLDER says where the same data lie now, and compares them first",
+    "data.root": "stop the run first; then nasd data RUN --root FOLDER says where the same data lie now",
     "data.name": "a run is one of one data set; make another run",
 }
 """What neither `set` nor `fork --set` changes, and what to do instead."""
@@ -64,12 +69,13 @@ def require(
     Raises:
         ConfigError: It must not; the message names the key, the reason, and what to do instead.
     """
+    lengths = _LENGTHS.get(before.search.strategy, ("search.trials",))
     for key in keys:
         if key in _OWN_WAYS:
             raise ConfigError(f"{key} cannot be set: {_OWN_WAYS[key]}")
         if forked or key.startswith(_FREE):
             continue
-        if key in _LENGTHS:
+        if key in lengths:
             _require_longer(key, before, after, strategy)
         elif key == "search.lookahead":
             if before.training.screen is not None:
@@ -80,12 +86,29 @@ def require(
             raise _refused(key, _REASONS.get(key.partition(".")[0], _REWARDS))
 
 
+def concerns_workers(key: str) -> bool:
+    """Whether workers have to be started anew to go by it."""
+    return key.startswith(_OF_WORKERS) and key not in _NOT_OF_WORKERS
+
+
+def waits_for_a_start(key: str) -> bool:
+    """Whether a daemon goes by it from its next start on only."""
+    return key.startswith(_AT_STARTS)
+
+
 def _require_longer(key: str, before: Config, after: Config, strategy: Strategy) -> None:
     """A search may end elsewhere, but not before where it is; phases that are behind it stay."""
-    done, total = strategy.progress().done, after.search.total_trials or 0
-    if total < done:
+    progress, total = strategy.progress(), after.search.total_trials
+    done, level = progress.done, progress.stage + 1
+    lost = (before.search.total_trials or 0) - (progress.of or 0)  # trials that are asked for and cannot count
+    if total is not None and total - lost < done:
         raise ConfigError(
             f"{key} cannot be set: {done} trials have counted already, and it asks for {total}; give more"
+        )
+    if key == "space.blocks" and isinstance(after.space, CellsConfig) and after.space.blocks < level:
+        raise ConfigError(
+            f"{key} cannot be set: the search is at cells of {level} blocks already, and it asks for "
+            f"{after.space.blocks}; give more"
         )
     if not isinstance(before.search, QLearningConfig) or not isinstance(after.search, QLearningConfig):
         return

@@ -10,6 +10,7 @@ from typing import Any
 
 from nasd import config as configuration
 from nasd.config import Config
+from nasd.errors import ConfigError
 from store import DamagedError, Run
 
 FLAG = "changes"  # `store.making` takes those along that a fork has come past
@@ -43,7 +44,7 @@ def of_flags(run: Run, flags: dict[str, Any]) -> tuple[Change, ...]:
 
 
 def config_with(run: Run, changes: tuple[Change, ...]) -> Config:
-    """The config that the run was made with, and these changes over it.
+    """What is in `config.yaml` now, and these changes over it. See `require_as_created`.
 
     Raises:
         ConfigError: It cannot be read.
@@ -56,13 +57,30 @@ def config_of(run: Run, trial: int | None = None) -> Config:
     """The config that holds now, or when the `trial`-th trial in the order of observation was observed.
 
     Raises:
-        ConfigError: It cannot be read.
+        ConfigError: It cannot be read, or `config.yaml` is not what the run was created with.
         StoreError: The run cannot be read.
     """
     made = of_flags(run, run.flags())
-    return config_with(run, made if trial is None else tuple(change for change in made if change.at < trial))
+    config = config_with(run, made if trial is None else tuple(change for change in made if change.at < trial))
+    require_as_created(run)
+    return config
 
 
 def text_of(run: Run) -> str:
     """The config that holds now as YAML: the run's own file where nothing was changed. Raises as `config_of`."""
-    return configuration.dump(config_of(run)) if run.flags().get(FLAG) else run.config
+    config = config_of(run)
+    return configuration.dump(config) if run.flags().get(FLAG) else run.config
+
+
+def require_as_created(run: Run) -> None:
+    """Refuse a `config.yaml` that is not the search's: what is computed with it would not be the search's either.
+
+    Raises:
+        ConfigError: It was changed.
+        StoreError: It cannot be read.
+    """
+    if not run.config_is_as_created:
+        raise ConfigError(
+            f"{run.path / 'config.yaml'} was changed after the run was created: put back what was there, or make "
+            "another run with it"
+        )

@@ -2,55 +2,83 @@
 
 from dataclasses import asdict
 from itertools import islice
+from typing import Any, NamedTuple
 
 from nasd import rooms
 from nasd.config import Config
 from nasd.errors import ConfigError, NasdError
 from nasd.runs import changeable, changes
-from nasd.runs.opening import proposal_of
+from nasd.runs.opening import proposal_of, stored
 from nasd.strategies.base import Proposal, Strategy
-from store import Checkpoint, Delta, OpenProposal, Run
+from store import Checkpoint, Delta, Run
+
+
+class Prepared(NamedTuple):
+    """A change that is ready to be made: by a commit of `delta`, with which the search goes on."""
+
+    config: Config  # that holds from then on
+    keys: dict[str, tuple[Any, Any]]  # (before, after) by dotted key
+    strategy: Strategy  # it has proposed what follows
+    opened: tuple[Proposal, ...]
+    delta: Delta
 
 
 def change(run: Run, settings: tuple[str, ...], *, forked: bool = False) -> list[str]:
     """Change a run's config from here on.
 
-    Args:
-        run: Open for writing.
-        settings: `section.key=value` each, the value written as YAML.
-        forked: The run was forked for this: what trials so far rest on may change too.
-
     Returns:
         A line for each key: what it was and what it is.
 
     Raises:
-        ConfigError: A key must not change, a value is impossible, or the strategy cannot go on with it.
-        StoreError: The disk refused, or the run is open for reading only.
+        StoreError: The disk refused, or the run is open for reading only. Besides, as `prepare`, whose arguments it
+            takes; the run is open for writing.
+    """
+    prepared = prepare(run, settings, forked=forked)
+    if prepared is None:
+        return []
+    run.commit(prepared.delta)
+    return [f"{key}: {was} before, {now} from now on" for key, (was, now) in prepared.keys.items()]
+
+
+def prepare(run: Run, settings: tuple[str, ...], *, forked: bool = False) -> Prepared | None:
+    """Look whether a run's config may change, and what would follow from it.
+
+    Args:
+        run: Between two steps of its search.
+        settings: `section.key=value` each, the value written as YAML.
+        forked: The run was forked for this: what trials so far rest on may change too.
+
+    Returns:
+        None: The run has these values.
+
+    Raises:
+        ConfigError: A key must not change, a value is impossible, the strategy cannot go on with it, or `config.yaml`
+            is not what the run was created with.
+        StoreError: The run cannot be read.
     """
     checkpoint = run.checkpoint()
     made = changes.of_flags(run, checkpoint.flags)
     before = changes.config_with(run, made)
+    changes.require_as_created(run)
     begun = checkpoint.position is not None
     this = changes.Change(checkpoint.trials if begun else changes.BEFORE_ALL, checkpoint.learned, settings)
     after = changes.config_with(run, (*made, this))
     keys = changeable.differences(before, after)
     if not keys:
-        return []
+        return None
     changeable.require(before, after, keys, _strategy(run, before, checkpoint), forked=forked)
     strategy = _strategy(run, after, checkpoint)
     opened = propose(strategy, (after.search.lookahead or 1) - len(checkpoint.open)) if begun else ()
-    run.commit(
-        Delta(
-            opened=tuple(OpenProposal(p.number, p.net, p.kind, p.reason, p.stage, dict(p.facts)) for p in opened),
-            position=strategy.position() if begun else None,
-            flags={
-                changes.FLAG: [asdict(entry) for entry in (*made, this)],
-                "total": strategy.progress().of,
-                "finished": strategy.finished,
-            },
-        )
+    delta = Delta(
+        opened=stored(opened),
+        position=strategy.position() if begun else None,
+        flags={
+            changes.FLAG: [asdict(entry) for entry in (*made, this)],
+            "total": strategy.progress().of,
+            "finished": strategy.finished,
+        },
     )
-    return [f"{key}: {was} before, {now} from now on" for key, (was, now) in keys.items()]
+    return Prepared(after, keys, strategy, opened, delta)
 
 
 def propose(strategy: Strategy, room: int) -> tuple[Proposal, ...]:

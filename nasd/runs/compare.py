@@ -4,15 +4,18 @@ The unit is a run: runs whose configs differ in nothing but seed and name are on
 not over trials (Lindauer and Hutter 2020, arXiv 1909.02453: several seeds, and performance over time).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.runs import changes
+from nasd.runs.changeable import flat
+from nasd.runs.data import frozen
 from store import Run
 
 WINDOW = 20  # trials of the mean reward; fewer at the start
@@ -35,6 +38,7 @@ class Curve:
         key: What runs of one group have alike.
         rewards: (N,) fractions.
         seconds: (N,) seconds of evaluation up to the end of each trial, those included that did not count.
+        basis: What its rewards were measured on and by, by dotted key of the config.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Curve:
     key: str
     rewards: Floats
     seconds: Floats
+    basis: Mapping[str, Any] = field(default_factory=dict)
 
     def values(self, measure: Measure) -> Floats:
         """(N,) the best reward so far, or the mean of the last `WINDOW`."""
@@ -100,13 +105,23 @@ def read(run: Run) -> Curve:
     if not rewards:
         raise NasdError(f"{run.path.name} has no trial that counts yet: wait for the first")
     key = config.model_copy(update={"seed": 0, "name": "any"}).model_dump_json()
-    return Curve(run.path.name, config.search.strategy, key, np.array(rewards), np.array(seconds))
+    basis = _basis(config)
+    if (identity := frozen(run)) is not None:
+        basis["data"] = f"sha256 {identity.digest[:12]}"
+    return Curve(run.path.name, config.search.strategy, key, np.array(rewards), np.array(seconds), basis)
 
 
 def group(curves: Iterable[Curve]) -> tuple[Group, ...]:
-    """Groups in the order of their first runs, labelled by strategy; by run too where a strategy has several groups."""
+    """Groups in the order of their first runs, labelled by strategy; by run too where a strategy has several groups.
+
+    Raises:
+        NasdError: Rewards of two of the runs do not compare: other data, or evaluated in another way.
+    """
     members: dict[str, list[Curve]] = {}
+    first: Curve | None = None
     for curve in curves:
+        first = first or curve
+        _require_same_basis(first, curve)
         members.setdefault(curve.key, []).append(curve)
     strategies = [runs[0].strategy for runs in members.values()]
     return tuple(
@@ -116,6 +131,27 @@ def group(curves: Iterable[Curve]) -> tuple[Group, ...]:
         )
         for runs in members.values()
     )
+
+
+def _basis(config: Config) -> dict[str, Any]:
+    """What a reward depends on besides the architecture and the seed."""
+    sections = {"data", "evaluation", "encoder", "training"}
+    basis = flat(config.model_dump(mode="json", include=sections))
+    for key in ("data.root", "data.resident_limit", "encoder.precision"):  # where and how fast, not what
+        del basis[key]
+    return {**basis, "search.classes": config.search.classes}
+
+
+def _require_same_basis(one: Curve, other: Curve) -> None:
+    keys = [key for key in {**one.basis, **other.basis} if one.basis.get(key) != other.basis.get(key)]
+    if None in (one.basis.get("data"), other.basis.get("data")):  # a run made before there were fingerprints
+        keys = [key for key in keys if key != "data"]
+    if keys:
+        listed = ", ".join(f"{key} ({one.basis.get(key)}, {other.basis.get(key)})" for key in keys)
+        raise NasdError(
+            f"{one.name} and {other.name} cannot be compared, their rewards were not measured alike: they differ in "
+            f"{listed}"
+        )
 
 
 def shared_trials(groups: Sequence[Group]) -> int:

@@ -23,10 +23,12 @@ def fork(run: Run, at: int, name: str, settings: tuple[str, ...] = ()) -> Path:
         The new directory.
 
     Raises:
-        ConfigError: The name cannot be used, or the search cannot go on with the settings; there is no new run then.
+        ConfigError: The name cannot be used, `config.yaml` is not what the run was created with, or the search cannot
+            go on with the settings; there is no new run then.
         StoreError: As `Run.fork`.
     """
     renamed = configuration.rename(changes.config_with(run, ()), name)
+    changes.require_as_created(run)
     target = paths.home() / renamed.name
     paths.socket_path(target)  # refuses a path that is too long before anything is made
     forked = run.fork(target, at=at, name=renamed.name, version=__version__, config_yaml=configuration.dump(renamed))

@@ -1,5 +1,6 @@
 """A run's search as its last commit left it: what a reader of the directory needs beyond single trials."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from nasd import rooms
@@ -24,11 +25,11 @@ def search_of(run: Run) -> Search:
     """Restore a run's strategy.
 
     Raises:
-        ConfigError: The run's config cannot be read.
+        ConfigError: The run's config cannot be read, or is not what the run was created with.
         NasdError: The checkpoint does not fit the config.
         StoreError: The run cannot be read.
     """
-    config = changes.config_of(run)
+    config = changes.config_with(run, changes.of_flags(run, run.flags()))
     space = rooms.space(config)
     strategy = rooms.strategy(config, space)
     checkpoint = run.checkpoint()
@@ -36,7 +37,13 @@ def search_of(run: Run) -> Search:
         strategy.restore(checkpoint.position, run.learned(), tuple(map(proposal_of, checkpoint.open)))
     except ValueError as error:
         raise NasdError(f"the checkpoint in {run.path} does not fit its config: {error}") from error
+    changes.require_as_created(run)  # last: what is wrong with a changed one says more than that it was changed
     return Search(config, space, strategy, checkpoint)
+
+
+def stored(proposals: Iterable[Proposal]) -> tuple[OpenProposal, ...]:
+    """A strategy's proposals as they are stored."""
+    return tuple(OpenProposal(p.number, p.net, p.kind, p.reason, p.stage, dict(p.facts)) for p in proposals)
 
 
 def proposal_of(stored: OpenProposal) -> Proposal:

@@ -14,8 +14,20 @@ from typing import TYPE_CHECKING
 from nasd import __version__, rooms
 from nasd.config import Config
 from nasd.errors import NasdError
-from nasd.pictures import architecture, comparison, leaderboard, levels, phases, q_values, rewards, source, style
-from nasd.runs import changes, compare
+from nasd.pictures import (
+    architecture,
+    choices,
+    comparison,
+    insight,
+    leaderboard,
+    levels,
+    phases,
+    q_values,
+    rewards,
+    source,
+    style,
+)
+from nasd.runs import changes, compare, from_scratch
 from store import Run, Trial
 
 if TYPE_CHECKING:
@@ -71,9 +83,11 @@ def report(run: Run, groups: Sequence[compare.Group] = ()) -> str:
             *(f"<div><b>{escape(value)}</b><span>{escape(what)}</span></div>" for value, what in numbers),
             "</div>",
             *_figures(run, config, search, best),
+            *_insight(run, search),
             *_comparison(groups),
             "<h2>Best architectures</h2>",
             _leaderboard(best),
+            *_from_scratch(run),
             "<h2>Configuration</h2>",
             f"<pre>{escape(changes.text_of(run))}</pre>",
             "<h2>Provenance</h2>",
@@ -99,18 +113,38 @@ def _figures(run: Run, config: Config, search: source.Search, best: list[Trial])
         makers.append(lambda: q_values.draw_q_values(q_values.of_run(run), search.name))
     if config.search.strategy == "pnas":
         makers.append(lambda: levels.draw_levels(levels.of_run(run), search.name, hover=True))
-    with style.styled():
-        for number, make in enumerate(makers):
-            try:
-                parts.append(_inline(levels.with_titles(style.render(make(), "svg").decode()), number))
-            except NasdError as error:
-                parts.append(f"<p class=sub>{escape(str(error))}</p>")
+    if config.search.strategy == "enas":
+        makers.append(lambda: choices.draw_choices(choices.of_run(run.path)))
+    parts += _drawn(makers, 0)
     if best:
         space, net = rooms.space(config), best[0].net
         drawing = architecture.draw_architecture(
             space.graph(space.parse(net)), net, f"The best: trial {best[0].number}"
         )
         parts.append(_inline(drawing.svg().decode(), len(makers)))
+    return parts
+
+
+def _insight(run: Run, search: source.Search) -> list[str]:
+    """What was learned of the space."""
+    learned = insight.of_run(run)
+    makers: list[Callable[[], Figure]] = [
+        lambda: insight.draw_best(search),
+        lambda: insight.draw_pareto(learned),
+        lambda: insight.draw_importance(learned),
+    ]
+    return ["<h2>What was learned</h2>", *_drawn(makers, 50)]
+
+
+def _drawn(makers: "Sequence[Callable[[], Figure]]", first: int) -> list[str]:
+    """Figures, numbered from `first`, or why there is too little to draw one."""
+    parts = []
+    with style.styled():
+        for number, make in enumerate(makers, first):
+            try:
+                parts.append(_inline(levels.with_titles(style.render(make(), "svg").decode()), number))
+            except NasdError as error:
+                parts.append(f"<p class=sub>{escape(str(error))}</p>")
     return parts
 
 
@@ -143,6 +177,23 @@ def _leaderboard(best: list[Trial]) -> str:
     ]
     heads = ("trial", "reward", "best validation", "test", "values", "architecture")
     return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
+
+
+def _from_scratch(run: Run) -> list[str]:
+    found = from_scratch.ranking(run.jobs())
+    if not found.trained:
+        return []
+    rows = [
+        f"<tr><td>{escape(one.group)}</td><td>{_percent(one.expected)}</td><td>{_percent(one.validation)}</td>"
+        f"<td>{_percent(one.test)}</td><td>{escape(one.net)}</td></tr>"
+        for one in found.trained
+    ]
+    heads = ("group", "by the search", "validation", "test", "architecture")
+    return [
+        "<h2>Trained from scratch</h2>",
+        *(f"<p class=sub>{escape(sentence)}</p>" for sentence in found.sentences),
+        f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>",
+    ]
 
 
 def _provenance(run: Run) -> str:

@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from nasd import config as configuration
 from nasd import rooms
 from nasd.config import PnasConfig
 from nasd.errors import NasdError
+from nasd.runs import changes
 from nasd.seeding import derive
 from nasd.spaces.cells import CellSpace
 from nasd.spaces.cells.arrays import chunks, texts
+from nasd.spaces.cells.cell import blocks_text
 from nasd.strategies.pnas.ranking import CHUNK, rows, score
 from nasd.strategies.pnas.surrogates import Surrogate, make
 from store import Run
@@ -53,12 +54,16 @@ class Scoring:
 
     def require_end(self, *, written: bool) -> None:
         """Raises NasdError if scoring them would not end, or writing all of them not fit a disk."""
-        most, instead = (MOST_WRITTEN, "ask for the best with --top") if written else (MOST_SCORED, "fewer --blocks")
-        if self.count > most:
-            raise NasdError(
-                f"there are {self.count:,} cells of {self.blocks} blocks, at most {most:,} are "
-                f"{'written' if written else 'scored'}: {instead}, or leave out some --operators"
-            )
+        if self.count > MOST_SCORED:
+            most, done, instead = MOST_SCORED, "scored", "fewer --blocks"
+        elif written and self.count > MOST_WRITTEN:
+            most, done, instead = MOST_WRITTEN, "written", "the best with --top"
+        else:
+            return
+        raise NasdError(
+            f"there are {self.count:,} cells of {blocks_text(self.blocks)}, at most {most:,} are {done}: "
+            f"ask for {instead}, or leave out some --operators"
+        )
 
     def best(self, top: int, tell: Tell) -> list[Scored]:
         """Those with the highest scores, ties in the order of their text; infeasible cells are left out."""
@@ -108,7 +113,7 @@ def prepare(run: Run, blocks: int, operators: tuple[str, ...] = ()) -> Scoring:
         ConfigError: The run's config cannot be read.
         StoreError: The run cannot be read.
     """
-    config = configuration.parse(run.config, source=str(run.path / "config.yaml"))
+    config = changes.config_of(run)
     space = rooms.space(config)
     if not isinstance(space, CellSpace):
         raise NasdError(f"{run.path.name} does not search cells: there is nothing to score")
@@ -116,7 +121,7 @@ def prepare(run: Run, blocks: int, operators: tuple[str, ...] = ()) -> Scoring:
     trials = [trial for trial in run.trials() if trial.counted]
     if not trials:
         raise NasdError(f"{run.path.name} has evaluated no cell yet: predictions need some")
-    changes = {"blocks": blocks, **({"operators": operators} if operators else {})}
+    wanted = {"blocks": blocks, **({"operators": operators} if operators else {})}
     with threadpool_limits(1, user_api="blas"):
         surrogate = make(
             search,
@@ -124,4 +129,4 @@ def prepare(run: Run, blocks: int, operators: tuple[str, ...] = ()) -> Scoring:
             derive(config.seed, f"surrogate of level {blocks}"),
             lambda _done, _of: None,
         )
-    return Scoring(search, CellSpace(space.config.model_copy(update=changes)), surrogate, blocks, len(trials))
+    return Scoring(search, CellSpace(space.config.model_copy(update=wanted)), surrogate, blocks, len(trials))

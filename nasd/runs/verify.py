@@ -97,6 +97,7 @@ class _Replay:
         self.run, self.made, self.to_come = run, tuple[Change, ...](), to_come
         self.observed = self.learned = 0  # trials and payloads so far
         self.open: dict[int, Proposal] = {}
+        self.files = set[str]()  # names of those that came so far
         self.config = changes.config_with(run, ())
         self.strategy = rooms.strategy(self.config, rooms.space(self.config))
 
@@ -143,8 +144,10 @@ class _Replay:
 
     def learn(self, answer: StoredLearned | None) -> None:
         """Take what a worker thought out."""
+        taken = _learned(answer)
+        self.files.update(taken.files)
         try:
-            self.strategy.learn(_learned(answer))
+            self.strategy.learn(taken)
         except ValueError as error:
             raise MismatchError(f"an answer of a worker cannot have been taken where it was: {error}") from error
         self.propose()
@@ -172,9 +175,17 @@ class _Replay:
         ):
             if kept != computed:
                 raise MismatchError(f"trial {trial.number} is stored with {name} {kept}, the replay gives {computed}")
-        if (stored is None) != (again.learned is None) or (stored is not None and _learned(stored) != again.learned):
+        if not self._same(stored, again.learned):
             raise MismatchError(f"trial {trial.number}: what was learned of it differs from what the replay gives")
         self.propose()
+
+    def _same(self, stored: StoredLearned | None, again: Learned | None) -> bool:
+        """Whether a payload is the same, and the files that came with it: the store names no file twice."""
+        if stored is None or again is None:
+            return stored is None and again is None
+        come = tuple(name for name in again.files if name not in self.files)
+        self.files.update(come)
+        return _learned(stored) == Learned(again.payload, come)
 
 
 def _learned(stored: StoredLearned | None) -> Learned:

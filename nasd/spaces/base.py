@@ -1,5 +1,6 @@
 """The seam of a search space: what strategies, evaluators and the daemon ask about architectures, whatever they are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -52,6 +53,14 @@ class Space(Protocol[A]):
 
     def graph(self, architecture: A) -> Graph:
         """Its nodes, edges, shapes and parameters, the classifier included."""
+        ...
+
+    def decisions(self, architecture: A) -> Mapping[str, str | float]:
+        """What was decided when it was made, by name, for people who ask what each decision is worth.
+
+        A decision that other architectures of the space have and this one has not, such as the size of a layer that is
+        not there, is left out.
+        """
         ...
 
     def sample(self, random: np.random.Generator) -> A:

@@ -68,12 +68,12 @@ class Ledger:
         """
         if self.open.get(proposal.number) != proposal:
             raise ValueError(f"proposal {proposal.number} was never made or has been observed already")
-        reward = self._reward_of(proposal, outcome)
+        first = self._first.get(proposal.net)
+        reward = reward_of(proposal, outcome, first.reward if first else None)
         del self.open[proposal.number]
         self._open_nets[proposal.net] -= 1
         if not self._open_nets[proposal.net]:
             del self._open_nets[proposal.net]
-        first = self._first.get(proposal.net)
         row = Row(proposal.number, proposal.net, reward, proposal.facts.get("parent"))
         self._add_row(row)
         return Observed(reward, reward > 0, first.number if first else None, Learned(_encoder.encode(row)))
@@ -109,18 +109,6 @@ class Ledger:
         self._open_nets[proposal.net] = self._open_nets.get(proposal.net, 0) + 1
         self._last_number = max(self._last_number, proposal.number)
 
-    def _reward_of(self, proposal: Proposal, outcome: Outcome | None) -> float:
-        if (outcome is None) == (proposal.kind == "evaluate"):
-            wanted = "needs an outcome" if outcome is None else "takes no outcome"
-            raise ValueError(f"proposal {proposal.number} of kind {proposal.kind!r} {wanted}")
-        if proposal.kind == "duplicate":
-            if proposal.net not in self._first:
-                raise ValueError(f"proposal {proposal.number} duplicates one that has not been observed yet")
-            return self._first[proposal.net].reward
-        if outcome is None or isinstance(outcome, Failed):
-            return 0.0
-        return _checked(outcome.reward)
-
     def _parse(self, proposal: Proposal) -> None:
         try:
             self._space.parse(proposal.net)
@@ -136,13 +124,37 @@ def decode(payload: bytes) -> Row:
     """
     try:
         row = _decoder.decode(payload)
-        _checked(row.reward)
+        checked_reward(row.reward)
     except ValueError as error:  # msgspec's errors are such
         raise ValueError(f"what was learned is no row of an observation: {error}") from error
     return row
 
 
-def _checked(reward: float) -> float:
+def reward_of(proposal: Proposal, outcome: Outcome | None, first: float | None) -> float:
+    """The reward of an observation.
+
+    Args:
+        proposal: What is observed.
+        outcome: What came of its evaluation.
+        first: The reward of the same architecture when it was observed first; None: it was not yet.
+
+    Raises:
+        ValueError: As `Strategy.observe`.
+    """
+    if (outcome is None) == (proposal.kind == "evaluate"):
+        wanted = "needs an outcome" if outcome is None else "takes no outcome"
+        raise ValueError(f"proposal {proposal.number} of kind {proposal.kind!r} {wanted}")
+    if proposal.kind == "duplicate":
+        if first is None:
+            raise ValueError(f"proposal {proposal.number} duplicates one that has not been observed yet")
+        return first
+    if outcome is None or isinstance(outcome, Failed):
+        return 0.0
+    return checked_reward(outcome.reward)
+
+
+def checked_reward(reward: float) -> float:
+    """The reward as a float. Raises ValueError if it is none that a search can learn from."""
     if not (math.isfinite(reward) and reward >= 0):
         raise ValueError(f"a reward is a number from 0 up, not {reward}")
     return float(reward)

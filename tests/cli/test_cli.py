@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -224,6 +225,32 @@ class TestDamage:
         (run / "config.yaml").unlink()
         assert nasd("start", "stub")[0] == 1
         assert nasd("verify")[0] == 1
+
+    @pytest.mark.parametrize(
+        ("command", "code"),
+        [
+            (["compare", "stub"], 3), (["report"], 3), (["fork", "--at", "3"], 3), (["set", "stub", "log.keep=3"], 3),
+            (["trials", "--where", "layers<=5"], 3), (["show", "1"], 3), (["export", "csv"], 3),
+            (["export", "trials", "--to", "csv"], 3), (["data"], 3), (["start", "stub"], 3),
+            (["plot", "architecture", "-o", "a.svg"], 3), (["snapshot", "stub", "file"], 1), (["verify"], 1),
+            (["trials"], 0), (["status"], 0), (["ps"], 0),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+    )  # fmt: skip
+    def test_a_config_that_reads_well_but_is_not_the_searchs(self, nasd, run, tmp_path, monkeypatch, command, code):
+        """What is computed with the config refuses it; what was committed is listed all the same."""
+        config = run / "config.yaml"
+        config.write_text(config.read_text().replace("seed: ", "seed: 1"))
+        monkeypatch.chdir(tmp_path)
+        found, out, err = nasd(*command)
+        assert found == code
+        if code == 3:
+            assert re.fullmatch(r"nasd: .*config\.yaml was changed after the run was created: put back .*\n", err)
+        elif code == 1:
+            assert "config.yaml" in out + err
+            assert "was changed after the run was created" in out + err
+        assert list(run.parent.iterdir()) == [run]
+        assert list(tmp_path.iterdir()) == []
 
 
 class TestMaking:

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from benchmarks import kill_and_compare as crash
+from nasd import config as configuration
 from nasd.cli import cli
+from nasd.config import CellsConfig, PnasConfig
 from nasd.errors import NasdError
 from nasd.pictures.levels import draw_levels, of_run, with_titles
 from nasd.pictures.style import render, styled
@@ -16,16 +19,43 @@ from nasd.runs.published.taking_over import create_from_history
 from nasd.runs.report import report
 from nasd.spaces.cells import CellSpace, count
 from store import Run
-from tests.results.test_results_cells import config
+from tests.helpers.nasd_harness import short_folder
+from tests.results.test_results_cells import config as config_of_published
 
+PRESET = Path(__file__).parents[2] / "configs" / "pnas-digits.yaml"
 PAIRS = combinations_with_replacement(["3x3 dconv", "1x7-7x1 conv", "3x3 maxpool"], 2)
 LEVEL1 = "".join(f"{0.3 + place / 10:.1f},0,{first},0,{second}\n" for place, (first, second) in enumerate(PAIRS))
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(
+            ("search.k=2", "space.operators=[id, max3x3]", "space.filters=2", "training.epochs=1"), id="small"
+        ),
+        pytest.param((), id="whole", marks=pytest.mark.slow),
+    ],
+)
+def test_the_preset_runs_to_its_end_through_the_daemon(changes: tuple[str, ...]) -> None:
+    with short_folder() as home:
+        config = configuration.load(PRESET, (*changes, "executor.devices=[cpu]", "executor.threads=1"))
+        assert isinstance(config.search, PnasConfig)
+        assert isinstance(config.space, CellsConfig)
+        first = count(config.space.lookback, len(config.space.operators), 1)
+        search = crash.make(config, home / "pnas")
+        crash.undisturbed(search)
+        with Run.open(search) as run:
+            blocks = [trial.net.count("(") for trial in run.trials() if trial.counted]
+        assert [blocks.count(level) for level in (1, 2, 3)] == [first, config.search.k, config.search.k]
+        assert crash.check(search) == len(blocks)
+        assert len(score(search, home / "scores.csv", "--blocks", 3, "--top", 5)) == 5
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     (tmp_path / "train_history.csv").write_text(LEVEL1)
-    create_from_history(config(), tmp_path / "run", tmp_path / "train_history.csv")
+    create_from_history(config_of_published(), tmp_path / "run", tmp_path / "train_history.csv")
     return tmp_path / "run"
 
 
@@ -41,7 +71,7 @@ def score(run: Path, output: Path, *words: object) -> list[ranked.RankedRow]:
 
 def test_every_cell_is_scored_and_the_best_are_the_best(run: Path, tmp_path: Path) -> None:
     every = score(run, tmp_path / "all.csv", "--blocks", 2, "--all")
-    space = CellSpace(config().space)
+    space = CellSpace(config_of_published().space)
     assert [row.net for row in every] == list(space.cells(2))
     assert len(every) == count(1, 3, 2)
     best = score(run, tmp_path / "best.csv", "--blocks", 2, "--top", 7)
@@ -57,18 +87,19 @@ def test_there_may_be_more_blocks_than_the_run_has_and_other_operators(run: Path
     done = nasd("pnas", "score", run, "-o", tmp_path / "p.csv", "--published", *words)
     assert done.exit_code == 0
     published = list(cells.read(tmp_path / "p.csv"))
-    assert [(row.score, CellSpace(config().space).canonical(row.net)) for row in published] == [
+    assert [(row.score, CellSpace(config_of_published().space).canonical(row.net)) for row in published] == [
         (row.score, row.net) for row in every
     ]
 
 
 def test_it_says_how_many_there_are_and_refuses_what_would_not_end(run: Path, tmp_path: Path) -> None:
-    done = nasd("pnas", "score", run, "--blocks", 7, "--all", "-o", tmp_path / "s.csv")
-    assert done.output.startswith(f"{count(1, 3, 7):,} cells of 7 blocks, scored from 6 rewards\n")
+    done = nasd("pnas", "score", run, "--blocks", 5, "--all", "-o", tmp_path / "s.csv")
+    assert done.output.startswith(f"{count(1, 3, 5):,} cells of 5 blocks, scored from 6 rewards\n")
     assert "at most 10,000,000 are written: ask for the best with --top" in str(done.exception)
-    done = nasd("pnas", "score", run, "--blocks", 8, "--top", 3, "-o", tmp_path / "s.csv")
-    assert "at most 200,000,000 are scored: fewer --blocks" in str(done.exception)
-    assert isinstance(done.exception, NasdError)
+    for words in (("--top", 3), ("--all",)):
+        done = nasd("pnas", "score", run, "--blocks", 8, *words, "-o", tmp_path / "s.csv")
+        assert "at most 200,000,000 are scored: ask for fewer --blocks" in str(done.exception)
+        assert isinstance(done.exception, NasdError)
     assert not (tmp_path / "s.csv").exists()
 
 

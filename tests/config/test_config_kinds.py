@@ -1,5 +1,6 @@
 """Sections of several kinds, and configs as older versions froze them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,7 +65,8 @@ def test_faults_in_a_kind_name_the_keys_as_they_are_written():
         "space: a section is wanted: keys with their values",
     ):
         assert fault in text
-    assert "search.trials: evolution and random take it, qlearning does not" in faults("search: {trials: 5}")
+    text = faults("search: {trials: 5}")
+    assert re.search(r"search\.trials: (\w+, )*evolution.* and random take it, qlearning does not", text)
 
 
 @pytest.mark.parametrize(

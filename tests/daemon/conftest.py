@@ -1,6 +1,6 @@
 import pytest
 
-from tests.helpers.nasd_harness import short_folder
+from tests.helpers.nasd_harness import Process, make, short_folder
 
 
 @pytest.fixture
@@ -9,3 +9,13 @@ def home(monkeypatch):
     with short_folder() as folder:
         monkeypatch.setenv("NASD_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="module")
+def finished():
+    """A daemon whose search is done, in a process of its own."""
+    with short_folder() as home:
+        directory = make(home, 8)
+        with Process(directory) as daemon:
+            daemon.ready().state("finished")
+            yield daemon

@@ -16,6 +16,7 @@ from nasd.runs.tables import export
 from nasd.seeding import trial_seed
 from store import Run, soundness
 from tests.helpers.nasd_harness import SPACE, Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
+from tests.helpers.stub_worker import FAULTS
 
 
 async def search(home, trials=8, name="stub", **sections):
@@ -400,6 +401,17 @@ class TestEmbeddings:
         with Run.open(directory) as run:
             assert run.embeddings.kept() == {}
 
+    async def test_files_of_epochs_count_and_those_of_old_ones_go(self, home):
+        directory = make(home, 6, "enas", search={"derive": 0, "keep": 1}, store={"disk_quota": 20_000})
+        async with living(directory) as live:
+            await live.state("finished")
+            live.daemon._quota.keep()
+            assert "its disk_quota is 20000" in live.status.problems[0]
+        with Run.open(directory) as run:
+            best = max(run.trials(), key=lambda trial: trial.reward).number
+            assert len(list((directory / "learned").iterdir())) == len({6, best})  # 20 kB each
+            assert run.size_on_disk() > 20_000
+
 
 async def test_the_seed_of_a_trial_is_its_own(home):
     directory = await search(home, 3)
@@ -414,8 +426,8 @@ async def test_faults_of_the_box_are_neither_counted_nor_learned(home, monkeypat
     async with living(undisturbed) as live:
         await live.state("finished")
     directory = make(home, 8)
-    kinds = ("no thread", "no space", "libgomp")
-    tell(directory, once=True, trials={number: kinds[number % 3] for number in range(1, 40)})
+    kinds = (*FAULTS, "libgomp")
+    tell(directory, once=True, trials={number: kinds[number % len(kinds)] for number in range(1, 40)})
     async with living(directory) as live:
         status = await live.state("finished")
     assert status.problems == ()

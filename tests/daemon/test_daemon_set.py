@@ -3,19 +3,23 @@
 import pytest
 
 from nasd.cli import cli
-from nasd.errors import ConfigError
+from nasd.client.session import RemoteError
+from nasd.errors import ConfigError, NasdError
+from nasd.protocol import SetParams, WorkerChanged
 from nasd.runs import changes
 from nasd.runs.changing import change
 from nasd.runs.forking import fork
 from store import Run, snapshot
 from tests.daemon.test_daemon_snapshot import restore
-from tests.helpers.nasd_harness import Process, living, make, rows, sound, tell, until
+from tests.helpers.nasd_harness import CELLS, Process, living, make, rows, soon, sound, tell, until
 
 LONGER = {
     "qlearning": "search.epsilon_schedule=[[1.0, 6], [0.5, 2], [0.1, 6]]",
     "random": "search.trials=14",
     "evolution": "search.trials=14",
+    "enas": "search.epochs=14",
 }
+MORE_BLOCKS = "space.blocks=3"  # of a search for cells of two
 
 
 def set_(directory, *settings):
@@ -31,6 +35,14 @@ def hanging(first):
 def config_of(directory):
     with Run.open(directory) as run:
         return changes.config_of(run)
+
+
+async def ask(live, *settings):
+    connection = await live.connect()
+    try:
+        return (await connection.call("set", SetParams(settings=settings), timeout=60)).lines
+    finally:
+        await connection.close()
 
 
 async def to_the_end(directory):
@@ -59,11 +71,32 @@ async def test_a_finished_search_is_lengthened(home, strategy, lookahead):
     sound(directory)
 
 
-@pytest.mark.parametrize("strategy", ["random", "evolution"])
-async def test_lengthened_or_long_from_the_start_is_the_same_search(home, strategy):
-    short, long = make(home / "a", 8, strategy), make(home / "b", 14, strategy)
+def long_from_the_start(home, strategy, lookahead=1):
+    """The same search as of a run of 8 trials that count (or two blocks) with more trials (or blocks) set."""
+    search = {"lookahead": lookahead}
+    if strategy == "pnas":
+        return make(home, 10, strategy, search={"k": 2, **search})
+    if strategy == "qlearning":
+        search["epsilon_schedule"] = [[1.0, 6], [0.5, 2], [0.1, 6]]
+    return make(home, 14, strategy, search=search)
+
+
+def short_at_first(home, strategy, lookahead=1):
+    search = {"lookahead": lookahead}
+    if strategy == "pnas":
+        return make(home, 8, strategy, space={**CELLS, "blocks": 2}, search={"k": 2, **search})
+    return make(home, 8, strategy, search=search)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "lookahead"),
+    [("qlearning", 1), ("qlearning", 3), ("random", 1), ("evolution", 1), ("enas", 1), ("pnas", 2)],
+)
+async def test_lengthened_or_long_from_the_start_is_the_same_search(home, strategy, lookahead):
+    """Where proposals that are made ahead do not depend on how many are still to come."""
+    short, long = short_at_first(home / "a", strategy, lookahead), long_from_the_start(home / "b", strategy, lookahead)
     await to_the_end(short)
-    set_(short, "search.trials=14")
+    set_(short, LONGER.get(strategy, MORE_BLOCKS))
     await to_the_end(short)
     await to_the_end(long)
     assert rows(short) == rows(long)
@@ -203,14 +236,132 @@ async def test_a_fork_may_change_what_the_past_rests_on(home, monkeypatch):
         assert changes.config_of(run, 6).training.epochs == 3
 
 
-def test_a_running_one_has_to_be_stopped_first(home, monkeypatch, capsys):
+@pytest.mark.parametrize("fewer", ["space.blocks=1", "space.blocks=0"])
+async def test_levels_that_were_searched_stay(home, fewer):
+    directory = short_at_first(home, "pnas")
+    await to_the_end(directory)
+    with pytest.raises(ConfigError, match="blocks"):
+        set_(directory, fewer)
+    sound(directory)
+
+
+@pytest.mark.parametrize("strategy", [*LONGER, "pnas"])
+async def test_a_running_search_is_lengthened(home, strategy):
+    """In its middle, and once it is finished and its daemon still there."""
+    short, long = short_at_first(home / "a", strategy), long_from_the_start(home / "b", strategy)
+    setting = LONGER.get(strategy, MORE_BLOCKS)
+    (short / "gate").touch()
+    async with living(short) as live:
+        await live.busy()
+        assert (await ask(live, setting))[0].startswith(setting.partition("=")[0])
+        assert await ask(live, setting) == ()
+        (short / "gate").unlink()
+        await live.state("finished")
+        assert live.status.progress.counted == live.status.progress.total
+    await to_the_end(long)
+    assert rows(short) == rows(long)
+    assert sound(short) == sound(long)
+
+
+async def test_a_finished_search_goes_on_under_its_daemon(home):
+    short, long = short_at_first(home / "a", "qlearning", 3), long_from_the_start(home / "b", "qlearning", 3)
+    async with living(short) as live:
+        await live.state("finished")
+        await ask(live, LONGER["qlearning"])
+        await soon(lambda: live.status.progress.counted >= 14, "the new trials")
+        await live.state("finished")
+    await to_the_end(long)
+    assert rows(short) == rows(long)
+    assert sound(short) == sound(long)
+
+
+async def test_a_change_in_the_middle_is_replayed_where_it_was(home):
+    """Other proposals in flight, which a replay has to have at the same point."""
+    directory = make(home, 30, search={"lookahead": 4})
+    async with living(directory) as live:
+        for lookahead, trials in ((1, 5), (6, 12), (3, 20)):
+            await soon(lambda trials=trials: live.trials >= trials, "some trials")
+            await ask(live, f"search.lookahead={lookahead}")
+            assert live.daemon.scheduler.lookahead == lookahead
+        await live.state("finished")
+    sound(directory)
+    with Run.open(directory) as run:
+        assert len(run.flags()[changes.FLAG]) == 3
+
+
+async def test_workers_come_and_go_while_it_runs(home):
+    directory = make(home, 40, search={"lookahead": 3})
+    (directory / "gate").touch()
+    async with living(directory) as live:
+        (first,) = await live.busy()
+        await ask(live, "executor.workers_per_device=3", "executor.threads=2")
+        await live.busy(3)
+        (directory / "gate").unlink()
+        await soon(lambda: live.trials >= 8, "some trials")
+        assert len({worker.pid for worker in live.status.workers} - {first}) == 3, "the first is started anew"
+        await ask(live, "executor.workers_per_device=1")
+        await live.state("finished")
+        assert len(live.status.workers) == 1
+        gone = [event.worker for event in live.events if isinstance(event, WorkerChanged) and event.worker.passing]
+        assert {worker.id for worker in gone if worker.state == "gone"} == {1, 2}
+    sound(directory)
+
+
+async def test_a_running_one_takes_limits_at_once(home):
+    directory = make(home, 6, search={"lookahead": 1})
+    (directory / "gate").touch()
+    async with living(directory) as live:
+        await live.busy()
+        lines = await ask(
+            live, "executor.trial_timeout=0.2", "executor.trial_attempts=1", "store.disk_quota=1GB",
+            "store.keep_embeddings=0", "snapshots.every=2", "log.level=debug",
+        )  # fmt: skip
+        assert "log.level: info before, debug from the next start on" in lines
+        assert "executor.trial_attempts: 3 before, 1 from now on" in lines
+        (directory / "gate").unlink()
+        await soon(lambda: live.trials >= 1, "the trial that had the old timeout")
+        (directory / "gate").touch()
+        await soon(lambda: live.status.progress.by_status.get("failed"), "a trial that is late")
+        (directory / "gate").unlink()
+        await ask(live, "executor.trial_timeout=1h")
+        await live.state("finished")
+        await soon((directory / "snapshots" / "stub-000004.tar").exists, "a snapshot")
+    sound(directory)
+
+
+@pytest.mark.parametrize("setting", ["search.learning_rate=0.5", "data.root=elsewhere", "executor.threads=many", "x"])
+async def test_a_running_one_refuses_what_a_stopped_one_refuses(home, setting):
+    directory = make(home, 4)
+    async with living(directory) as live:
+        with pytest.raises(RemoteError):
+            await ask(live, setting)
+        await live.state("finished")
+    with Run.open(directory) as run:
+        assert changes.FLAG not in run.flags()
+    sound(directory)
+
+
+def test_set_while_it_runs_and_killed_at_once(home):
+    """Whatever instant the kill comes at, the change is made or not, and the run goes on."""
+    directory = make(home, 8, search={"lookahead": 2})
+    for trials in (10, 12, 14):
+        with Process(directory).ready() as daemon, daemon.client() as client:
+            client.call("set", SetParams(settings=(f"search.epsilon_schedule=[[1.0, 6], [0.5, 2], [0.1, {trials}]]",)))
+            daemon.kill()
+        sound(directory)
+    with Process(directory).ready() as daemon:
+        assert daemon.state("finished").progress.counted == 22
+    sound(directory)
+
+
+def test_the_command_asks_the_daemon_or_the_files(home, monkeypatch, capsys):
     monkeypatch.setenv("NASD_HOME", str(home))
     directory = make(home, 4)
-    with Process(directory).ready() as daemon:
-        daemon.state("finished")
-        with pytest.raises(Exception, match="nasd stop stub, then set it") as error:
-            cli.main(["set", "stub", "executor.trial_timeout=1h"], standalone_mode=False)
-        assert error.value.exit_code == 4
+    with Process(directory).ready():
+        cli.main(["set", "stub", "executor.trial_timeout=1h30m"], standalone_mode=False)
+        assert capsys.readouterr().out == "executor.trial_timeout: 3600.0 before, 5400.0 from now on\n"
+        with pytest.raises(NasdError, match="every draw so far rests on it"):
+            cli.main(["set", "stub", "seed=3"], standalone_mode=False)
     cli.main(["set", "executor.trial_timeout=2h"], standalone_mode=False)
-    assert "executor.trial_timeout: 3600.0 before, 7200.0 from now on" in capsys.readouterr().out
+    assert "executor.trial_timeout: 5400.0 before, 7200.0 from now on\n  go on  " in capsys.readouterr().out
     assert config_of(directory).executor.trial_timeout == 7200

@@ -4,11 +4,11 @@ import torch
 
 from nasd.evaluators.deep_prior import embed, evaluation
 from nasd.evaluators.deep_prior.evaluation import evaluate
-from nasd.evaluators.deep_prior.probe import recent_mean
 from nasd.evaluators.deep_prior.rungs import estimate
 from nasd.evaluators.memory import pass_bytes, resident_bytes
 from nasd.evaluators.networks.encoder import Encoder
 from nasd.evaluators.orders import Rung
+from nasd.evaluators.reward import recent_mean
 from nasd.outcome import Evaluated, Failed, Measured, Outcome
 from nasd.seeding import derive, trial_seed
 

@@ -1,10 +1,9 @@
 import asyncio
 import importlib.util
-import time
 
 import pytest
 
-from tests.executors.sites import SITES
+from tests.executors.sites import SITES, until
 
 NO_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
 
@@ -18,7 +17,7 @@ async def site(request, tmp_path, monkeypatch):
     (tmp_path / "gate").unlink(missing_ok=True)
     if made.of is not None:
         await asyncio.wait_for(made.of.close(), 60)
-    assert made.processes() == []
+    await until(lambda: not made.processes(), "the end of its workers")
 
 
 @pytest.fixture
@@ -31,11 +30,4 @@ def gate(tmp_path):
 
 @pytest.fixture
 def soon():
-    async def wait(condition, what="what was waited for", seconds=60.0):
-        deadline = time.monotonic() + seconds
-        while not (found := condition()):
-            assert time.monotonic() < deadline, f"{what} has not come"
-            await asyncio.sleep(0.01)
-        return found
-
-    return wait
+    return until

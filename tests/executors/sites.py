@@ -1,7 +1,9 @@
 """Executors with the stub worker, one class for each kind: what the contract needs to know of them."""
 
+import asyncio
 import os
 import signal
+import time
 
 import msgspec
 import psutil
@@ -26,6 +28,14 @@ def outcome(finished):
     """As the stub gives it: without where it was measured."""
     made = finished.outcome
     return msgspec.structs.replace(made, measured=msgspec.structs.replace(made.measured, device="cpu"))
+
+
+async def until(condition, what="what was waited for", seconds=120.0):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"{what} has not come"
+        await asyncio.sleep(0.01)
+    return found
 
 
 class ProcessesSite:

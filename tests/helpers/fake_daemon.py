@@ -22,6 +22,7 @@ from nasd import protocol as p
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from tests.helpers import fake_enas
+from tests.helpers.fake_insight import insight
 from tests.helpers.fake_search import KEYS, STAGES, World
 
 CONFIG = """\
@@ -212,6 +213,12 @@ class FakeDaemon:
     def do_rewards(self, params: p.RewardsParams) -> p.Rewards:
         return self.world.reward_points(params.points)
 
+    def do_insight(self, params: p.InsightParams) -> p.Insight:
+        return insight(self.world, params.points)
+
+    def do_machine(self, params: p.MachineParams) -> p.MachineHistory:
+        return self.world.load(min(params.points, 144))
+
     def do_trials(self, params: p.TrialsParams) -> p.TrialPage:
         rows: list[p.TrialRow] = (
             [
@@ -327,6 +334,9 @@ class FakeDaemon:
 
     def do_export(self, params: p.ExportParams) -> p.Done:
         return p.Done(message=f"{params.what} written to {self.shown}/exports/{params.what}.csv")
+
+    def do_set(self, params: p.SetParams) -> p.Changes:
+        return p.Changes(lines=tuple(f"{setting}: from now on" for setting in params.settings))
 
     def do_config(self, params: p.Empty) -> p.ConfigText:
         return p.ConfigText(yaml=CONFIG, changed=("search.epsilon_schedule", "training.epochs"))

@@ -1,5 +1,6 @@
 """A search that nobody runs: made-up trials, curves, jobs and load of any strategy, the same every time."""
 
+import math
 import os
 import random
 from bisect import bisect_left
@@ -245,6 +246,21 @@ class World:
         return p.Machine(
             cpu=0.37, memory_used=21 << 30, memory_total=128 << 30, disk_run=412 << 20, disk_free=830 << 30,
             devices=(p.Device(name="H200", utilisation=0.91, memory_used=38 << 30, memory_total=141 << 30),),
+        )  # fmt: skip
+
+    def load(self, points: int) -> p.MachineHistory:
+        """A day and a night."""
+        times = [self.clock - 600.0 * step for step in range(points)][::-1]
+        waves = [0.5 + 0.4 * math.sin(step / 9) for step in range(points)]
+        return p.MachineHistory(
+            times=tuple(times), trials_per_hour=tuple(round(90 + 30 * wave, 1) for wave in waves),
+            cpu=tuple(round(0.6 * wave, 3) for wave in waves), memory=tuple(2e10 + 3e9 * wave for wave in waves),
+            devices=(
+                p.DeviceHistory(
+                    name="H200", utilisation=tuple(waves), memory=tuple(4e10 * wave for wave in waves),
+                    temperature=tuple(40 + 20 * wave for wave in waves), power=(None,) * points,
+                ),
+            ),
         )  # fmt: skip
 
     def total(self) -> int | None:

@@ -9,6 +9,7 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from nasd import protocol as p
 from nasd.client import Target
 from tests.helpers.fake_daemon import FakeDaemon
 from tui.app import NasdApp
@@ -25,7 +26,7 @@ class Clock:
         return self.now
 
 
-async def until(true: Callable[[], Any], limit: float = 10.0) -> None:
+async def until(true: Callable[[], Any], limit: float = 30.0) -> None:
     """Wait for something to become true."""
     end = time.monotonic() + limit
     while not true():
@@ -78,3 +79,16 @@ def screen(app: NasdApp) -> str:
     """What is on the screen, as text."""
     strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text for strip in strips)
+
+
+def asked(daemon: FakeDaemon, method: str) -> list[Any]:
+    """The params of every call of a method, oldest first."""
+    return [params for name, params in daemon.requests if name == method]
+
+
+def queue(daemon: FakeDaemon, *statuses: p.JobStatus) -> None:
+    """Jobs in these states take the place of the daemon's own."""
+    daemon.world.jobs = [
+        p.JobRow(id=index, kind="retrain", summary=f"retrain trial {index}", status=status, priority=0, progress=0.0)
+        for index, status in enumerate(statuses, 1)
+    ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from nasd import config as configuration
 from nasd import rooms
 from nasd.config import Config
-from nasd.daemon.scheduler import make_trial
+from nasd.daemon.trial_rows import make_trial
 from nasd.evaluators.deep_prior.evaluation import evaluate
 from nasd.outcome import Evaluated
 from nasd.seeding import trial_seed

@@ -39,6 +39,16 @@ from nasd.executors.work import Setup, Work
 from nasd.outcome import Evaluated, Failed, Measured, RungScores, SupernetEpoch
 from store import files
 
+FAULTS = {
+    "no thread": RuntimeError("can't start new thread"),
+    "no space": OSError(errno.ENOSPC, "No space left on device"),
+    "no file": OSError(errno.EMFILE, "Too many open files"),
+    "no map": OSError(errno.ENOMEM, "Cannot allocate memory"),
+    "no shared memory": RuntimeError("unable to open shared memory object </torch_7_1> in read-write mode"),
+    "no driver": RuntimeError("CUDA unknown error - this may be due to an incorrectly set up environment"),
+}
+"""What the box may lack, as Python and torch say it."""
+
 STUB = (sys.executable, __file__)
 """How it is started."""
 
@@ -208,10 +218,8 @@ def _misbehave(behaviour: str) -> Evaluated | Failed | None:
             ctypes.string_at(0)
         case "hang":
             time.sleep(3600)
-        case "no thread":
-            raise RuntimeError("can't start new thread")
-        case "no space":
-            raise OSError(errno.ENOSPC, "No space left on device")
+        case _ if behaviour in FAULTS:
+            raise FAULTS[behaviour]
         case "libgomp":
             sys.stderr.write("libgomp: Thread creation failed: Resource temporarily unavailable\n")
             sys.stderr.flush()

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ from click.testing import CliRunner
 
 from nasd.cli.compare import compare_command
 from nasd.cli.plot import report_command
+from nasd.data import Fingerprint
 from nasd.errors import NasdError
 from nasd.outcome import Evaluated, Measured
 from nasd.runs import compare
 from nasd.runs.compare import Curve, Group
-from store import Run
+from nasd.runs.data import IDENTITY
+from store import Delta, Run
 from tests.helpers import searches
 
 
@@ -23,16 +27,19 @@ def curve(rewards, name="run", strategy="random", seconds=None, key=None):
     return Curve(name, strategy, key or strategy, values, spent)
 
 
+def evaluated(reward):
+    """An outcome that took a second."""
+    return Evaluated(
+        reward=reward, validation_accuracies=(reward,), train_accuracies=(reward,), test_accuracy=reward,
+        early_stopped=False, embedding_dim=10, micro_batch=1, measured=Measured(seconds=1.0),
+    )  # fmt: skip
+
+
 def search(folder, strategy, seed):
     """A search whose rewards depend on the architecture, and whose trials take a second each."""
 
     def outcome(architecture, _seed, _on_embedding):
-        reward = min(0.1 + architecture.embedding_dim / 2000, 1.0)
-        return Evaluated(
-            reward=reward, validation_accuracies=(reward,), train_accuracies=(reward,), test_accuracy=reward,
-            early_stopped=False, embedding_dim=architecture.embedding_dim, micro_batch=1,
-            measured=Measured(seconds=1.0),
-        )  # fmt: skip
+        return evaluated(min(0.1 + architecture.embedding_dim / 2000, 1.0))
 
     section = {
         "random": {"strategy": "random", "trials": 30},
@@ -109,7 +116,7 @@ def test_runs_are_grouped_by_config_apart_from_seed_and_name(runs):
     groups = compare.group([read(path) for path in runs])
     assert [one.label for one in groups] == ["qlearning", "random", "evolution"]
     assert [len(one.runs) for one in groups] == [2, 2, 2]
-    other = curve([0.5], name="other", strategy="random", key="another config")
+    other = replace(groups[1].runs[0], name="other", key="another config")
     labels = [one.label for one in compare.group([*groups[1].runs, other])]
     assert labels == ["random (random-1)", "random (other)"]
 
@@ -153,6 +160,36 @@ def test_what_cannot_be_compared_is_said_in_one_sentence(runs, tmp_path):
     Run.create(empty, configuration.dump(searches.configure()), name="empty", version="0").close()
     with pytest.raises(NasdError, match="empty has no trial that counts"):
         CliRunner().invoke(compare_command, [str(runs[0]), str(empty)], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("differs", "said"),
+    [
+        ({"training": {"epochs": 3, "early_stopping_epoch": 1}}, r"training\.epochs \(2, 3\)"),
+        ({"data": {"name": "digits", "train_samples": 200}}, r"data\.train_samples \(300, 200\)"),
+        ({"search": {"strategy": "random", "trials": 3, "classes": [0, 1]}}, r"search\.classes \(None, \(0, 1\)\)"),
+        ({"evaluation": "full"}, r"evaluation\.kind \(deep_prior, training\)"),
+    ],
+)
+def test_rewards_that_were_not_measured_alike_are_not_compared(runs, tmp_path, differs, said):
+    config = searches.configure(name="other", **{"search": {"strategy": "random", "trials": 3}, **differs})
+    other = searches.search(tmp_path / "other", config, lambda *_: evaluated(0.5))
+    first = str(runs[0])
+    for command in ((compare_command, [first, str(other)]), (report_command, [first, "--against", str(other)])):
+        with pytest.raises(NasdError, match=rf"^qlearning-1 and other cannot be compared, .*: they differ in {said}$"):
+            CliRunner().invoke(*command, catch_exceptions=False)
+
+
+def test_runs_of_the_same_name_of_a_data_set_but_other_images_are_not_compared(runs, tmp_path):
+    copies = []
+    for place, digest in enumerate("ab"):
+        copies.append(shutil.copytree(runs[place], tmp_path / str(place)))
+        with Run.open(copies[-1], writable=True) as run:
+            identity = Fingerprint(digest * 64, ("0", "1"), 2, 10, None, "part").to_json()
+            run.commit(Delta(flags={IDENTITY: identity}))
+    with pytest.raises(NasdError, match=r"they differ in data \(sha256 a{12}, sha256 b{12}\)$"):
+        CliRunner().invoke(compare_command, [*map(str, copies)], catch_exceptions=False)
+    assert compare.group(map(read, [copies[0], copies[0]]))
 
 
 def test_the_report_has_a_section(runs, tmp_path):

@@ -14,7 +14,8 @@ from PIL import Image
 from nasd.cli.plot import plot_command, report_command
 from nasd.daemon.history import History
 from nasd.errors import NasdError
-from nasd.pictures import graphviz, source
+from nasd.pictures import graphviz, insight, source
+from nasd.pictures.insight import draw_best, draw_pareto
 from nasd.pictures.q_values import END, of_csv, of_run
 from nasd.pictures.rewards import draw_rewards
 from nasd.pictures.style import styled
@@ -56,7 +57,9 @@ def looks_like(path, form):
 
 
 @pytest.mark.parametrize("form", ["png", "svg", "pdf"])
-@pytest.mark.parametrize("kind", ["rewards", "leaderboard", "phases", "q-values", "architecture"])
+@pytest.mark.parametrize(
+    "kind", ["rewards", "leaderboard", "phases", "q-values", "architecture", "best", "pareto", "importance"]
+)
 def test_every_picture_in_every_format_and_the_same_again(long_run, tmp_path, kind, form):
     for name in ("a", "b"):
         assert draw(kind, long_run, "-o", tmp_path / f"{name}.{form}").exit_code == 0
@@ -249,13 +252,42 @@ class _Page(HTMLParser):
         self.ids += [value for name, value in attrs if name == "id"]
 
 
+def test_the_best_so_far_only_rises_to_the_best_reward(search):
+    with styled():
+        (axes,) = draw_best(search).axes
+    best = next(line for line in axes.lines if line.get_label() == "best so far").get_ydata()
+    assert list(best) == sorted(best)
+    assert best[-1] == max(search.rewards)
+
+
+@pytest.mark.parametrize("axis", ["parameters", "embedding"])
+def test_the_front_names_the_best_trial(long_run, search, tmp_path, axis):
+    assert draw("pareto", long_run, "--against", axis, "-o", tmp_path / "front.svg").exit_code == 0
+    with Run.open(long_run) as run:
+        learned = insight.of_run(run)
+    with styled():
+        (axes,) = draw_pareto(learned, axis).axes
+    assert str(learned.numbers[learned.rewards.argmax()]) in {text.get_text() for text in axes.texts}
+
+
+def test_a_front_against_what_nobody_measured_says_so(long_run, tmp_path):
+    with pytest.raises(NasdError, match="no evaluated trial with known seconds"):
+        draw("pareto", long_run, "--against", "seconds", "-o", tmp_path / "front.svg")
+
+
+def test_of_too_few_trials_nothing_is_said_to_be_worth_anything(tmp_path):
+    short = searches.formula(tmp_path / "short", searches.configure([[1.0, 3]]))
+    with pytest.raises(NasdError, match=r"short has \d+ evaluated architectures, too few"):
+        draw("importance", short, "-o", tmp_path / "it.svg")
+
+
 def test_the_report_is_one_page_that_needs_nothing_else(long_run, search, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(report_command, [str(long_run)]).exit_code == 0
     text = (tmp_path / "long.html").read_text()
     page = _Page()
     page.feed(text)
-    assert page.tags.count("svg") == 5
+    assert page.tags.count("svg") == 8
     assert not {"script", "link", "iframe", "img"} & set(page.tags)
     within = [address for address in page.addresses if not address.startswith("data:image/png")]
     assert within

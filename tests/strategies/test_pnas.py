@@ -143,7 +143,7 @@ def test_failed_cells_are_neither_learned_from_nor_expanded() -> None:
 def test_a_level_all_of_whose_trials_failed_ends_the_search_with_a_reason() -> None:
     search = run(config(), lambda proposal: Failed(reason="No."))
     assert search.strategy.finished
-    assert search.strategy.ended_early == "No cell of 1 blocks could be evaluated: there is nothing to expand."  # type: ignore[attr-defined]
+    assert search.strategy.ended_early == "No cell of 1 block could be evaluated: there is nothing to expand."  # type: ignore[attr-defined]
     assert search.strategy.progress().of == 0
     assert run(config()).strategy.ended_early is None  # type: ignore[attr-defined]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -15,7 +16,7 @@ from nasd.spaces.cells import CellSpace
 from nasd.spaces.cells.arrays import encode
 from nasd.strategies.pnas import ranking
 from nasd.strategies.pnas.surrogates import lstm, make, mlp
-from nasd.strategies.pnas.surrogates.rows import Rows
+from nasd.strategies.pnas.surrogates.rows import Rows, Scale
 
 SPACE = CellSpace(CellsConfig(blocks=2))
 WORTH = {"sep": 0.3, "max": 0.1, "con": 0.2}
@@ -52,6 +53,32 @@ def test_larger_cells_are_ranked_by_what_smaller_ones_taught(kind: str) -> None:
     assert np.corrcoef(ranks(found.mean), ranks([reward(net) for net in nets]))[0, 1] > 0.8
     assert (found.spread >= 0).all()
     assert found.spread.max() > 0
+
+
+@pytest.mark.parametrize("kind", ["ridge", "mlp"])
+def test_cells_of_equal_blocks_are_told_from_varied_ones(kind: str) -> None:
+    """As in deep priors, where equal blocks compute next to nothing new: the best term alone is a bad cell."""
+
+    def varied(net: str) -> float:
+        terms = re.findall(r"(\S+ [^\s,()]+)[,)]", net.replace("(", "( "))
+        return reward(net) / 2 + 0.3 * len(set(terms)) / len(terms)
+
+    random = np.random.default_rng(2)
+    equal = [net for net in SPACE.cells(2) if len(set(re.findall(r"[hb]-?\d \S+?(?=[,)])", net))) == 1]
+    nets = list({*equal, *(str(SPACE.sample(random)) for _ in range(300))})
+    found = predictions(kind, [(net, varied(net)) for net in SPACE.cells(1)], nets)
+    assert np.corrcoef(ranks(found.mean), ranks([varied(net) for net in nets]))[0, 1] > 0.75
+    assert not set(equal) & {nets[place] for place in np.argsort(-found.mean)[:20]}
+
+
+def test_what_only_larger_cells_have_is_not_credited_with_their_size() -> None:
+    space = CellSpace(CellsConfig(blocks=2, operators=("id", "max3x3"), lookback=1))
+    larger = [net for net in space.cells(2) if "b1 id" in net or "max3x3" in net]
+    observed = [(net, 0.5 + 0.2 * (net.count("(") - 1)) for net in (*space.cells(1), *larger)]
+    rows = ranking.rows(space, observed)
+    scale = Scale(rows)
+    assert scale.standard(rows) == pytest.approx(0, abs=1e-3)
+    assert [float(scale.reward(np.zeros(1), blocks)[0]) for blocks in (1, 2, 3)] == pytest.approx([0.5, 0.7, 0.7])
 
 
 @pytest.mark.parametrize("kind", ["ridge", "mlp", "lstm"])
@@ -99,7 +126,7 @@ def test_gradients_are_those_of_finite_differences(module: Any) -> None:
     rows = ranking.rows(SPACE, observed(6)[-6:])
     weights = module._initial(random)
     y = random.normal(size=6)
-    x = rows.shares() if module is mlp else lstm._tokens(np.stack(rows.codes))
+    x = rows.described() if module is mlp else lstm._tokens(np.stack(rows.codes))
 
     def loss() -> float:
         if module is mlp:

@@ -88,6 +88,7 @@ async def test_every_method_answers_with_its_type(daemon: Callable[[str], Any], 
             "cancel_job": p.JobParams(id=1),
             "move_job": p.MoveJobParams(id=2, priority=3),
             "mark": p.MarkParams(number=1, star=True),
+            "set": p.SetParams(settings=("executor.trial_timeout=90",)),
             "qlearning.neighbours": NeighboursParams(net=one.row.net),
         }
         for _ in range(2):  # for those that change a job

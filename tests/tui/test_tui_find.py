@@ -6,8 +6,7 @@ import pytest
 from textual.widgets import Input, OptionList
 
 from tests.helpers.fake_daemon import FakeDaemon
-from tests.helpers.pilot import attached, press, screen, settle, told, until
-from tests.tui.test_tui_screens import asked
+from tests.helpers.pilot import asked, attached, press, screen, settle, told, until
 from tui import settings
 from tui.app import TRIAL
 from tui.dialogs.compare import Compare

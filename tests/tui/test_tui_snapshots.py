@@ -26,6 +26,10 @@ SCREENS = {
     "log": ["6"],
     "runs": ["7"],
     "config": ["8"],
+    "machine": ["m"],
+    "insight": ["9"],
+    "insight-front": ["9", "tab", "down"],
+    "insight-worth": ["9", "tab", "tab", "down"],
     "job": ["5", "end", "up", "up", "enter"],
     "help": ["2", "question_mark"],
     "retrain": ["2", "r"],
@@ -117,6 +121,7 @@ def test_screen(snap_compare: Any, served: FakeDaemon, name: str, size: tuple[in
         ("evolution", "population", ["4", "down"]),
         ("pnas", "levels", ["4", "down"]),
         ("pnas", "trial", ["2", "down", "enter"]),
+        ("pnas", "insight", ["9", "tab", "tab"]),
         ("enas", "epochs", ["4", "down"]),
     ],
 )

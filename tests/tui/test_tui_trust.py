@@ -19,9 +19,8 @@ from nasd import protocol as p
 from nasd.errors import NasdError
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.fake_search import World
-from tests.helpers.pilot import Clock, attached, press, screen, settle, told, until
+from tests.helpers.pilot import Clock, attached, press, queue, screen, settle, told, until
 from tests.helpers.terminal import Grid
-from tests.tui.test_tui_screens import queue
 from tui import text
 from tui.app import JOBS, LOG, TRIAL
 from tui.dialogs.job import JobDialog

@@ -30,6 +30,7 @@ class Overview(Pane, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,b", "open_best", "best trial", id="overview.best", tooltip="Open the best trial so far"),
+        Binding("m", "machine", "machine", id="overview.machine", tooltip="The last day of the box and its devices"),
         Binding("n", "open_newest", "newest trial", id="overview.newest", tooltip="Open the newest trial"),
     ]
 
@@ -78,6 +79,12 @@ class Overview(Pane, can_focus=True):
         """The best trial so far."""
         if (status := self.link.status) and status.best:
             self.post_message(ShowTrial(status.best[0].number))
+
+    def action_machine(self) -> None:
+        """The last day, over the whole screen."""
+        from tui.dialogs.machine import MachineScreen  # noqa: PLC0415
+
+        self.app.push_screen(MachineScreen(self.link))
 
     def action_open_newest(self) -> None:
         """The newest trial."""

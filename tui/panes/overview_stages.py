@@ -140,7 +140,7 @@ class Stages(_StagesPanel):
         found = []
         for stage in stages[-max(1, height - 1) :]:
             assert stage.quartiles is not None
-            line = [(_label(stage, margin), ""), *_box(stage.quartiles, low, high, room)]
+            line = [(_label(stage, margin), ""), *box(stage.quartiles, low, high, room)]
             line.append((f" {100 * stage.quartiles[2]:6.2f}", "bold"))
             if wide:
                 line += [(" " + text.sparkline(stage.histogram, 0).replace("▁", " "), "$secondary")]
@@ -163,8 +163,8 @@ def _label(stage: protocol.StageRewards, margin: int) -> str:
     return text.shorten(text.clean(stage.label), margin - 1).ljust(margin)
 
 
-def _box(quartiles: tuple[float, ...], low: float, high: float, room: int) -> list[tuple[str, str]]:
-    """A box plot of one line."""
+def box(quartiles: tuple[float, ...], low: float, high: float, room: int) -> list[tuple[str, str]]:
+    """A box plot of one line, `room` cells wide: minimum, quartiles, maximum between `low` and `high`."""
     at = [round((min(high, max(low, value)) - low) / ((high - low) or 1.0) * (room - 1)) for value in quartiles]
     cells = [(" ", "")] * room
     for x in range(at[0], at[4] + 1):

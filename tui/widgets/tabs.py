@@ -48,4 +48,12 @@ class Tabs(Widget):
             start += len(name)
 
     def _texts(self) -> list[tuple[int, str]]:
-        return [(index, f" {index + 1} {name} ") for index, name in self.names.items()]
+        """In the widest form that fits: with air around the names, without, and at last only the present one's name."""
+        for form in (" {} {} ", " {} {}"):
+            texts = [(index, form.format(index + 1, name)) for index, name in self.names.items()]
+            if sum(len(text) for _, text in texts) <= self.size.width:
+                return texts
+        return [
+            (index, f" {index + 1} {name}" if index == self.current else f" {index + 1}")
+            for index, name in self.names.items()
+        ]

@@ -29,27 +29,13 @@ from nasd.data import Data, Images, ImageSplit
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
 from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.graph import recorded
+from nasd.evaluators.mini_batches import mini_batches, to_input
 from nasd.evaluators.networks import activations
 from nasd.evaluators.networks.batch_norm import BatchNorm
 from nasd.evaluators.networks.encoder import Encoder
-from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import in_order, one_thread_each
 
 MOMENTUM = 0.1  # torch's default, and the published code's
-
-
-def mini_batches(samples: int, batch_size: int, seed: int) -> tuple[Tensor, ...]:
-    """The training split's rows, shuffled and cut into mini-batches of `batch_size`.
-
-    A single left-over sample joins the mini-batch before it: it has no statistics of its own.
-    """
-    rows = torch.randperm(samples, generator=generator(seed, "pass order"))
-    return torch.tensor_split(rows, list(range(batch_size, samples - 1, batch_size)))
-
-
-def to_input(images: Tensor) -> Tensor:
-    """(N, C, H, W) uint8 -> float32 in [0, 1]; channels last, in which the CPU convolves two to four times as fast."""
-    return images.to(torch.float32, memory_format=torch.channels_last).div_(255.0)
 
 
 Statistics = list[Tensor]

@@ -11,6 +11,7 @@ from nasd.evaluators.base import File, Look, Timeout
 from nasd.evaluators.deep_prior.rungs import Rungs
 from nasd.evaluators.deep_prior.screening import Screen
 from nasd.evaluators.orders import DeepPrior
+from nasd.graph import Graph
 from nasd.outcome import Evaluated, Outcome, RungScores, rungs_in
 from nasd.seeding import trial_seed
 from store import files
@@ -34,6 +35,16 @@ class DeepPriorPlanner:
         """Of the quick look, or of the rungs, where there are such."""
         for place, reward, metrics in looks:
             self._add(place, reward, metrics.get("screening"), rungs_in(metrics))
+
+    def refusal(self, graph: Graph) -> str | None:
+        """The classifier is the only fully connected layer of a deep prior."""
+        if any(node.kind == "fc" for node in graph.nodes):
+            return "has fully connected layers, and a deep prior none: ask for full training"
+        return None
+
+    def reads(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """None: every trial begins anew."""
+        return ()
 
     def trial(
         self,

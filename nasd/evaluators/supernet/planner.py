@@ -8,6 +8,7 @@ from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.evaluators.base import File, Look, Timeout
 from nasd.evaluators.orders import Evaluation, Supernet
+from nasd.graph import Graph
 from nasd.outcome import Outcome
 from nasd.seeding import trial_seed
 
@@ -27,6 +28,14 @@ class SupernetPlanner:
 
     def restore(self, looks: Iterable[Look]) -> None:
         """There is no quick look."""
+
+    def refusal(self, graph: Graph) -> str | None:
+        """None: it takes every network."""
+        return None
+
+    def reads(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """What the epoch before it left."""
+        return () if facts["reads"] is None else (facts["reads"],)
 
     def trial(
         self,

@@ -8,6 +8,7 @@ from nasd.config import Config
 from nasd.evaluators.base import File, Look, Timeout
 from nasd.evaluators.orders import Training
 from nasd.evaluators.training.weight_files import WeightFiles, job_stem, sweep, trial_stem
+from nasd.graph import Graph
 from nasd.outcome import Outcome
 from nasd.seeding import trial_seed
 
@@ -22,6 +23,14 @@ class TrainingPlanner:
 
     def restore(self, looks: Iterable[Look]) -> None:
         """There is no quick look."""
+
+    def refusal(self, graph: Graph) -> str | None:
+        """None: it takes every network."""
+        return None
+
+    def reads(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
+        """None: every trial begins anew."""
+        return ()
 
     def trial(
         self,

@@ -44,3 +44,8 @@ class Processes(Crew):
             changed=changed,
             trouble=trouble,
         )
+
+    async def renew(self, config: Config, text: str, *, workers: bool) -> bool:
+        """See `nasd.executors.base.Executor`."""
+        here = config.executor.kind == "processes"
+        return await super().renew(config, text, workers=workers and here) and here

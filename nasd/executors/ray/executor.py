@@ -15,6 +15,7 @@ from nasd.errors import ConfigError
 from nasd.executors.crew import Crew
 from nasd.executors.ray.channel import Actor, Needs
 from nasd.executors.ray.link import Link
+from nasd.executors.ray.survey import INSTALL
 from nasd.executors.ray.wire import Connect, Node
 from nasd.executors.work import Setup
 from nasd.protocol import WorkerStatus
@@ -44,16 +45,15 @@ class Ray(Crew):
         executor = config.executor
         assert executor.kind == "ray"
         if importlib.util.find_spec("ray") is None:
-            raise ConfigError("executor.kind is ray, which is not installed: pip install 'nasd[ray]'")
+            raise ConfigError(f"executor.kind is {INSTALL}")
         resources, devices = executor.resources, workers_of(executor)
-        gpu = 1.0 if resources.GPU is None else resources.GPU
         self.nodes: Sequence[Node] = ()
         connect = Connect(address=executor.address, cpus=max(1.0, (len(devices) + 1) * resources.CPU))
         self._link = Link(connect, lambda problem: trouble(CLUSTER, problem), self._nodes_changed)
         needs = Needs(
             command=command,
             cpu=resources.CPU,
-            gpu=gpu,
+            gpu=executor.gpu,
             memory=resources.memory,
             scratch=executor.scratch,
             checkpoint_every=executor.checkpoint_every,
@@ -76,6 +76,11 @@ class Ray(Crew):
             changed=changed,
             trouble=trouble,
         )
+
+    async def renew(self, config: Config, text: str, *, workers: bool) -> bool:
+        """See `nasd.executors.base.Executor`. Its actors, and what they ask of nodes, are settled at a start."""
+        await super().renew(config, text, workers=False)
+        return not workers
 
     async def close(self) -> None:
         """End all workers, and leave the cluster."""

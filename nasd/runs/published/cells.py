@@ -103,10 +103,10 @@ def write(run: Run, path: Path, _: Unit) -> int:
     Raises:
         StoreError: The run cannot be read, or the disk refuses.
     """
-    from nasd import config as configuration  # noqa: PLC0415 - rooms, which this module is registered in
-    from nasd import rooms  # noqa: PLC0415
+    from nasd import rooms  # noqa: PLC0415 - which this module is registered in
+    from nasd.runs import changes  # noqa: PLC0415
 
-    space = rooms.space(configuration.parse(run.config))
+    space = rooms.space(changes.config_of(run))
     trials: Sequence[Trial] = [trial for trial in run.trials() if trial.counted]
     pairs = [(trial.reward, space.parse(trial.net)) for trial in trials]
     return write_scores(path, pairs, looks_back=any(reads_more(cell) for _, cell in pairs))

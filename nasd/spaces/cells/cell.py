@@ -78,6 +78,11 @@ def source_text(source: int) -> str:
     return f"b{source - FIRST_BLOCK + 1}" if source >= FIRST_BLOCK else f"h-{source + 1}"
 
 
+def blocks_text(blocks: int) -> str:
+    """`1 block`, `2 blocks`, ..."""
+    return "1 block" if blocks == 1 else f"{blocks} blocks"
+
+
 def blocks_read(blocks: tuple[Block, ...]) -> frozenset[int]:
     """The blocks that others read, from 0."""
     return frozenset(term.block for block in blocks for term in block if term.block is not None)

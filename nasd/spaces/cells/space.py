@@ -11,7 +11,7 @@ from nasd.spaces.base import Infeasible
 from nasd.spaces.cells import arrays
 from nasd.spaces.cells.arrays import Codes
 from nasd.spaces.cells.canonical import canonical, canonical_flat
-from nasd.spaces.cells.cell import FIRST_BLOCK, OPERATORS, Block, Cell, Term, blocks_read
+from nasd.spaces.cells.cell import FIRST_BLOCK, OPERATORS, Block, Cell, Term, blocks_read, source_text
 from nasd.spaces.cells.counting import count
 from nasd.spaces.cells.describe import graph
 from nasd.spaces.cells.parse import parse
@@ -65,6 +65,17 @@ class CellSpace:
     def graph(self, architecture: Cell) -> Graph:
         """The network of a cell, stem and classifier included."""
         return graph(architecture)
+
+    def decisions(self, architecture: Cell) -> dict[str, str | float]:
+        """How often each operator and each kind of source occurs: blocks have no places of their own."""
+        terms = [term for block in architecture.blocks for term in block]
+        found: dict[str, str | float] = {"blocks": len(architecture.blocks)}
+        for number in self._operators:
+            found[f"operator {OPERATORS[number]}"] = sum(term.operator == number for term in terms)
+        for source in range(self.config.lookback):
+            found[f"reads {source_text(source)}"] = sum(term.source == source for term in terms)
+        found["blocks that others read"] = len(blocks_read(architecture.blocks))
+        return found
 
     # Random cells
 

@@ -7,6 +7,7 @@ from nasd.errors import ConfigError
 from nasd.graph import Graph
 from nasd.spaces.base import Infeasible
 from nasd.spaces.layers.architecture import Architecture
+from nasd.spaces.layers.decisions import decisions
 from nasd.spaces.layers.grammar import Notation, layer_text
 from nasd.spaces.layers.graph import build_graph
 from nasd.spaces.layers.mutation import mutate_path
@@ -98,6 +99,10 @@ class SearchSpace:
     def graph(self, architecture: Architecture) -> Graph:
         """Its layers as a chain from the image to the classifier."""
         return build_graph(architecture, self.config.channels, self.config.patch_size)
+
+    def decisions(self, architecture: Architecture) -> dict[str, str | float]:
+        """As `Space.decisions`."""
+        return decisions(architecture)
 
     def sample(self, random: np.random.Generator) -> Architecture:
         """Walk from the start to an end, each action drawn uniformly from those that may follow."""

@@ -62,6 +62,11 @@ class SupernetSpace:
         """As `Space.graph`."""
         return describe.graph(self.config, self.skeleton, architecture.choices)
 
+    def decisions(self, architecture: Supernet) -> dict[str, str | float]:
+        """Each unit's choice."""
+        labels = (unit.label for unit in self.skeleton.units)
+        return dict(zip(labels, architecture.choices, strict=True))
+
     def sample(self, random: np.random.Generator) -> Supernet:
         """Each choice with the same probability."""
         return self.make(tuple(int(random.integers(len(choices))) for choices in self.choices))

@@ -17,6 +17,7 @@ from nasd.errors import ConfigError
 from nasd.outcome import Outcome
 from nasd.spaces.base import GrammarError, Space
 from nasd.spaces.cells import CellSpace
+from nasd.spaces.cells.cell import blocks_text
 from nasd.strategies.base import Learned, Observed, Progress, Proposal, Stage, Work
 from nasd.strategies.ledger import Ledger, Row
 from nasd.strategies.pnas.payload import Candidate, Level, Request, Taken, decode, encode
@@ -45,7 +46,7 @@ class PNAS:
         self.blocks = cast(CellsConfig, config.space).blocks
         if self.search.k is None and (cells := space.count(self.blocks)) > LARGEST_LEVEL:
             raise ConfigError(
-                f"search.k is null, and there are {cells:,} cells of {self.blocks} blocks to evaluate: "
+                f"search.k is null, and there are {cells:,} cells of {blocks_text(self.blocks)} to evaluate: "
                 "set k, or make the space smaller"
             )
         self._reset()
@@ -97,7 +98,7 @@ class PNAS:
             wanted=None if self.search.k is None else self.search.k - len(self._taken),
         )
         candidates = len(parents) * len(self.space.choices(blocks))
-        return Work(f"ranking {candidates:,} cells of {blocks} blocks", encode(request))
+        return Work(f"ranking {candidates:,} cells of {blocks_text(blocks)}", encode(request))
 
     def learn(self, answer: Learned) -> None:
         """Take the ranking of the next level. Raises as `Strategy.learn`."""
@@ -168,7 +169,7 @@ class PNAS:
             raise ValueError("there are no rows to import")
         levels: list[dict[str, None]] = [{} for _ in range(max(net.count("(") for net, _ in rows))]
         if len(levels) > self.blocks:
-            raise ValueError(f"there are cells of {len(levels)} blocks, and space.blocks is {self.blocks}")
+            raise ValueError(f"there are cells of {blocks_text(len(levels))}, and space.blocks is {self.blocks}")
         seen: dict[str, int] = {}
         observed, records = [], list[Row]()
         for number, (net, reward) in enumerate(rows, start=1):
@@ -227,7 +228,7 @@ class PNAS:
     def ended_early(self) -> str | None:
         """Why the search ended before its last level, in one sentence; None: it did not."""
         if self.finished and len(self.levels) < self.blocks:
-            return f"No cell of {len(self.levels)} blocks could be evaluated: there is nothing to expand."
+            return f"No cell of {blocks_text(len(self.levels))} could be evaluated: there is nothing to expand."
         return None
 
     def _propose(self) -> Proposal:
@@ -251,7 +252,7 @@ class PNAS:
         """What `status` says of it."""
         level = self.levels[-1]
         trained = f"{self._done.get(level.blocks, 0):,} of {len(level.cells):,} trained"
-        space = f"{self.space.count(self.blocks):,} cells of {self.blocks} blocks in the space"
+        space = f"{self.space.count(self.blocks):,} cells of {blocks_text(self.blocks)} in the space"
         said = [f"level {level.blocks} of {self.blocks}: {trained}, {level.scored:,} scored, {space}"]
         closed = range(2, len(self.levels) + self._closed)
         for blocks in closed:
@@ -263,7 +264,9 @@ class PNAS:
 
     def _add(self, level: Level) -> None:
         if level.blocks != len(self.levels) + 1 or level.blocks > self.blocks:
-            raise ValueError(f"a ranking of cells of {level.blocks} blocks does not follow {len(self.levels)} levels")
+            raise ValueError(
+                f"a ranking of cells of {blocks_text(level.blocks)} does not follow {len(self.levels)} levels"
+            )
         for cell in level.cells:
             try:
                 self.space.parse(cell.net)

@@ -1,6 +1,5 @@
 """Tabular Q-learning with an epsilon schedule and a replay buffer: MetaQNN (arXiv 1611.02167, section 4.3)."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,10 +7,11 @@ import numpy as np
 
 from nasd.config import Config, QLearningConfig
 from nasd.errors import NasdError
-from nasd.outcome import Failed, Outcome
+from nasd.outcome import Outcome
 from nasd.spaces.layers import Architecture, SearchSpace, State
 from nasd.strategies import stream
 from nasd.strategies.base import Learned, Observed, Progress, Proposal, ProposalKind, Stage, Work
+from nasd.strategies.ledger import checked_reward, reward_of
 from nasd.strategies.qlearning.payload import Update, pack, unpack
 from nasd.strategies.qlearning.qtable import Path, QTable
 from nasd.strategies.qlearning.schedule import SchedulePosition, schedule_position, stage_label
@@ -62,7 +62,7 @@ class QLearning:
         made, architecture = self._open.get(proposal.number, (None, None))
         if architecture is None or made != proposal:
             raise ValueError(f"proposal {proposal.number} was never made or has been observed already")
-        reward = self._reward_of(proposal, architecture, outcome)
+        reward = reward_of(proposal, outcome, self._first_reward(architecture))
         del self._open[proposal.number]
         path = self._table.number(architecture)
         duplicate_of = self._append(path, reward, proposal.number)
@@ -249,18 +249,11 @@ class QLearning:
             return True
         return self._table.find_path(architecture) in self._first_row
 
-    def _reward_of(self, proposal: Proposal, architecture: Architecture, outcome: Outcome | None) -> float:
-        if (outcome is None) == (proposal.kind == "evaluate"):
-            wanted = "needs an outcome" if outcome is None else "takes no outcome"
-            raise ValueError(f"proposal {proposal.number} of kind {proposal.kind!r} {wanted}")
-        if proposal.kind == "duplicate":
-            path = self._table.find_path(architecture)
-            if path not in self._first_row:
-                raise ValueError(f"proposal {proposal.number} duplicates one that has not been observed yet")
-            return self._rewards[self._first_row[path]]
-        if outcome is None or isinstance(outcome, Failed):
-            return 0.0
-        return _checked_reward(outcome.reward)
+    def _first_reward(self, architecture: Architecture) -> float | None:
+        """Of the architecture when it was observed first; None: it was not yet."""
+        path = self._table.find_path(architecture)
+        row = None if path is None else self._first_row.get(path)
+        return None if row is None else self._rewards[row]
 
     def _append(self, path: Path, reward: float, number: int) -> int | None:
         """Add a row to the replay buffer; the number of the first trial of the same architecture, if there is one."""
@@ -297,7 +290,7 @@ class QLearning:
         last: bool,
     ) -> Observed:
         try:
-            reward = _checked_reward(reward)
+            reward = checked_reward(reward)
             known = len(self._table.transitions)
             path = self._table.number(architecture)
         except ValueError as error:
@@ -338,7 +331,7 @@ class QLearning:
         for number, reward, path in rows:
             if not self._table.is_path(path):
                 raise ValueError(f"what was learned of trial {number} is no path of an architecture: {path}")
-            self._append(path, _checked_reward(reward), number)
+            self._append(path, checked_reward(reward), number)
 
     def _parsed(self, proposal: Proposal) -> Architecture:
         try:
@@ -358,9 +351,3 @@ class QLearning:
 def initial_q(config: Config) -> float:
     """The value of every state-action pair that was never updated: the early-stopping threshold unless given."""
     return QLearningConfig.of(config.search).initial_value(config.training)
-
-
-def _checked_reward(reward: float) -> float:
-    if not (math.isfinite(reward) and reward >= 0):
-        raise ValueError(f"a reward is a number from 0 up, not {reward}")
-    return float(reward)

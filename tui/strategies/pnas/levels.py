@@ -166,7 +166,8 @@ class _List(Panel):
             lines.append(
                 Content.assemble((f"{100 * low:.1f} ", "$dim"), (bars, "$secondary"), (f" {100 * high:.1f} %", "$dim"))
             )
-        lines += [Content(), Content.styled(f"{self.levels.space} cells of {self.levels.blocks} blocks", "$dim")]
+        blocks = "1 block" if self.levels.blocks == 1 else f"{self.levels.blocks} blocks"
+        lines += [Content(), Content.styled(f"{self.levels.space} cells of {blocks}", "$dim")]
         return lines
 
 

@@ -2,7 +2,12 @@
 
 Sources are told apart as far as the space has them: h-1, h-2, ..., b1, b2, ... A surrogate that was fitted on cells of
 few blocks therefore takes larger ones as they are.
+
+Shares alone cannot tell a cell whose blocks are all the same from one of different blocks with the same terms. The
+difference is large: equal blocks of random or no weights compute next to nothing new. So variety is described, too.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +18,7 @@ from nasd.spaces.cells.cell import FIRST_BLOCK, OPERATORS
 SOURCES = TERMS // len(OPERATORS)
 PLACES = FIRST_BLOCK + 1  # h-1, h-2, ..., and one for all blocks of the cell itself
 WIDTH = SOURCES + len(OPERATORS) + PLACES * len(OPERATORS)
+VARIETY = 3
 
 
 def _table() -> NDArray[np.float64]:
@@ -38,3 +44,29 @@ def shares(codes: Codes) -> NDArray[np.float64]:
         out += TABLE[term]
     out /= 2 * blocks
     return out
+
+
+def variety(codes: Codes) -> NDArray[np.float64]:
+    """Shares of different terms, of different blocks, and of blocks of two equal terms: (n, VARIETY)."""
+    count, blocks, _ = codes.shape
+    pairs = codes[..., 0] * np.uint16(256) + codes[..., 1]
+    return np.stack(
+        [
+            _different(codes.reshape(count, 2 * blocks)) / (2 * blocks),
+            _different(pairs) / blocks,
+            (codes[..., 0] == codes[..., 1]).mean(1),
+        ],
+        axis=1,
+    )
+
+
+def described(codes: Codes) -> NDArray[np.float64]:
+    """Shares and variety, (n, WIDTH + VARIETY)."""
+    return np.concatenate([shares(codes), variety(codes)], axis=1)
+
+
+def _different(values: NDArray[Any]) -> NDArray[np.int64]:
+    """How many different values each row has, (n,)."""
+    ordered = np.sort(values, axis=1)
+    different: NDArray[np.int64] = 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)
+    return different

@@ -2,7 +2,7 @@
 
 Tokens are, for each block, its two sources and its two operators; sources share one embedding, operators another. A
 cell has many equal written forms: it is trained on random ones, and predicted from its canonical one. What is learned
-is how many standard deviations a reward is from the mean.
+is how many standard deviations a reward is from what is usual for so many blocks.
 """
 
 from collections import deque
@@ -33,8 +33,8 @@ class LstmMember:
 
     def __init__(self, rows: Rows, random: np.random.Generator) -> None:
         self._weights = _initial(random)
-        self._scale = Scale(rows.rewards)
-        rewards = self._scale.standard(rows.rewards)
+        self._scale = Scale(rows)
+        rewards = self._scale.standard(rows)
         adam = Adam(self._weights, RATE, EPOCHS * len(_batches(rows, random)))
         for _ in range(EPOCHS):
             for batch in _batches(rows, random):
@@ -45,7 +45,7 @@ class LstmMember:
         """(n,)."""
         tokens = _tokens(codes)
         parts = [_output(self._weights, _last(self._weights, part)) for part in chunks(tokens, CHUNK)]
-        return self._scale.reward(np.concatenate([np.zeros(0), *parts]))
+        return self._scale.reward(np.concatenate([np.zeros(0), *parts]), codes.shape[1])
 
 
 def _batches(rows: Rows, random: np.random.Generator) -> list[Ints]:

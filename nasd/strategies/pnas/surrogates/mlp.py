@@ -2,7 +2,8 @@
 
 The paper embeds a block's two sources and two operators, each by its place in the block. Here a term's source, its
 operator, and both together are embedded, whichever place the term has, since a cell does not change when they change
-places. Rewards of a level lie close together: what is learned is how many standard deviations one is from their mean.
+places; and how many of them are different (see `features`). Rewards of a level lie close together: what is learned is
+how many standard deviations one is from what is usual.
 """
 
 import numpy as np
@@ -24,8 +25,8 @@ class MlpMember:
 
     def __init__(self, rows: Rows, random: np.random.Generator) -> None:
         self._weights = _initial(random)
-        self._scale = Scale(rows.rewards)
-        x, y = rows.shares(), self._scale.standard(rows.rewards)
+        self._scale = Scale(rows)
+        x, y = rows.described(), self._scale.standard(rows)
         adam = Adam(self._weights, RATE, EPOCHS * -(-len(y) // BATCH))
         for _ in range(EPOCHS):
             order = random.permutation(len(y))
@@ -37,8 +38,9 @@ class MlpMember:
         """(n,)."""
         w = self._weights
         count, blocks, _ = codes.shape
-        table = features.TABLE @ (w["embedding"] @ w["weight1"]) / (2 * blocks)  # what a term adds to the first layer
-        first = np.zeros((count, HIDDEN))
+        each = w["embedding"] @ w["weight1"]  # what a feature adds to the first layer
+        table = features.TABLE @ each[: features.WIDTH] / (2 * blocks)  # what a term does
+        first = features.variety(codes) @ each[features.WIDTH :]
         for term in codes.reshape(count, 2 * blocks).T:
             first += table[term]
         first += w["bias1"]
@@ -46,7 +48,7 @@ class MlpMember:
         second = first @ w["weight2"]
         second += w["bias2"]
         np.maximum(second, 0, out=second)
-        return self._scale.reward(second @ w["weight3"] + w["bias3"])
+        return self._scale.reward(second @ w["weight3"] + w["bias3"], blocks)
 
 
 def _initial(random: np.random.Generator) -> Arrays:
@@ -54,7 +56,7 @@ def _initial(random: np.random.Generator) -> Arrays:
         return random.normal(0, np.sqrt(2 / inputs), (inputs, outputs))
 
     return {
-        "embedding": random.uniform(-0.1, 0.1, (features.WIDTH, EMBEDDING)),
+        "embedding": random.uniform(-0.1, 0.1, (features.WIDTH + features.VARIETY, EMBEDDING)),
         "weight1": dense(EMBEDDING, HIDDEN),
         "bias1": np.zeros(HIDDEN),
         "weight2": dense(HIDDEN, HIDDEN),

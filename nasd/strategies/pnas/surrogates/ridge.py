@@ -5,9 +5,7 @@ from numpy.typing import NDArray
 
 from nasd.spaces.cells.arrays import Codes
 from nasd.strategies.pnas.surrogates import features
-from nasd.strategies.pnas.surrogates.rows import Prediction, Rows
-
-PENALTY = 1.0
+from nasd.strategies.pnas.surrogates.rows import PENALTY, Prediction, Rows
 
 
 class Ridge:

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from nasd.spaces.cells.arrays import Codes
 from nasd.strategies.pnas.surrogates import features
 
+PENALTY = 1.0  # of ridge regressions
+LEAST_DEVIATION = 1e-6  # of rewards: below are rounding errors of equal ones, which are not to be learned
+
 
 class Prediction(NamedTuple):
     """Of some cells."""
@@ -35,22 +38,43 @@ class Rows:
         chosen = np.arange(len(self))[kept]
         return Rows([self.codes[row] for row in chosen], self.rewards[kept])
 
-    def shares(self) -> NDArray[np.float64]:
-        """`features.shares` of every row, (n, features.WIDTH)."""
-        return np.concatenate([features.shares(codes[None]) for codes in self.codes])
+    def described(self) -> NDArray[np.float64]:
+        """`features.described` of every row, (n, features)."""
+        return np.concatenate([features.described(codes[None]) for codes in self.codes])
+
+    @property
+    def blocks(self) -> NDArray[np.int64]:
+        """How many blocks each has, (n,)."""
+        return np.array([len(codes) for codes in self.codes], np.int64)
 
 
 class Scale:
-    """Between rewards, and their distance from the mean of those learned from in standard deviations."""
+    """Between rewards, and how many standard deviations they are from what is usual for so many blocks.
 
-    def __init__(self, rewards: NDArray[np.float64]) -> None:
-        self._mean = float(rewards.mean())
-        self._deviation = float(rewards.std()) or 1.0
+    Larger cells have higher rewards, and all but the smallest were chosen for what they are made of. What is usual is
+    therefore no mean, but the intercept of each number of blocks in a ridge regression on what cells are made of: else
+    whatever only large cells have were credited with their size.
+    """
 
-    def standard(self, rewards: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(n,) -> (n,)."""
-        return (rewards - self._mean) / self._deviation
+    def __init__(self, rows: Rows) -> None:
+        x, levels = rows.described(), np.unique(rows.blocks)
+        x = x - x.mean(0)
+        member = (rows.blocks[:, None] == levels).astype(np.float64)  # (n, levels)
+        mean = member.T / member.sum(0)[:, None]
+        within = x - member @ (mean @ x)
+        penalised = within.T @ within + PENALTY * np.eye(x.shape[1])
+        weights = np.linalg.solve(penalised, within.T @ (rows.rewards - member @ (mean @ rows.rewards)))
+        usual = mean @ (rows.rewards - x @ weights)
+        self._usual: dict[int, float] = dict(zip(levels.tolist(), usual.tolist(), strict=True))
+        self._deviation = max(float((rows.rewards - member @ usual).std()), LEAST_DEVIATION)
 
-    def reward(self, standard: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Undo `standard`."""
-        return self._mean + self._deviation * standard
+    def standard(self, rows: Rows) -> NDArray[np.float64]:
+        """(n,)."""
+        usual = np.array([self._usual[blocks] for blocks in rows.blocks.tolist()])
+        standard: NDArray[np.float64] = (rows.rewards - usual) / self._deviation
+        return standard
+
+    def reward(self, standard: NDArray[np.float64], blocks: int) -> NDArray[np.float64]:
+        """Undo `standard`, of cells of so many blocks; what is usual for unknown ones is that of the largest known."""
+        usual = self._usual[blocks if blocks in self._usual else max(self._usual)]
+        return usual + self._deviation * standard

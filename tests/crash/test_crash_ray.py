@@ -1,0 +1,64 @@
+"""A search of the digits with the real evaluator on two nodes of a Ray cluster: the same run as on local processes."""
+
+import contextlib
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from benchmarks import kill_and_compare as crash
+from nasd import config as configuration
+from tests.crash.test_crash import CONFIG, SMALL
+from tests.helpers import cluster
+
+TRIALS = 30  # that count; some 0.05 s each
+
+
+@pytest.fixture
+def folder():
+    with tempfile.TemporaryDirectory(prefix="n") as name:
+        yield Path(name)
+
+
+def at_work(directory, due, lost=0):
+    """The workers that evaluate, once `due` trials have counted and so many workers are lost."""
+    found = crash.status(directory)
+    if found is None or found.progress.counted < due:
+        return []
+    if sum(worker.state in ("gone", "starting") for worker in found.workers) != lost:
+        return []
+    return [worker for worker in found.workers if worker.state == "busy"]
+
+
+@pytest.mark.timeout(600)
+def test_a_raylet_and_the_daemon_killed_change_nothing(folder, monkeypatch):
+    pytest.importorskip("ray")
+    for name, value in cluster.LOOPBACK.items():
+        monkeypatch.setenv(name, value)
+    settings = (crash.schedule(TRIALS), *SMALL, "search.lookahead=2")
+    local = crash.make(configuration.load(CONFIG, settings), folder / "local")
+    crash.undisturbed(local)
+    with contextlib.closing(cluster.Cluster(nodes=2, cpus=1)) as nodes:
+        ray = ("executor.kind=ray", f"executor.address={nodes.address}", "executor.workers=2",
+               f"executor.scratch={folder}")  # fmt: skip
+        on_ray = crash.make(configuration.load(CONFIG, (*settings, *ray)), folder / "ray")
+        daemon = crash.start(on_ray)
+        try:
+            both = crash.wait_until(lambda: len(found := at_work(on_ray, 5)) == 2 and found, daemon, 240)
+            assert len({worker.node for worker in both}) == 2
+            os.kill(nodes.raylets[1], signal.SIGKILL)
+            reached = crash.status(on_ray).progress.counted
+            (left,) = crash.wait_until(lambda: at_work(on_ray, reached + 5, lost=1), daemon, 240)
+            ours = [*psutil.Process(daemon.pid).children(recursive=True), psutil.Process(left.pid)]
+            daemon.kill()
+            daemon.wait()
+            assert not psutil.wait_procs(ours, timeout=60)[1], "something outlived the daemon"
+            assert crash.check(on_ray) < TRIALS
+            daemon = crash.start(on_ray)
+            crash.wait_until(lambda: crash.finished(on_ray), daemon, 240)
+        finally:
+            crash.stop(daemon)
+    crash.compare(local, on_ray)
