@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help torture fuzz fuzz-guided soak client example-avalanche other-tools demo test test-slow lint format bench lock clean env
+.PHONY: help torture fuzz fuzz-guided soak client example-avalanche other-tools surroundings demo test test-slow lint format bench lock clean env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -73,8 +73,8 @@ $(AVALANCHE)/.ready: examples/avalanche.lock requirements.lock | $(READY)
 client: $(READY) ## the light client: the wheel, installed bare, asks a running daemon; half a minute
 	$(BIN)/python -m tests.packaging.light_client
 
-torture: $(READY) ## a search killed, stopped and starved at random instants, an hour (KILLS=1000 MINUTES=60 SEED=1 STRATEGY=qlearning)
-	$(BIN)/python -m tests.crash.torture --strategy $(or $(STRATEGY),qlearning) --kills $(or $(KILLS),1000) --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
+torture: $(READY) ## a search killed, stopped and starved at random instants, an hour (KILLS=1000 MINUTES=60 SEED=1 STRATEGY=qlearning EXECUTOR=ray)
+	$(BIN)/python -m tests.crash.torture --strategy $(or $(STRATEGY),qlearning) --executor $(or $(EXECUTOR),processes) --kills $(or $(KILLS),1000) --minutes $(or $(MINUTES),60) --seed $(or $(SEED),1)
 
 fuzz: $(READY) ## a million frames at the socket of a daemon that works (FRAMES=1000000)
 	$(BIN)/python -m tests.daemon.fuzz --frames $(or $(FRAMES),1000000)
@@ -88,6 +88,9 @@ fuzz-guided: $(READY) .atheris/.ready ## what reads strangers' files and frames,
 
 soak: $(READY) ## a hundred thousand trials with clients that come and go (TRIALS=100000)
 	$(BIN)/python -m tests.crash.soak --trials $(or $(TRIALS),100000)
+
+surroundings: $(READY) ## tests under nohup, LANG=C, without passwd entry, in a container, in a home of spaces and é (NAMES="nohup home")
+	$(BIN)/python -m tests.surroundings $(NAMES)
 
 bench: $(READY) ## the benchmarks in their short forms, a few minutes
 	$(BIN)/python -m benchmarks.store

@@ -32,11 +32,12 @@ from torch import Tensor, nn  # noqa: E402
 from benchmarks.architectures import ARCHITECTURES, load_data, parse  # noqa: E402
 from nasd.config import Config, EncoderConfig  # noqa: E402
 from nasd.data import Data, ImageSplit  # noqa: E402
-from nasd.evaluators.deep_prior.embed import in_eval_mode, in_train_mode, to_input  # noqa: E402
+from nasd.evaluators.deep_prior.embed import in_eval_mode, in_train_mode  # noqa: E402
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit, OnHost  # noqa: E402
 from nasd.evaluators.deep_prior.evaluation import _build  # noqa: E402
 from nasd.evaluators.deep_prior.probe import Classifier, train_classifiers  # noqa: E402
 from nasd.evaluators.deep_prior.warm_up import warm_up  # noqa: E402
+from nasd.evaluators.mini_batches import to_input  # noqa: E402
 from nasd.evaluators.networks.encoder import Encoder  # noqa: E402
 from nasd.evaluators.threads import one_thread_each, threads_on  # noqa: E402
 from nasd.spaces.layers import Architecture  # noqa: E402

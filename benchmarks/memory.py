@@ -23,10 +23,10 @@ from torch.nn import functional
 
 from nasd.config import EncoderConfig, LayersConfig
 from nasd.data import Data, ImageSplit
-from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.memory import pass_bytes
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.network import Network
-from nasd.evaluators.training.step_memory import step_bytes
+from nasd.evaluators.step_memory import step_bytes
 from nasd.spaces.layers import Architecture, SearchSpace, build_graph, conv_weights
 
 GB, SIDE, CHANNELS = 10**9, 28, 1

@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 
 from store import Delta, Learned, OpenProposal, Run, Trial, TrialSort
@@ -97,14 +98,11 @@ def measure(directory: Path, trials: int) -> dict[str, float]:
         start = time.perf_counter()
         run.checkpoint()
         results["checkpoint s"] = time.perf_counter() - start
-        start = time.perf_counter()
-        for _ in run.learned():
-            pass
-        results["all payloads s"] = time.perf_counter() - start
-        start = time.perf_counter()
-        for _ in run.observed():
-            pass
-        results["all trials s"] = time.perf_counter() - start
+        results["all payloads s"] = timed(lambda: deque(run.learned(), maxlen=0))
+        results["all trials s"] = trials_alone = timed(run.trials)
+        results["all trials, observed s"] = timed(lambda: deque(run.observed(), maxlen=0))
+        results["all trials, payloads s"] = timed(lambda: deque(run.steps(), maxlen=0))
+        results["observed : alone"] = results["all trials, observed s"] / trials_alone
         for sort in SORTS:
             results[f"page by {sort}, ms"] = 1e3 * timed(
                 lambda sort=sort: run.trials(offset=trials // 2, limit=100, sort=sort, descending=True)

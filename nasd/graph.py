@@ -11,7 +11,13 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     shape: tuple[int, ...]  # of its output for one image: (channels, height, width), (channels, bins) or (units,)
     parameters: int = 0  # weights; batch norm is not counted
     operations: int = 0  # multiply-adds for one image
+    kernel: int = 0  # side of the window of a convolution; 0: it has none, or several
     group: str = ""  # what it belongs to, such as a cell; nodes of one group are drawn together
+
+    @property
+    def gflops(self) -> float:
+        """10^9 operations for one image, forward only: a multiply-add is two."""
+        return 2 * self.operations / 1e9
 
 
 class Graph(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,5 +38,5 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def gflops(self) -> float:
-        """10^9 operations for one image, forward only: a multiply-add is two."""
-        return 2 * self.operations / 1e9
+        """Of all nodes."""
+        return sum(node.gflops for node in self.nodes)

@@ -1,5 +1,7 @@
 """What comes out of one evaluation. Shared by the evaluator, the strategies and the daemon; imports nothing heavy."""
 
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -38,7 +40,14 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
     test: tuple[LabelScore, ...] = ()  # none where the early stop struck
 
 
-class SupernetEpoch(msgspec.Struct, frozen=True, kw_only=True):
+class Judged(msgspec.Struct, frozen=True):
+    """An architecture and its validation accuracy."""
+
+    net: str
+    accuracy: float
+
+
+class SupernetEpoch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What besides is measured in an epoch of a supernet, and where its controller stands after it."""
 
     net: str  # the architecture of the most probable choices; the epoch's reward is its validation accuracy
@@ -50,6 +59,14 @@ class SupernetEpoch(msgspec.Struct, frozen=True, kw_only=True):
     baseline: float | None  # of REINFORCE; None before the first reward
     entropy: float  # of the controller's choices, in nats, mean over the units
     probabilities: tuple[tuple[float, ...], ...]  # of each unit's choices, given the most probable ones before it
+    judged: tuple[Judged, ...] = ()  # of the last epoch: the best derived architectures, all with its shared weights
+
+
+class RungScores(msgspec.Struct, frozen=True, kw_only=True):
+    """What the looks at the first images said, before all of them were encoded."""
+
+    scores: tuple[float, ...]  # accuracy at each rung that was reached
+    cut: bool = False  # the last one ended the evaluation: its reward is an estimate from that score
 
 
 class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="evaluated"):
@@ -65,6 +82,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="evaluated"):
     embedding_dim: int
     micro_batch: int  # samples per pass; the mini-batch unless memory asked for less
     screening: float | None = None  # accuracy of the quick look, where there was one; alone, if it was the end
+    rungs: RungScores | None = None  # where `evaluation.rungs` asks for them
     labels: Labels | None = None  # of a data set of several labels per image
     supernet: SupernetEpoch | None = None  # of an epoch of a supernet
     measured: Measured = Measured()
@@ -78,6 +96,11 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
 
 
 Outcome = Evaluated | Failed
+
+
+def entropy(probabilities: Iterable[float]) -> float:
+    """Of a choice, in nats."""
+    return -math.fsum(share * math.log(share) for share in probabilities if share > 0)
 
 
 def encode_outcome(outcome: Outcome) -> str:
@@ -96,9 +119,16 @@ def to_metrics(outcome: Evaluated) -> dict[str, Any] | None:
     metrics: dict[str, Any] = msgspec.to_builtins(outcome.labels) if outcome.labels else {}
     if outcome.screening is not None:
         metrics["screening"] = outcome.screening
+    if outcome.rungs is not None:
+        metrics["rungs"] = msgspec.to_builtins(outcome.rungs)
     if outcome.supernet is not None:
         metrics["supernet"] = msgspec.to_builtins(outcome.supernet)
     return metrics or None
+
+
+def rungs_in(metrics: Mapping[str, Any] | None) -> RungScores | None:
+    """What `to_metrics` made of the looks at the first images. Raises msgspec.ValidationError."""
+    return msgspec.convert(metrics["rungs"], RungScores) if metrics and "rungs" in metrics else None
 
 
 def epoch_in(metrics: dict[str, Any] | None) -> SupernetEpoch | None:

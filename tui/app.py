@@ -19,9 +19,10 @@ from nasd.client import Target
 from nasd.client.starting import start
 from nasd.errors import NasdError
 from tui import settings, text, theme
+from tui.alerts import Alerts
 from tui.box import Box
 from tui.link import Change, Link, Renewed, Turned
-from tui.messages import AttachRun, CopyNet, Retrain, ShowPlace, ShowTrial
+from tui.messages import AttachRun, CopyNet, Retrain, ShowPlace, ShowTrial, ShowTrials
 from tui.pace import Pace
 from tui.panes.overview import Overview
 from tui.panes.pane import Pane
@@ -111,6 +112,7 @@ class NasdApp(App[None]):
         self._extras = Extras()
         self._news: list[Change] = []
         self._pace = Pace(clock=time.monotonic)
+        self._alerts = Alerts(self.link, self._write)
 
     def compose(self) -> ComposeResult:
         """Header, tabs, the present screen, keys."""
@@ -129,6 +131,7 @@ class NasdApp(App[None]):
             (self.VERTICAL_BREAKPOINTS, self.size.height),
         ):
             self.screen.add_class(max(one for one in breakpoints if one[0] <= length)[1])
+        self._alerts.open()
         # Textual shows what it had drawn before a suspension only where it changes afterwards.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
         if self.link.target.home:
@@ -136,6 +139,15 @@ class NasdApp(App[None]):
             return
         self._follow()
         self._panes[OVERVIEW].enter()
+
+    def on_unmount(self) -> None:
+        """The window gets its title back."""
+        self._alerts.close()
+
+    def _write(self, sequence: str) -> None:
+        """Straight to the terminal."""
+        if self._driver is not None:
+            self._driver.write(sequence)
 
     def _follow(self) -> None:
         if not any(worker.name == "link" for worker in self.workers):
@@ -155,10 +167,13 @@ class NasdApp(App[None]):
         news, self._news = self._news, []
         if any(isinstance(change, Renewed) for change in news):
             await self._adapt()
+        for alert in self._alerts.take(news, loud=self.settings.alerts):
+            if alert.kind != "problem":  # which stands below the header
+                self.notify(text.clean(alert.text), markup=False)
         if any(isinstance(change, Renewed | Turned | protocol.StateChanged) for change in news):
             self.set_class(self.link.condition != "live", "-old")
-            self.query_one(Notice).renew()
             self.refresh_bindings()
+        self.query_one(Notice).renew()
         self.query_one(Header).renew()
         self._panes[OVERVIEW].keep(news)
         pane = self._panes[self._shown]
@@ -219,6 +234,10 @@ class NasdApp(App[None]):
     def _show_trial(self, message: ShowTrial) -> None:
         self.show(TRIAL).call_after_refresh(self._panes[TRIAL].show, message.number)  # type: ignore[attr-defined]
 
+    @on(ShowTrials)
+    def _show_trials(self, message: ShowTrials) -> None:
+        self.show(TRIALS).call_after_refresh(self._panes[TRIALS].find, message.where)  # type: ignore[attr-defined]
+
     @on(ShowPlace)
     def _show_place(self, message: ShowPlace) -> None:
         self.show(STRATEGY).call_after_refresh(self._panes[STRATEGY].go, message.place)  # type: ignore[attr-defined]
@@ -230,6 +249,7 @@ class NasdApp(App[None]):
         except NasdError as error:
             self._warn(f"{message.name} is not attached: {error}")
             return
+        self._alerts.reset()
         self._follow()
         for index in [index for index in self._panes if index != OVERVIEW]:
             await self._panes.pop(index).remove()  # what they show is the other run's
@@ -337,6 +357,12 @@ class NasdApp(App[None]):
         self.theme = {"dark": theme.DARK.name, "light": theme.LIGHT.name}.get(name, name)
         self.settings.theme = self.theme
         settings.save(self.settings)
+
+    def use_alerts(self, on: bool) -> None:
+        """Bell and desktop notifications, or none; remembered."""
+        self.settings.alerts = on
+        settings.save(self.settings)
+        self.notify(f"bell and desktop notifications are {'on' if on else 'off'}")
 
     def action_help(self) -> None:
         """The keys of the screen one is on."""

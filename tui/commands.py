@@ -1,4 +1,5 @@
-"""What can be typed behind `:` besides the names of keys: `117`, `best`, `run NAME`, `theme light`."""
+"""What can be typed behind `:` besides the names of keys: `117`, `best`, `run NAME`, `theme light`,
+`alerts off`."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -47,6 +48,11 @@ class Commands(Provider):
         if word == "theme":
             for theme in self._themes(argument.strip()):
                 yield f"theme {theme}", f"Use the theme {theme}", partial(self._nasd.use_theme, theme)
+        if word == "alerts":
+            for name in ("on", "off"):
+                if name.startswith(argument.strip()):
+                    action = partial(self._nasd.use_alerts, name == "on")
+                    yield f"alerts {name}", f"Bell and desktop notifications {name}", action
         if word == "run":
             try:
                 runs = await self._nasd.box.runs(self._nasd.link.target)

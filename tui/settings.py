@@ -15,6 +15,7 @@ class Settings(msgspec.Struct, kw_only=True):
     """All of them."""
 
     theme: str = ""
+    alerts: bool = True
 
 
 def load() -> Settings:

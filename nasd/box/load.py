@@ -1,6 +1,7 @@
 """The load of the box: CPU, memory, disk, GPUs."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -73,7 +74,22 @@ def _read_gpu(index: int, handle: object) -> Device:
         memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
         load = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
         return Device(
-            name=f"cuda:{index}", utilisation=load, memory_used=int(memory.used), memory_total=int(memory.total)
+            name=f"cuda:{index}",
+            utilisation=load,
+            memory_used=int(memory.used),
+            memory_total=int(memory.total),
+            temperature=_known(lambda: float(pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU))),
+            power=_known(lambda: pynvml.nvmlDeviceGetPowerUsage(handle) / 1000),
         )
     except pynvml.NVMLError:  # the driver went away
         return Device(name=f"cuda:{index}", utilisation=None, memory_used=0, memory_total=0)
+
+
+def _known(read: Callable[[], float]) -> float | None:
+    """What a device measures, or None: not every one does."""
+    import pynvml  # noqa: PLC0415
+
+    try:
+        return read()
+    except pynvml.NVMLError:
+        return None

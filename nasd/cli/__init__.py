@@ -41,6 +41,7 @@ _COMMANDS = {
     "import": "exchange",
     "data": "data",
     "config": "config",
+    "plan": "plan",
     "doctor": "doctor",
     "service": "service",
 }

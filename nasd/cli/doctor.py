@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 import psutil
@@ -23,6 +23,10 @@ from nasd.box.processor import multiplies_bfloat16
 from nasd.cli.options import json_option
 from nasd.cli.output import print_json, size
 from nasd.errors import NasdError
+
+if TYPE_CHECKING:
+    from nasd.config import Config
+    from nasd.config.executor import RayConfig
 
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "afs", "ceph", "lustre", "beegfs"}
 
@@ -37,10 +41,18 @@ class Finding:
 
 
 @click.command("doctor")
+@click.argument("what", metavar="[CONFIG|RUN]", required=False)
 @json_option
-def doctor_command(as_json: bool) -> None:
-    """Look at this box: versions, devices, data sets, the folder of the runs. Exit code 1 if something is wrong."""
+def doctor_command(what: str | None, as_json: bool) -> None:
+    """Look at this box: versions, devices, data sets, the folder of the runs. Exit code 1 if something is wrong.
+
+    With a config or a run whose executor is a Ray cluster, look at its nodes too: what they have, and whether Python,
+    nasd and torch are the same there.
+    """
+    config = None if what is None else _config(what)
     findings = [finding for check in CHECKS for finding in check()]
+    if config is not None and config.executor.kind == "ray":
+        findings += cluster(config.executor)
     if as_json:
         print_json([vars(finding) for finding in findings])
     else:
@@ -50,6 +62,38 @@ def doctor_command(as_json: bool) -> None:
             click.echo(f"{level}{finding.what:<14}{finding.detail}")
     if any(finding.level == "wrong" for finding in findings):
         raise click.exceptions.Exit(1)
+
+
+def _config(what: str) -> "Config":
+    from nasd import config as configuration  # noqa: PLC0415 - pydantic
+
+    if what.endswith((".yaml", ".yml")) or Path(what).is_file():
+        return configuration.load(Path(what))
+    return configuration.load(paths.find_run(what) / "config.yaml")
+
+
+def cluster(executor: "RayConfig") -> Iterator[Finding]:
+    """The Ray cluster of an executor."""
+    from nasd.executors.ray import survey  # noqa: PLC0415 - only where it is asked for
+
+    try:
+        found = survey.ask(executor.address)
+    except NasdError as error:
+        yield Finding("wrong", "cluster", str(error))
+        return
+    nodes = [one.node for one in found.nodes]
+    have = f"{sum(node.cpus for node in nodes):g} CPUs, {sum(node.gpus for node in nodes):g} GPUs"
+    yield Finding("ok", "cluster", f"{executor.address}, Ray {found.ray}: {len(nodes)} nodes, {have}")
+    for one in found.nodes:
+        if (difference := one.difference()) is not None:
+            yield Finding("wrong", "node", difference)
+        else:
+            has = f"{one.node.cpus:g} CPUs, {one.node.gpus:g} GPUs, {size(one.node.memory)}"
+            same = ", ".join(f"{name} {version}" for name, version in one.versions.items())
+            yield Finding("ok", "node", f"{one.node.name}: {has}; {same}")
+    room = sum(executor.fit(one.node.cpus, one.node.gpus, one.node.memory) for one in found.nodes)
+    if executor.address != "local" and room < executor.workers:
+        yield Finding("note", "cluster", f"there is room for {room} of the {executor.workers} workers, the rest wait")
 
 
 def _versions() -> Iterator[Finding]:

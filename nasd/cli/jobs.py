@@ -59,6 +59,8 @@ def jobs_command(
             ],
             right=(0, 2, 3, 4),
         )
+        for note in page.notes:
+            click.echo(note)
 
 
 def _request(

@@ -46,6 +46,8 @@ class Display:
             case protocol.TrialFinished():
                 self._console.print(Text(self._line(event)), soft_wrap=True)
                 self._replace(progress=event.progress, best=event.best)
+            case protocol.JobChanged(job=job) if job.finished_at is not None:
+                self._console.print(Text(_ended(job)), soft_wrap=True)
             case protocol.WorkerChanged():
                 self._worker = event.worker
             case protocol.StateChanged():
@@ -131,9 +133,8 @@ class Display:
         worker = self._worker
         if worker is not None and worker.state == "busy":
             epoch = f" epoch {worker.epoch}/{worker.epochs}" if worker.epochs else ""
-            lines.append(
-                Text(f"trial {worker.trial}: {worker.stage}{epoch}  {printable(worker.net or '')}", no_wrap=True)
-            )
+            of = f"trial {worker.trial}" if worker.job is None else f"job {worker.job}"
+            lines.append(Text(f"{of}: {worker.stage}{epoch}  {printable(worker.net or '')}", no_wrap=True))
         else:
             lines.append(Text(printable(status.activity)))
         return Group(*lines)
@@ -142,3 +143,10 @@ class Display:
 def _position(progress: protocol.SearchProgress) -> str:
     """How many trials counted, of how many if that is known."""
     return f"{progress.counted}" if progress.total is None else f"{progress.counted}/{progress.total}"
+
+
+def _ended(job: protocol.JobRow) -> str:
+    """What came of a job, in a line."""
+    test = (job.result or {}).get("mean_test_accuracy")
+    found = f": test {percent(test)}" if test is not None else f": {printable(job.reason)}" if job.reason else ""
+    return f"{'job':>9} {job.id:<5} {job.status}{found}  {printable(job.summary)}"

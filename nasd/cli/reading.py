@@ -88,6 +88,9 @@ def _print_status(status: protocol.Status) -> None:
         click.echo(f"  stage     {printable(stage.label)}, {stage.done}{of} in this stage")
     for note in progress.notes:
         click.echo(f"            {printable(note)}")
+    for worker in status.workers:
+        if worker.state == "busy":
+            click.echo(f"  worker    {printable(_at_work(worker))}")
     click.echo(f"  trials    {progress.trials}" + (f": {counts}" if counts else ""))
     click.echo(f"  reward    {percent(progress.rolling_reward)} over the last 20 that counted")
     if status.best:
@@ -97,6 +100,15 @@ def _print_status(status: protocol.Status) -> None:
     click.echo(f"  daemon    process {status.pid}, started {ago(status.started_at)}, in {status.directory}")
     for problem in status.problems:
         click.echo(click.style(f"  problem   {printable(problem)}", fg="red"))
+
+
+def _at_work(worker: protocol.WorkerStatus) -> str:
+    """What a worker is at, how far it is, and the numbers that its evaluation shows of itself."""
+    subject = f"job {worker.job}" if worker.job is not None else f"trial {worker.trial}"
+    what = worker.work or f"{subject}, {worker.stage or 'starting'}"
+    how_far = f" {worker.epoch} of {worker.epochs}" if worker.epochs else ""
+    facts = (f", {name} {value:.4g}" for name, value in worker.facts.items() if type(value) in (int, float))
+    return f"{worker.id} on {worker.device}: {what}{how_far}{''.join(facts)}"
 
 
 def _print_stopped(directory: Path, *, as_json: bool) -> None:
@@ -113,7 +125,17 @@ def _print_stopped(directory: Path, *, as_json: bool) -> None:
     if row.state == "unreadable":
         click.echo(f"  next      nasd verify {row.name}")
     else:
+        for note in _from_scratch(directory):
+            click.echo(f"            {printable(note)}")
         click.echo(f"  next      nasd {'trials' if row.state == 'finished' else 'start'} {row.name}")
+
+
+def _from_scratch(directory: Path) -> tuple[str, ...]:
+    from nasd.runs.from_scratch import ranking  # noqa: PLC0415
+    from store import Run  # noqa: PLC0415
+
+    with Run.open(directory) as run:
+        return ranking(run.jobs()).sentences
 
 
 @click.command("trials", cls=Reading)

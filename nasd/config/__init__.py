@@ -9,11 +9,13 @@ from nasd.config.evaluation import (
     DeepPriorConfig,
     EncoderConfig,
     FullTrainingConfig,
+    RungsConfig,
     ScreenConfig,
     TrainingConfig,
 )
 from nasd.config.executor import AnyExecutor, ProcessesConfig, RayConfig
 from nasd.config.log import LogConfig
+from nasd.config.notify import NotifyConfig
 from nasd.config.pnas import PnasConfig
 from nasd.config.reading import load, parse
 from nasd.config.search import (
@@ -52,12 +54,14 @@ __all__ = [
     "FullTrainingConfig",
     "LayersConfig",
     "LogConfig",
+    "NotifyConfig",
     "Phase",
     "PnasConfig",
     "ProcessesConfig",
     "QLearningConfig",
     "RandomConfig",
     "RayConfig",
+    "RungsConfig",
     "ScreenConfig",
     "SearchSection",
     "SnapshotsConfig",

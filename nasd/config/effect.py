@@ -59,3 +59,5 @@ def _idle(config: Config) -> Iterator[tuple[str, str]]:
         yield from _of_layers(space)
     if config.snapshots.every is None and (_changed(config.snapshots, "keep") or _changed(config.snapshots, "to")):
         yield "snapshots", "none is taken while snapshots.every is not given"
+    if not config.notify.command and (_changed(config.notify, "on") or _changed(config.notify, "quiet")):
+        yield "notify", "nobody is told anything while notify.command is not given"

@@ -29,7 +29,7 @@ class EnasConfig(SearchSection):
     epochs: Positive = 100
     controller: ControllerConfig = ControllerConfig()
     latency_exponent: NonNegative = 0.07  # of (average latency / latency), by which accuracy is multiplied
-    derive: Positive = 5  # best distinct architectures, which are trained from scratch at the end
+    derive: Count = 5  # best distinct architectures, which jobs train from scratch at the end; 0: none
     keep: Annotated[Positive, Field(ge=1)] = 2  # newest epochs whose files stay; so does the best one's
     keep_every: Positive | None = None  # and those of each so many epochs, for `nasd fork`
 

@@ -43,6 +43,18 @@ class RayConfig(_ExecutorConfig):
     data_root: str | None = None  # `data.root` on the nodes; None: as on the daemon's box
     checkpoint_every: Seconds = 600.0  # between two checkpoints of a training that are brought back
 
+    @property
+    def gpu(self) -> float:
+        """That each worker takes."""
+        if self.devices[0] != "cuda":
+            return 0.0
+        return 1.0 if self.resources.GPU is None else self.resources.GPU
+
+    def fit(self, cpus: float, gpus: float, memory: float) -> int:
+        """How many workers have room on a node with these."""
+        needs = ((cpus, self.resources.CPU), (gpus, self.gpu), (memory, float(self.resources.memory or 0)))
+        return min([self.workers, *(int(have / need) for have, need in needs if need)])
+
 
 AnyExecutor = Annotated[
     Annotated[ProcessesConfig, Tag("processes")] | Annotated[RayConfig, Tag("ray")],

@@ -29,8 +29,9 @@ class SupernetConfig(Section):
     activation: Literal["sign", "approx_sign"] = "sign"  # approx_sign: the gradient of Bi-Real net
     grad_cancel: PositiveFloat = 1.0  # size of an input from which on `sign` passes no gradient
     scaling: Literal["none", "xnor", "bi_real"] = "none"  # by the mean size of the weights; bi_real: with its gradient
-    # What each choice of each unit takes, in milliseconds as measured, say; None: a table, see `docs/enas.md`.
-    latencies: tuple[tuple[NonNegative, ...], ...] | None = None
+    # What each choice of each unit takes: numbers, such as milliseconds; `measured`: on the first of executor.devices
+    # when a run is created, which then holds the numbers; None: a table, see `docs/enas.md`.
+    latencies: tuple[tuple[NonNegative, ...], ...] | Literal["measured"] | None = None
     patch_size: Positive = 32  # side of the input image; set from the data set when a run is created
     num_classes: Positive = 10  # as patch_size
     channels: Positive = 3  # as patch_size

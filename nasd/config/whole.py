@@ -8,6 +8,7 @@ from nasd.config.data import DataConfig
 from nasd.config.evaluation import AnyEvaluation, DeepPriorConfig, EncoderConfig, TrainingConfig
 from nasd.config.executor import AnyExecutor, ProcessesConfig
 from nasd.config.log import LogConfig
+from nasd.config.notify import NotifyConfig
 from nasd.config.older import modern
 from nasd.config.search import AnySearch, QLearningConfig
 from nasd.config.section import Section
@@ -32,6 +33,7 @@ class Config(Section):
     store: StoreConfig = StoreConfig()
     snapshots: SnapshotsConfig = SnapshotsConfig()
     log: LogConfig = LogConfig()
+    notify: NotifyConfig = NotifyConfig()
 
     @model_validator(mode="before")
     @classmethod
@@ -44,6 +46,22 @@ class Config(Section):
             raise ValueError(
                 "training.screen: a quick look at a random encoder says nothing of one that is trained; "
                 "leave it out, or set evaluation to deep_prior"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rungs_fit(self) -> Self:
+        if not isinstance(self.evaluation, DeepPriorConfig) or self.evaluation.rungs is None:
+            return self
+        if self.training.screen is not None:
+            raise ValueError(
+                "evaluation.rungs and training.screen both end evaluations early: leave one of them out; a rung saves "
+                "more, as it looks before everything is encoded"
+            )
+        if self.encoder.batch_norm_statistics == "population":
+            raise ValueError(
+                "evaluation.rungs: population statistics are those of all images, so that nothing can be said of the "
+                "first ones; leave the rungs out, or set encoder.batch_norm_statistics to batch"
             )
         return self
 

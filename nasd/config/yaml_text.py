@@ -19,6 +19,8 @@ class _Loader(yaml.SafeLoader):
                         None, None, f"the key {key_node.value!r} is given twice", key_node.start_mark
                     )
                 seen.add(key_node.value)
+                if key_node.tag == "tag:yaml.org,2002:bool":  # `on:`, which YAML 1.1 takes for a switch
+                    key_node.tag = "tag:yaml.org,2002:str"
         return super().construct_mapping(node, deep)
 
     def whole_number(self, node: yaml.ScalarNode) -> int | str:

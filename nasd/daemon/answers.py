@@ -14,6 +14,7 @@ from nasd.config import Config
 from nasd.daemon import views
 from nasd.daemon.history import History
 from nasd.daemon.insight import Insights
+from nasd.daemon.load_history import LoadHistory
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from nasd.protocol import Message
@@ -46,6 +47,7 @@ class Shown(Protocol):
     space: Space[Any]
     history: History
     insights: Insights
+    load: LoadHistory
 
     @property
     def journal(self) -> _Journal:
@@ -95,6 +97,10 @@ def _subscribe(daemon: "Daemon", _: protocol.Empty) -> protocol.Snapshot:
 
 def _rewards(shown: Shown, params: protocol.RewardsParams) -> protocol.Rewards:
     return shown.history.rewards(params.points, shown.progress())
+
+
+def _machine(shown: Shown, params: protocol.MachineParams) -> protocol.MachineHistory:
+    return shown.load.answer(params.points)
 
 
 async def _insight(shown: Shown, params: protocol.InsightParams) -> protocol.Insight:
@@ -195,6 +201,7 @@ READING: dict[str, Callable[[Any, Any], Message | Awaitable[Message]]] = {
     "status": _status,
     "rewards": _rewards,
     "insight": _insight,
+    "machine": _machine,
     "trials": _trials,
     "trial": _trial,
     "jobs": _jobs,

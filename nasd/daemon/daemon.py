@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from nasd import __version__, paths, protocol, rooms
 from nasd import config as configuration
 from nasd import data as datasets
@@ -17,11 +19,14 @@ from nasd.box.load import Gauge
 from nasd.config import Config
 from nasd.daemon import answers, committing, views
 from nasd.daemon import log as logs
+from nasd.daemon.alerts import Alerts, low_disk
 from nasd.daemon.backups import Backups
 from nasd.daemon.changing import Changing
 from nasd.daemon.history import History
 from nasd.daemon.insight import Insights
 from nasd.daemon.jobs import JobQueue
+from nasd.daemon.load_history import LoadHistory
+from nasd.daemon.notify import Notifier
 from nasd.daemon.quota import Quota
 from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
@@ -45,7 +50,7 @@ from nasd.protocol import (
 from nasd.runs import changes
 from nasd.runs import data as run_data
 from nasd.runs.opening import proposal_of, search_of
-from nasd.strategies.base import Progress, Strategy
+from nasd.strategies.base import Closing, Progress, Strategy
 from store import DamagedError, Delta, Run, StoreError, Trial
 
 log = logging.getLogger("nasd.daemon")
@@ -93,12 +98,14 @@ class Daemon:
         self.history = History()
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
-        self.insights = Insights(self._directory, self.space)
+        self.insights, self.load = Insights(self._directory, self.space), LoadHistory()
         self._best = self.run.best(views.BEST)
         self._records = Records(self.run, config)
         self._gauge = Gauge(self._directory)
         self._machine = self._gauge.read()
         self._problems: dict[str, str] = {}
+        newest = self.run.trials(limit=views.RECENT, descending=True)
+        self._alerts = Alerts(Notifier(config.notify, config.name, self._directory), map(views.trial_row, newest))
         self._state: RunState = "starting"
         self._shown: tuple[str, str, tuple[str, ...]] | None = None
         self._started_at = time.time()
@@ -193,6 +200,7 @@ class Daemon:
             await self._executor.close()
             self._records.close()
             await self._backups.finish()
+            await self._alerts.close()
             with contextlib.suppress(StoreError):  # else the next start does it
                 self.run.embeddings.sweep()  # what a worker was writing
             await self.server.close()
@@ -211,6 +219,8 @@ class Daemon:
                     await self.scheduler.search()
                     if self.strategy.finished:  # else it was lengthened as it ended
                         break
+                if isinstance(self.strategy, Closing):
+                    await self.jobs.queue_trainings(self.strategy.trainings())
             except DamagedError as error:
                 log.error("%s", error)
                 self._failed(str(error))
@@ -221,6 +231,7 @@ class Daemon:
                 return
             await self._note()
             self._set("finished")
+            self._alerts.finished(self.history.by_status.total(), self._best[0].reward if self._best else None)
             log.info("the search is finished: %d trials", self.history.by_status.total())
             if self._exit_when_finished:
                 await self.jobs.empty()
@@ -271,11 +282,14 @@ class Daemon:
             await asyncio.sleep(HEARTBEAT)
             measured = self._gauge.measures_disk
             try:
-                self._machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
+                machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
             except (OSError, RuntimeError) as error:  # RuntimeError: no thread could be started for it
                 self._problem("machine", f"the run directory cannot be looked at: {error}")
                 continue
+            self._machine = msgspec.structs.replace(machine, nodes=tuple(self._executor.nodes))
             self._problem("machine", None)
+            self.load.add(time.time(), self._machine)
+            self._problem("disk space", low_disk(self._machine))
             if measured:
                 self._quota.keep()
             self._publish(lambda seq: MachineLoad(seq=seq, time=time.time(), machine=self._machine))
@@ -308,6 +322,8 @@ class Daemon:
         if trial.status in ("evaluated", "early_stopped"):
             self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]
         row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))
+        self._alerts.trial_finished(row, best)
+        self.load.trial_finished(time.time())
         progress = self.history.progress(self.strategy.progress())
         self._backups.trial_finished(progress.trials)
         self._records.trial_finished(trial)
@@ -331,6 +347,7 @@ class Daemon:
             self._problems.pop(of, None)
         else:
             self._problems[of] = problem
+        self._alerts.problem(of, problem)
         self._show()
 
     def _failing(self, problem: str) -> None:
@@ -377,6 +394,7 @@ class Daemon:
 
     def status(self) -> Status:
         """The first page."""
+        progress = self.history.progress(self.strategy.progress())
         return Status(
             name=self.config.name,
             directory=str(self._directory),
@@ -386,7 +404,7 @@ class Daemon:
             space=self.config.space.kind,
             state=self.state,
             activity=self.scheduler.activity,
-            progress=self.history.progress(self.strategy.progress()),
+            progress=msgspec.structs.replace(progress, notes=(*progress.notes, *self.jobs.notes)),
             best=tuple(map(views.trial_row, self._best)),
             recent=tuple(map(views.trial_row, self.run.trials(limit=views.RECENT, descending=True))),
             workers=tuple(self._executor.workers),
@@ -423,6 +441,7 @@ class Daemon:
         if self._state == "failed":
             raise NasdError("the search ended by an error of its own: stop the run first, then set it and start it")
         lines = await self._changing.change(settings)
+        self._alerts.go_by(self.config.notify)
         self._changed.set()
         return lines
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from nasd.daemon.retrain import Retrain, without_curves
 from nasd.protocol import MAX_FRAME, MAX_PAGE, JobPage, JobRow, JobsParams, encode
+from nasd.runs.from_scratch import ranking
 from store import Job
 
 
@@ -12,6 +13,7 @@ def page(jobs: Iterable[Job], params: JobsParams) -> JobPage:
 
     Fewer than asked for where they would not fit into a frame.
     """
+    jobs = tuple(jobs)
     ordered = sorted(jobs, key=lambda job: (0, urgency(job)) if is_open(job) else (1, -job.id))
     start, count = max(0, params.offset), max(1, min(params.limit, MAX_PAGE))
     rows: list[JobRow] = []
@@ -22,7 +24,7 @@ def page(jobs: Iterable[Job], params: JobsParams) -> JobPage:
         if rows and taken > MAX_FRAME // 2:
             break
         rows.append(row)
-    return JobPage(total=len(ordered), offset=start, rows=tuple(rows))
+    return JobPage(total=len(ordered), offset=start, rows=tuple(rows), notes=ranking(jobs).sentences)
 
 
 def to_row(job: Job) -> JobRow:

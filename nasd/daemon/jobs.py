@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 
@@ -17,6 +18,7 @@ from nasd.evaluators.base import Planner, Step
 from nasd.executors.base import Executor
 from nasd.outcome import Evaluated
 from nasd.protocol import (
+    FROM_SCRATCH,
     MAX_EPOCHS,
     MAX_PRIORITY,
     MAX_REPEATS,
@@ -28,6 +30,8 @@ from nasd.protocol import (
     QueueJobParams,
     Selected,
 )
+from nasd.runs.from_scratch import ranking
+from nasd.strategies.base import Training
 from store import Delta, Job, Run
 
 log = logging.getLogger("nasd.jobs")
@@ -122,6 +126,24 @@ class JobQueue:
         self._wake.set()
         return to_row(jobs[0])
 
+    async def queue_trainings(self, trainings: Sequence[Training]) -> None:
+        """Put the trainings that a finished search asks for at the end of the queue, however long the disk refuses.
+
+        One of an architecture that there is one of already is not queued again, whatever became of it: at each start
+        of a finished run the same ones are asked for.
+        """
+        known = {job.params["net"] for job in self._jobs.values() if Retrain.of(job).label == FROM_SCRATCH}
+        chosen = [
+            Selected(net=one.net, trial=one.trial, group=one.group, reward=one.reward)
+            for one in trainings
+            if one.net not in known
+        ]
+        if not chosen:
+            return
+        params = QueueJobParams(selection=tuple(chosen), label=FROM_SCRATCH, full=True)
+        await committing.persist(partial(self.queue, params, chosen), self._trouble)
+        log.info("%d architectures are trained from scratch", len(chosen))
+
     def move(self, params: MoveJobParams) -> JobRow:
         """Change a queued job's priority; pause a job, or let it go on.
 
@@ -168,6 +190,11 @@ class JobQueue:
         Fewer than asked for where they would not fit into a frame.
         """
         return page(self._jobs.values(), params)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What trainings from scratch came to, a sentence each."""
+        return ranking(self._jobs.values()).sentences
 
     async def empty(self) -> None:
         """Wait until no job waits or runs."""

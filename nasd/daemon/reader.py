@@ -14,11 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from nasd import __version__, paths, protocol, rooms
 from nasd.daemon import answers, views
 from nasd.daemon.history import History
 from nasd.daemon.insight import Insights
 from nasd.daemon.job_rows import page
+from nasd.daemon.load_history import LoadHistory
 from nasd.daemon.log import LogFiles
 from nasd.daemon.methods import Handler, Methods
 from nasd.daemon.server import Server
@@ -26,6 +29,7 @@ from nasd.errors import NasdError, NotRunningError
 from nasd.protocol import Hello, JobPage, JobsParams, Message, Status
 from nasd.rooms import View
 from nasd.runs import changes
+from nasd.runs.from_scratch import ranking
 from nasd.runs.opening import Search, search_of
 from nasd.strategies.base import Progress, Stage
 from store import Rewards, Run
@@ -56,6 +60,7 @@ class Reader:
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
         self.insights = Insights(directory, self.space)
+        self.load = LoadHistory()  # nobody measures
         self._flags = self.run.flags()
         self._progress = _progress(counted, self._flags.get("total"))
         self._search: asyncio.Task[Search] | None = None
@@ -91,7 +96,7 @@ class Reader:
             space=self.config.space.kind,
             state="finished" if ended else "stopped",
             activity="the search is finished" if ended else "no daemon runs it",
-            progress=progress,
+            progress=msgspec.structs.replace(progress, notes=(*progress.notes, *self.jobs.notes)),
             best=tuple(map(views.trial_row, self.run.best(views.BEST))),
             recent=tuple(map(views.trial_row, self.run.trials(limit=views.RECENT, descending=True))),
             workers=(),
@@ -167,6 +172,11 @@ class _Jobs:
 
     def __init__(self, run: Run) -> None:
         self._run = run
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """As a daemon's."""
+        return ranking(self._run.jobs()).sentences
 
     def page(self, params: JobsParams) -> JobPage:
         """As a daemon's."""

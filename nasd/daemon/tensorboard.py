@@ -3,13 +3,15 @@
 import math
 import shutil
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nasd import rooms
 from nasd.config import Config
 from nasd.errors import NasdError
+from nasd.outcome import epoch_in
+from nasd.pictures.stripes import stripes
 from nasd.pictures.tensorboard_graph import graph_def
 from store import Run, Trial
 
@@ -38,6 +40,7 @@ class Board:
         self._written = 0
         self._recent: deque[float] = deque(maxlen=WINDOW)
         self._best = 0.0
+        self._choices: list[list[float]] = []  # of each epoch of a supernet: how probable each unit's first choice is
 
     def follow(self, run: Run) -> None:
         """Write every trial that is not there yet. Raises OSError, StoreError."""
@@ -79,6 +82,10 @@ class Board:
         ):
             if value is not None:
                 values[name] = float(value)
+        if (epoch := epoch_in(trial.metrics)) is not None:
+            values |= {"accuracy/train": trial.train_accuracies[-1], "search/loss": epoch.loss}
+            self._choices.append([shares[0] for shares in epoch.probabilities])
+            self._writer.add_event(_event(trial.number, trial.finished_at, _picture("choices", self._choices)))
         moment = trial.finished_at
         self._writer.add_event(_event(trial.number, moment, _scalars(values)))
         if trial.reward > self._best:
@@ -128,6 +135,14 @@ def _text(tag: str, text: str) -> Any:
     described = metadata.create_summary_metadata(display_name=tag, description="")
     tensor = tensor_util.make_tensor_proto([text.encode()])
     return Summary(value=[Summary.Value(tag=tag, metadata=described, tensor=tensor)])
+
+
+def _picture(tag: str, epochs: Sequence[Sequence[float]]) -> Any:
+    from tensorboard.compat.proto.summary_pb2 import Summary  # noqa: PLC0415
+
+    content, width, height = stripes(epochs)
+    image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=content)
+    return Summary(value=[Summary.Value(tag=tag, image=image)])
 
 
 def _flat(section: dict[str, Any], prefix: str = "") -> dict[str, str | float | bool]:

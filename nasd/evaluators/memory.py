@@ -19,8 +19,8 @@ from torch.utils._pytree import tree_leaves
 from nasd.box import limits
 from nasd.config import Config
 from nasd.data import Data, Streamed
-from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.errors import EvaluationError
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.encoder import Encoder
 
 FLOAT = 4  # bytes

@@ -128,6 +128,7 @@ class Worker:
             epochs=0,
             validation_accuracies=(),
             train_accuracies=(),
+            facts={},
             started_at=time.time(),
         )
         try:
@@ -139,7 +140,7 @@ class Worker:
                     finished = Finished(
                         _measured_at(report.result, self.channel.node), await self.channel.fetch(order, report.files)
                     )
-                    self._show(state="idle", trial=None, job=None, net=None, stage=None, started_at=None)
+                    self._show(state="idle", trial=None, job=None, net=None, stage=None, facts={}, started_at=None)
                     if report.leaving:
                         await self.kill()
                     return Ran(finished, report.fault)
@@ -168,6 +169,7 @@ class Worker:
             job=None,
             net=None,
             stage=None,
+            facts={},
             started_at=None,
         )
 
@@ -219,7 +221,7 @@ class Worker:
             curves["validation_accuracies"] = (*status.validation_accuracies, step.validation_accuracy)
         if step.train_accuracy is not None:
             curves["train_accuracies"] = (*status.train_accuracies, step.train_accuracy)
-        self._show(stage=step.stage, epoch=step.epoch, epochs=step.epochs, **curves)
+        self._show(stage=step.stage, epoch=step.epoch, epochs=step.epochs, facts=step.facts or status.facts, **curves)
 
     def _show(self, **changes: object) -> None:
         self.status = msgspec.structs.replace(self.status, memory=self.channel.memory or self.status.memory, **changes)

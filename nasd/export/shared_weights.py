@@ -10,7 +10,8 @@ from nasd.config import SupernetConfig, SupernetTrainingConfig
 from nasd.errors import NasdError
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.supernet.images import divide
-from nasd.evaluators.supernet.judging import accuracy, recalibrate
+from nasd.evaluators.supernet.judging import accuracy, precision, recalibrate
+from nasd.evaluators.threads import one_thread_each
 from nasd.export.supernet import NETWORK
 from nasd.outcome import epoch_in
 from nasd.runs import changes
@@ -44,8 +45,8 @@ def shared_accuracies(run: Run, architectures: Sequence[Supernet]) -> list[float
     data, batch = datasets.load(config.data, config.seed, config.search.classes), training.batch_size
     images = divide(data.train, training.controller_fraction, config.seed).weights.images[: training.recalibration]
     found = []
-    for architecture in architectures:
-        with torch.no_grad():
+    with one_thread_each(), torch.no_grad(), precision(torch.device("cpu"), config.encoder):
+        for architecture in architectures:
             recalibrate(network, architecture.choices, images, batch)
             found.append(accuracy(network, architecture.choices, data.validation, batch))
     return found

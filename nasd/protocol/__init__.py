@@ -28,6 +28,7 @@ from nasd.protocol.insight import (
     Record,
 )
 from nasd.protocol.jobs import (
+    FROM_SCRATCH,
     MAX_EPOCHS,
     MAX_PRIORITY,
     MAX_REPEATS,
@@ -41,7 +42,15 @@ from nasd.protocol.jobs import (
     Selected,
 )
 from nasd.protocol.log import LogLevel, LogPage, LogParams, LogRecord
-from nasd.protocol.machine import Device, Machine, WorkerStatus
+from nasd.protocol.machine import (
+    Device,
+    DeviceHistory,
+    Machine,
+    MachineHistory,
+    MachineParams,
+    Node,
+    WorkerStatus,
+)
 from nasd.protocol.methods import METHODS, OF_EVERY_RUN, OF_STRATEGIES, strategy_of
 from nasd.protocol.runs import Changes, ConfigText, RunList, RunRow, SetParams
 from nasd.protocol.search import (
@@ -91,6 +100,7 @@ from nasd.protocol.wire import (
 )
 
 __all__ = [
+    "FROM_SCRATCH",
     "MAX_EPOCHS",
     "MAX_FRAME",
     "MAX_PAGE",
@@ -105,6 +115,7 @@ __all__ = [
     "CurvePoint",
     "Decision",
     "Device",
+    "DeviceHistory",
     "Done",
     "Empty",
     "ErrorCode",
@@ -130,11 +141,14 @@ __all__ = [
     "LogRecord",
     "Logged",
     "Machine",
+    "MachineHistory",
     "MachineLoad",
+    "MachineParams",
     "MarkParams",
     "Message",
     "Method",
     "MoveJobParams",
+    "Node",
     "Params",
     "QueueJobParams",
     "Record",

@@ -52,6 +52,15 @@ class UnitChoices(Message, frozen=True):
     entropy: float  # in nats
 
 
+class Standing(Message, frozen=True):
+    """Where the controller stands in the middle of an epoch: the `facts` of the worker that is at it."""
+
+    units: tuple[UnitChoices, ...]
+    entropy: float  # mean over the units, in nats
+    reward: float | None = None  # mean of the controller's last step; None before its first one
+    baseline: float | None = None
+
+
 class Choices(Message, frozen=True):
     """The controller's choices after an epoch; no units before the first one."""
 

@@ -8,6 +8,8 @@ MAX_REPEATS = 1000
 MAX_EPOCHS = 10_000
 """Of a job: what is shown of it, its curves included, must fit into a frame."""
 MAX_PRIORITY = 1000
+FROM_SCRATCH = "from scratch"
+"""The label of trainings of what a search came to, in full, which its own accuracies are compared with."""
 
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled"]
 
@@ -45,6 +47,7 @@ class JobPage(Message, frozen=True):
     total: int
     offset: int
     rows: tuple[JobRow, ...]
+    notes: tuple[str, ...] = ()  # what trainings from scratch came to, a sentence each
 
 
 class JobsParams(Params, frozen=True):

@@ -4,6 +4,7 @@ from nasd.protocol import enas, evolution, pnas, qlearning
 from nasd.protocol.insight import Insight, InsightParams
 from nasd.protocol.jobs import JobPage, JobParams, JobRow, JobsParams, MoveJobParams, QueueJobParams
 from nasd.protocol.log import LogPage, LogParams
+from nasd.protocol.machine import MachineHistory, MachineParams
 from nasd.protocol.runs import Changes, ConfigText, RunList, SetParams
 from nasd.protocol.search import Rewards, RewardsParams, Snapshot, Status
 from nasd.protocol.trials import ExportParams, MarkParams, TrialDetail, TrialPage, TrialParams, TrialRow, TrialsParams
@@ -15,6 +16,7 @@ OF_EVERY_RUN: dict[str, Method] = {
     "subscribe": Method(Empty, Snapshot),
     "rewards": Method(RewardsParams, Rewards),
     "insight": Method(InsightParams, Insight),
+    "machine": Method(MachineParams, MachineHistory),
     "trials": Method(TrialsParams, TrialPage),
     "trial": Method(TrialParams, TrialDetail),
     "mark": Method(MarkParams, TrialRow),

@@ -7,7 +7,7 @@ from nasd import __version__, rooms
 from nasd import config as configuration
 from nasd.box.devices import workers_of
 from nasd.box.processor import multiplies_bfloat16
-from nasd.config import Config
+from nasd.config import Config, SupernetConfig
 from nasd.errors import ConfigError
 from store import Delta, Run
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def settle(config: Config) -> Config:
     """Fill in what depends on the data set and on this box: image size, channels, classes, data folder, lookahead,
-    precision.
+    precision, and the latencies of a supernet's choices if they are to be measured.
 
     Raises:
         DataMissingError: The data set is not here and cannot be downloaded.
@@ -41,14 +41,33 @@ def settle(config: Config) -> Config:
         update={
             "data": config.data.model_copy(update={"root": datasets.root(config.data).absolute()}),
             "space": config.space.model_copy(update={"patch_size": size, "channels": channels, "num_classes": classes}),
+            "snapshots": config.snapshots.model_copy(update={"to": _absolute(config.snapshots.to)}),
             "search": search.model_copy(update={"lookahead": search.lookahead or len(workers)}),
             "encoder": config.encoder.model_copy(
                 update={"precision": config.encoder.precision or _precision(config, {device for device, _ in workers})}
             ),
         }
     )
+    if isinstance(settled.space, SupernetConfig) and settled.space.latencies == "measured":
+        settled = settled.model_copy(update={"space": _measured(settled, settled.space, *workers[0])})
     rooms.space(settled)
     return settled
+
+
+def _measured(config: Config, space: SupernetConfig, device: str, threads: int) -> SupernetConfig:
+    """The numbers are part of the run: measured again, they would be others, and a resumed search another search."""
+    if config.executor.kind != "processes":
+        raise ConfigError(
+            "space.latencies: they are measured on this box, and evaluations run on others; give numbers, or none"
+        )
+    from nasd.evaluators.supernet.latency import measure  # noqa: PLC0415 - torch
+
+    return space.model_copy(update={"latencies": measure(space, config.encoder, device, threads)})
+
+
+def _absolute(folder: Path | None) -> Path | None:
+    """From whichever folder the daemon is started later."""
+    return None if folder is None else folder.expanduser().absolute()
 
 
 def _own_shape(config: Config, own: dict[str, int]) -> None:
@@ -113,9 +132,12 @@ def differences(config: Config, frozen: Config) -> list[str]:
     """Where a config as a person wrote it contradicts the frozen one of an existing run, a line each."""
     given, kept = _flat(config.model_dump(mode="json")), _flat(frozen.model_dump(mode="json"))
     if config.data.root is not None:
-        given["data.root"] = str(config.data.root.expanduser().absolute())
+        given["data.root"] = str(_absolute(config.data.root))
+    if config.snapshots.to is not None:
+        given["snapshots.to"] = str(_absolute(config.snapshots.to))
     settled = {"space.patch_size", "space.channels", "space.num_classes"}
     left_open = {key for key in ("data.root", "search.lookahead", "encoder.precision") if given[key] is None}
+    left_open |= {"space.latencies"} if given.get("space.latencies") == "measured" else set()
     return [
         f"{key}: {kept.get(key, 'nothing')} in the run, {given.get(key, 'nothing')} now"
         for key in given | kept

@@ -16,6 +16,7 @@ from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.pictures import (
     architecture,
+    choices,
     comparison,
     insight,
     leaderboard,
@@ -26,7 +27,7 @@ from nasd.pictures import (
     source,
     style,
 )
-from nasd.runs import changes, compare
+from nasd.runs import changes, compare, from_scratch
 from store import Run, Trial
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def report(run: Run, groups: Sequence[compare.Group] = ()) -> str:
             *_comparison(groups),
             "<h2>Best architectures</h2>",
             _leaderboard(best),
+            *_from_scratch(run),
             "<h2>Configuration</h2>",
             f"<pre>{escape(changes.text_of(run))}</pre>",
             "<h2>Provenance</h2>",
@@ -111,6 +113,8 @@ def _figures(run: Run, config: Config, search: source.Search, best: list[Trial])
         makers.append(lambda: q_values.draw_q_values(q_values.of_run(run), search.name))
     if config.search.strategy == "pnas":
         makers.append(lambda: levels.draw_levels(levels.of_run(run), search.name, hover=True))
+    if config.search.strategy == "enas":
+        makers.append(lambda: choices.draw_choices(choices.of_run(run.path)))
     parts += _drawn(makers, 0)
     if best:
         space, net = rooms.space(config), best[0].net
@@ -173,6 +177,23 @@ def _leaderboard(best: list[Trial]) -> str:
     ]
     heads = ("trial", "reward", "best validation", "test", "values", "architecture")
     return f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>"
+
+
+def _from_scratch(run: Run) -> list[str]:
+    found = from_scratch.ranking(run.jobs())
+    if not found.trained:
+        return []
+    rows = [
+        f"<tr><td>{escape(one.group)}</td><td>{_percent(one.expected)}</td><td>{_percent(one.validation)}</td>"
+        f"<td>{_percent(one.test)}</td><td>{escape(one.net)}</td></tr>"
+        for one in found.trained
+    ]
+    heads = ("group", "by the search", "validation", "test", "architecture")
+    return [
+        "<h2>Trained from scratch</h2>",
+        *(f"<p class=sub>{escape(sentence)}</p>" for sentence in found.sentences),
+        f"<table><tr>{''.join(f'<th>{head}</th>' for head in heads)}</tr>{''.join(rows)}</table>",
+    ]
 
 
 def _provenance(run: Run) -> str:

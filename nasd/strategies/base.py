@@ -13,7 +13,7 @@ the same order whenever the run is made again:
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from nasd.outcome import Outcome
 
@@ -86,6 +86,25 @@ class Progress:
     stage: int  # index of the current one
     stages: tuple[Stage, ...]
     notes: tuple[str, ...] = ()  # what else there is to say, a sentence each
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """An architecture that a strategy wants to have trained from scratch when it has finished."""
+
+    net: str
+    trial: int  # that it comes from
+    group: str  # what it is, in a word, such as: derived
+    reward: float  # what the search holds of it, with which the training is compared
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What a strategy has besides, if it wants to have architectures trained at its end."""
+
+    def trainings(self) -> tuple[Training, ...]:
+        """Once it has finished: each architecture once, the best first. A function of what was observed."""
+        ...
 
 
 class Strategy(Protocol):

@@ -73,9 +73,10 @@ def test_gpus_that_are_named_but_not_there_do_not_count(monkeypatch, visible, th
     assert devices.count_gpus() == count
 
 
-def test_a_memory_limit_that_holds_the_images_and_no_architecture(start, home):
+@pytest.mark.parametrize("evaluation", ["deep_prior", "training"])
+def test_a_memory_limit_that_holds_the_images_and_no_architecture(start, home, evaluation):
     """Ten architectures would fail with reward 0, and be learned from."""
-    done = start("--set", "executor.memory_limit=150KB")
+    done = start("--set", "executor.memory_limit=150KB", "--set", f"evaluation={evaluation}")
     assert done.returncode == 1
     assert "executor.memory_limit: none of 200 architectures fits in 150,000 bytes" in done.stderr
     assert not is_owned(home / "digits")

@@ -112,3 +112,10 @@ def test_a_file_that_cannot_be_read(tmp_path):
         configuration.load(tmp_path / "none.yaml")
     with pytest.raises(ConfigError, match="cannot read the config"):
         configuration.load(tmp_path)
+
+
+def test_on_is_a_key_like_any_other():
+    config = configuration.parse("notify: {command: [tell], on: [best], quiet: 1h}")
+    assert (config.notify.on, config.notify.quiet) == (("best",), 3600.0)
+    assert configuration.parse(configuration.dump(config)) == config
+    assert configuration.parse("", ("notify.on=[finished]",)).notify.on == ("finished",)

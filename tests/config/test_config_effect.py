@@ -23,6 +23,7 @@ DIGITS = "space: {min_conv: 1, max_conv: 3}\nexecutor: {devices: [cpu], threads:
         ("space.spp_levels=[2]", "space.spp_levels has no effect: the form dp_nas has no such layers"),
         ("space.fc_sizes=[8]", "space.fc_sizes has no effect: max_fc is 0"),
         ("snapshots.keep=9", "snapshots has no effect: none is taken"),
+        ("notify.quiet=1h", "notify has no effect: nobody is told"),
     ],
 )
 def test_what_has_no_effect_is_said(override, said):

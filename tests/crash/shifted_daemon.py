@@ -1,4 +1,7 @@
-"""The stub daemon under a clock that somebody sets: `clock` in the run's directory is added to the time."""
+"""The stub daemon under a clock that somebody sets: `clock` in the run's directory is added to the time.
+
+shifted_daemon.py DIRECTORY [SECONDS of silence after which a stopped worker is taken for lost]
+"""
 
 import sys
 import time
@@ -21,6 +24,6 @@ if __name__ == "__main__":
     from nasd.executors import worker
 
     time.time = _shifted
-    worker.SILENCE = 2.0  # seconds until a stopped worker is taken for lost
+    worker.SILENCE = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
     entry._serve = stub_daemon._serve
     sys.exit(entry.main(sys.argv[1:2]))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.crash.torture import EVENTS, Torture, short_folder
+from tests.crash.torments import EVENTS
+from tests.crash.torture import Torture, short_folder
 
 
 @pytest.mark.timeout(300)
@@ -14,5 +15,21 @@ def test_every_event_leaves_the_same_search(strategy):
             torture.run(torture.draw.sample(sorted(EVENTS), len(EVENTS)))
             assert torture.counts == dict.fromkeys(EVENTS, 1)
             assert torture.finished >= 1
+        finally:
+            torture.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_every_event_on_a_ray_cluster_leaves_the_search_of_local_processes():
+    pytest.importorskip("ray")
+    from tests.crash.torture_ray import EVENTS as ON_RAY
+    from tests.crash.torture_ray import TortureOnRay
+
+    with short_folder() as home:
+        torture = TortureOnRay(home, seed=3, trials=60)
+        try:
+            torture.run(torture.draw.sample(sorted(ON_RAY), len(ON_RAY)))
+            assert torture.counts == dict.fromkeys(ON_RAY, 1)
         finally:
             torture.close()

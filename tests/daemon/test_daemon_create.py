@@ -2,8 +2,10 @@
 
 import pytest
 
+from nasd import rooms
 from nasd.box.processor import multiplies_bfloat16
 from nasd.config import Config
+from nasd.errors import ConfigError
 from nasd.runs import create
 
 SPACE = {"min_conv": 1, "max_conv": 1, "conv_sizes": [3], "conv_features": [8], "large_conv_strides": []}
@@ -47,3 +49,27 @@ def test_precision_is_settled_and_then_stays(monkeypatch, able, config, precisio
     assert create.differences(given, frozen) == []
     other = given.model_copy(update={"encoder": given.encoder.model_copy(update={"precision": "tf32"})})
     assert create.differences(other, frozen) == [f"encoder.precision: {precision} in the run, tf32 now"]
+
+
+def supernet(**sections):
+    space = {"kind": "supernet", "base": "meliusnet22", "widths": [8, 8, 8, 8], "growth": 8, "latencies": "measured"}
+    plain = {"space": space, "search": {"strategy": "enas"}, "evaluation": "supernet"}
+    return Config.model_validate({**plain, "data": {"name": "random"}, "executor": {"devices": ["cpu"]}, **sections})
+
+
+def test_latencies_are_measured_once_and_then_stay():
+    given = supernet()
+    frozen = create.settle(given)
+    pairs = frozen.space.latencies
+    assert len(pairs) == 34
+    assert all(takes > 0 for pair in pairs for takes in pair)
+    improvements = [pair for pair, choices in zip(pairs, rooms.space(frozen).choices, strict=True) if "-" in choices]
+    assert sum(on for on, _ in improvements) > 2 * sum(off for _, off in improvements)  # none takes next to no time
+    assert create.settle(frozen) == frozen
+    assert create.differences(given, frozen) == []
+    assert create.differences(frozen, frozen) == []
+
+
+def test_latencies_are_not_measured_on_a_box_that_evaluates_nothing():
+    with pytest.raises(ConfigError, match="evaluations run on others"):
+        create.settle(supernet(executor={"kind": "ray"}))

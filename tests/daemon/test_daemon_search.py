@@ -16,6 +16,7 @@ from nasd.runs.tables import export
 from nasd.seeding import trial_seed
 from store import Run, soundness
 from tests.helpers.nasd_harness import SPACE, Process, as_the_stub_says, living, make, rows, soon, sound, tell, until
+from tests.helpers.stub_worker import FAULTS
 
 
 async def search(home, trials=8, name="stub", **sections):
@@ -116,6 +117,36 @@ def test_only_the_best_of_a_quick_look_are_evaluated_fully_also_after_kills(home
     assert 10 < held_back < len(scores) - 10
     with Run.open(directory) as run:
         assert export(run, "replay_buffer", home / "rows.csv") == len(rows(directory))
+
+
+def test_what_is_stopped_at_a_rung_is_the_same_after_kills(home):
+    """Floors and gains are those of the trials `lookahead` before each one and older, whenever it is evaluated."""
+    rungs = {"images": [100, 200], "keep": [0.6, 0.6], "after": 4}
+    sections = {
+        "search": {"lookahead": 2},
+        "executor": {"workers_per_device": 2},
+        "evaluation": {"kind": "deep_prior", "rungs": rungs},
+    }
+    whole = make(home / "whole", 40, **sections)
+    with Process(whole) as daemon:
+        daemon.ready().state("finished")
+        daemon.end()
+    directory = make(home, 40, **sections)
+    tell(directory, seconds=0.02)
+    for trials in (4, 12, 25):
+        with Process(directory) as daemon:
+            daemon.ready()
+            until(lambda daemon=daemon, n=trials: daemon.status().progress.trials >= n, "some trials")
+            daemon.kill()
+    with Process(directory) as daemon:
+        daemon.ready().state("finished")
+        daemon.end()
+    assert rows(whole) == rows(directory)
+    assert sound(whole) == sound(directory)
+    looked = [row["metrics"]["rungs"] for row in rows(directory) if row["status"] in ("evaluated", "early_stopped")]
+    cuts = [len(look["scores"]) for look in looked if look["cut"]]
+    assert {1, 2} == set(cuts)
+    assert len(cuts) < len(looked) - 4
 
 
 async def test_async_order_is_recorded_and_replayed(home):
@@ -370,6 +401,17 @@ class TestEmbeddings:
         with Run.open(directory) as run:
             assert run.embeddings.kept() == {}
 
+    async def test_files_of_epochs_count_and_those_of_old_ones_go(self, home):
+        directory = make(home, 6, "enas", search={"derive": 0, "keep": 1}, store={"disk_quota": 20_000})
+        async with living(directory) as live:
+            await live.state("finished")
+            live.daemon._quota.keep()
+            assert "its disk_quota is 20000" in live.status.problems[0]
+        with Run.open(directory) as run:
+            best = max(run.trials(), key=lambda trial: trial.reward).number
+            assert len(list((directory / "learned").iterdir())) == len({6, best})  # 20 kB each
+            assert run.size_on_disk() > 20_000
+
 
 async def test_the_seed_of_a_trial_is_its_own(home):
     directory = await search(home, 3)
@@ -384,8 +426,8 @@ async def test_faults_of_the_box_are_neither_counted_nor_learned(home, monkeypat
     async with living(undisturbed) as live:
         await live.state("finished")
     directory = make(home, 8)
-    kinds = ("no thread", "no space", "libgomp")
-    tell(directory, once=True, trials={number: kinds[number % 3] for number in range(1, 40)})
+    kinds = (*FAULTS, "libgomp")
+    tell(directory, once=True, trials={number: kinds[number % len(kinds)] for number in range(1, 40)})
     async with living(directory) as live:
         status = await live.state("finished")
     assert status.problems == ()

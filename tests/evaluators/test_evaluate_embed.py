@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from nasd.evaluators.deep_prior import embed as embedding
-from nasd.evaluators.deep_prior.embed import embed, mini_batches, to_input
+from nasd.evaluators.deep_prior.embed import embed
 from nasd.evaluators.errors import EvaluationError
+from nasd.evaluators.mini_batches import mini_batches, to_input
 from nasd.evaluators.networks.encoder import Encoder
 
 WITH_WRN = "[C(8,3,1,1,1), C(16,3,1,1,0), C(16,3,1,1,0), P(2,2,0,0), SM(10)]"

@@ -9,10 +9,10 @@ import torch
 import nasd
 from nasd.config import EncoderConfig
 from nasd.errors import NasdError
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.network import Network
+from nasd.evaluators.step_memory import state_bytes, step_bytes
 from nasd.evaluators.training import training as full
-from nasd.evaluators.training.step_memory import state_bytes, step_bytes
 from nasd.evaluators.training.training import BEST, CHECKPOINT, LAST, train_fully
 from nasd.export.deep_prior import DeepPrior, fit_statistics
 from nasd.export.model import export_model

@@ -13,10 +13,10 @@ from nasd.config import Config, EncoderConfig, LayersConfig
 from nasd.data import stream
 from nasd.data._codebrim import Codebrim
 from nasd.errors import DataMissingError, NasdError
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.network import Network
+from nasd.evaluators.objective import confusion, hits, label_scores, mean_label_accuracy, summed_loss
 from nasd.evaluators.training import training as full
-from nasd.evaluators.training.objective import confusion, hits, label_scores, mean_label_accuracy, summed_loss
 from nasd.evaluators.training.training import BEST, CHECKPOINT, LAST, train_fully
 from nasd.export.deep_prior import DeepPrior
 from nasd.outcome import Measured

@@ -44,7 +44,7 @@ from pathlib import Path
 from nasd.config import *
 from nasd.data import load
 from nasd.evaluators.networks.encoder import Encoder
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.memory import pass_bytes
 from nasd.spaces.layers import SearchSpace
 torch.set_num_threads(1)

@@ -5,7 +5,6 @@ from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
 from nasd.evaluators.deep_prior.probe import (
     Classifier,
     initial_weight,
-    recent_mean,
     train_classifier,
     train_classifiers,
 )
@@ -13,6 +12,7 @@ from nasd.evaluators.deep_prior.probe_cpu import BLOCK, CpuSteps
 from nasd.evaluators.deep_prior.probe_gpu import GpuSteps
 from nasd.evaluators.deep_prior.probe_steps import Start
 from nasd.evaluators.errors import EvaluationError
+from nasd.evaluators.reward import recent_mean
 from nasd.evaluators.seeding import generator
 
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from torch import nn
@@ -10,7 +11,7 @@ from torch import nn
 from nasd.config import Config, ControllerConfig
 from nasd.data import Data, ImageSplit
 from nasd.evaluators.bench import Bench
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.orders import Supernet as Order
 from nasd.evaluators.supernet import epoch as module
@@ -22,6 +23,7 @@ from nasd.evaluators.supernet.images import divide, varied
 from nasd.evaluators.supernet.judging import accuracy, recalibrate
 from nasd.evaluators.supernet.reinforce import Baseline, reward
 from nasd.outcome import Evaluated, Failed
+from nasd.protocol.enas import Standing
 from nasd.spaces.supernet import SupernetSpace
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "enas.json"
@@ -172,6 +174,12 @@ def test_an_epoch_says_what_happened(tmp_path):
     assert outcome.supernet.baseline is not None
     assert list(left) == ["a.safetensors"]
     assert [step.stage for step in steps] == ["build", *["train"] * 7, "judge", "judge"]
+    *_, last, _, _ = steps
+    standing = msgspec.convert(last.facts, Standing)
+    assert [unit.probabilities for unit in standing.units] == list(outcome.supernet.probabilities)
+    assert (standing.entropy, standing.baseline) == (outcome.supernet.entropy, outcome.supernet.baseline)
+    assert standing.units[0].entropy == pytest.approx(0.69, abs=0.01)
+    assert msgspec.convert(steps[2].facts, Standing).reward is None  # the controller has not learned yet
 
 
 def test_the_test_split_is_not_touched(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import nasd
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.training.training import train_fully
 from nasd.evaluators.training.weight_files import WeightFiles

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,13 +11,17 @@ import time
 
 import psutil
 import pytest
+from PIL import Image
 
+from nasd import config as configuration
 from nasd.config import Config
+from nasd.data import fingerprint
 from nasd.errors import ConfigError
 from nasd.evaluators.orders import Training
 from nasd.executors.base import Task
 from nasd.executors.ray import executor as on_ray
 from nasd.executors.ray import link
+from nasd.executors.ray.executor import Ray
 from nasd.outcome import Evaluated
 from tests.executors.sites import RaySite, outcome, task, until
 from tests.helpers import cluster
@@ -200,3 +205,28 @@ asyncio.run(main())
     while left := running((*started, *actors, *bridges)):
         assert time.monotonic() < deadline, left
         time.sleep(0.1)
+
+
+async def test_a_node_whose_data_are_others_is_refused(site, tmp_path, monkeypatch, soon):
+    """By a worker as it really is: it compares what lies there with the run's fingerprint."""
+    for root, classes in (("here", "ab"), ("there", "abc")):
+        for number, name in enumerate(classes):
+            folder = tmp_path / root / "train" / name
+            folder.mkdir(parents=True)
+            Image.new("L", (8, 8), 50 * number).save(folder / "0.png")
+        shutil.copytree(tmp_path / root / "train", tmp_path / root / "test")
+    executor = {"kind": "ray", "address": cluster.shared(monkeypatch).address, "scratch": str(tmp_path), "threads": 1,
+                "data_root": str(tmp_path / "there")}  # fmt: skip
+    data = {"name": "image_folder", "root": str(tmp_path / "here"), "image_size": 8}
+    config = Config.model_validate({"data": data, "executor": executor})
+    site.of = Ray(
+        config, configuration.dump(config), site.staging, changed=site._changed, trouble=site._trouble,
+        identity=fingerprint(config.data).to_json(),
+    )  # fmt: skip
+    evaluation = asyncio.create_task(site.of.evaluate(task(1)))
+    said = await soon(lambda: site.problems.get(0))
+    assert str(tmp_path / "there") in said
+    assert "class `c` is new" in said
+    evaluation.cancel()
+    await asyncio.gather(evaluation, return_exceptions=True)
+    assert not any(status.state == "busy" for status in site.statuses)

@@ -216,6 +216,9 @@ class FakeDaemon:
     def do_insight(self, params: p.InsightParams) -> p.Insight:
         return insight(self.world, params.points)
 
+    def do_machine(self, params: p.MachineParams) -> p.MachineHistory:
+        return self.world.load(min(params.points, 144))
+
     def do_trials(self, params: p.TrialsParams) -> p.TrialPage:
         rows: list[p.TrialRow] = (
             [
@@ -248,9 +251,6 @@ class FakeDaemon:
         given = {"star": params.star, "note": params.note}
         self.marks.setdefault(params.number, {}).update({k: v for k, v in given.items() if v is not None})
         return msgspec.structs.replace(self.world.rows[params.number - 1], **self.marks[params.number])
-
-    def do_set(self, params: p.SetParams) -> p.Changes:
-        return p.Changes(lines=params.settings)
 
     def do_trial(self, params: p.TrialParams) -> p.TrialDetail:
         return self.world.detail(params.number)
@@ -334,6 +334,9 @@ class FakeDaemon:
 
     def do_export(self, params: p.ExportParams) -> p.Done:
         return p.Done(message=f"{params.what} written to {self.shown}/exports/{params.what}.csv")
+
+    def do_set(self, params: p.SetParams) -> p.Changes:
+        return p.Changes(lines=tuple(f"{setting}: from now on" for setting in params.settings))
 
     def do_config(self, params: p.Empty) -> p.ConfigText:
         return p.ConfigText(yaml=CONFIG, changed=("search.epsilon_schedule", "training.epochs"))

@@ -1,5 +1,6 @@
 """A search that nobody runs: made-up trials, curves, jobs and load of any strategy, the same every time."""
 
+import math
 import os
 import random
 from bisect import bisect_left
@@ -247,6 +248,21 @@ class World:
             devices=(p.Device(name="H200", utilisation=0.91, memory_used=38 << 30, memory_total=141 << 30),),
         )  # fmt: skip
 
+    def load(self, points: int) -> p.MachineHistory:
+        """A day and a night."""
+        times = [self.clock - 600.0 * step for step in range(points)][::-1]
+        waves = [0.5 + 0.4 * math.sin(step / 9) for step in range(points)]
+        return p.MachineHistory(
+            times=tuple(times), trials_per_hour=tuple(round(90 + 30 * wave, 1) for wave in waves),
+            cpu=tuple(round(0.6 * wave, 3) for wave in waves), memory=tuple(2e10 + 3e9 * wave for wave in waves),
+            devices=(
+                p.DeviceHistory(
+                    name="H200", utilisation=tuple(waves), memory=tuple(4e10 * wave for wave in waves),
+                    temperature=tuple(40 + 20 * wave for wave in waves), power=(None,) * points,
+                ),
+            ),
+        )  # fmt: skip
+
     def total(self) -> int | None:
         return None if self.endless else sum(asked for _, asked in self.stages)
 
@@ -331,6 +347,8 @@ class World:
             device="cuda:0" if evaluated else "", graph=self.graph(row.net),
             duplicates=tuple(one.number for one in self.rows if one.duplicate_of == number)[:20],
             repeats=sum(one.duplicate_of == number for one in self.rows),
+            rank=1 + sum(reward > row.reward for reward in set(self.rewards)) if evaluated else None,
+            ranked=sum(one.status in ("evaluated", "early_stopped") for one in self.rows),
         )  # fmt: skip
 
     # --- what only one strategy has --------------------------------------------------------------------------------
@@ -390,6 +408,7 @@ class World:
         return QPage(
             path=params.path, image_size=side, depth=sum(text.startswith("C") for text in params.path),
             actions=tuple(actions[params.offset : params.offset + params.limit]), total=len(actions),
+            best=best, lowest=min((action.q for action in actions if action.tried), default=best),
             offset=params.offset, greedy_path=self.greedy(params.path, actions, side),
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ from torchvision.datasets import DatasetFolder
 from nasd import export
 from nasd.cli.exchange import export_command
 from nasd.errors import NasdError
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.export.model import export_model, load
 from nasd.runs.tables import export as csv_export
 from store import EmbeddingError, Run

@@ -12,8 +12,13 @@ from nasd import rooms
 from nasd.cli import cli, enas
 from nasd.daemon.trial_rows import make_trial
 from nasd.evaluators.bench import Bench
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.supernet.judging import accuracy
+from nasd.export.shared_weights import shared_accuracies
+from nasd.outcome import epoch_in
+from nasd.protocol import FROM_SCRATCH
+from nasd.runs.opening import search_of
+from nasd.runs.report import report
 from store import Delta, Job, Learned, Run
 from tests.evaluators.test_supernet import bench, config
 
@@ -115,11 +120,27 @@ def test_shared_weights_judge_as_the_epoch_did_and_are_compared_with_training_fr
     assert "nasd enas derive queues them" in text
     for number, one in enumerate(selected):
         repeat = {"best_validation": 0.5 + number / 100, "test_accuracy": 0.4}
-        params = {"net": one.net, "group": one.group, "reward": one.reward, "label": enas.LABEL}
+        params = {"net": one.net, "group": one.group, "reward": one.reward, "label": FROM_SCRATCH}
         job = Job(id=0, kind="retrain", params=params, status="done", result={"repeats": [repeat]})
         with Run.open(run, writable=True) as opened:
             opened.commit(Delta(jobs=(job,)))
     code, text = said("enas", "ranking", run)
     assert code == 0, text
-    assert "mean test accuracy of random ones: 40.0 %" in text
-    assert f"({len(selected)} architectures)" in text
+    assert "40.0 % of random ones" in text
+    assert f"{len(selected)} of {len(selected)} architectures" in text
+    with Run.open(run) as opened:
+        assert "40.0 % of random ones" in report(opened)
+        assert not {one.net for one in enas.chosen(opened, drawn=2)} & set(judged)  # each once
+
+
+def test_the_last_epoch_judges_the_best_derived_architectures_with_its_own_weights(run, made, monkeypatch):
+    monkeypatch.setattr("nasd.data.load", lambda *_: made.data)
+    with Run.open(run) as opened:
+        trainings = search_of(opened).strategy.trainings()
+        nets = {trial.net for trial in opened.trials()}
+        last = epoch_in(opened.trial(3).metrics)
+        wanted = shared_accuracies(opened, [made.space.parse(one.net) for one in trainings])
+        assert epoch_in(opened.trial(2).metrics).judged == ()
+    assert {one.net for one in last.judged} == nets
+    assert {one.net for one in trainings} == nets
+    assert [one.reward for one in trainings] == wanted

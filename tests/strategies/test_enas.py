@@ -1,10 +1,12 @@
 """ENAS: which files stay, what the best derived architectures are, what clients see."""
 
 import pytest
+from msgspec.structs import replace
 
 from nasd.errors import NasdError
-from nasd.outcome import Failed
+from nasd.outcome import Failed, Judged
 from nasd.protocol.enas import ChoicesParams, EpochsParams
+from nasd.strategies.base import Training
 from nasd.strategies.enas import views
 from tests.helpers.fake_enas import searched
 from tests.strategies.enas import NET, make, trained
@@ -52,6 +54,21 @@ def test_the_best_derived_architectures_are_distinct():
     strategy = make(derive=2)
     run(strategy, trained(0.4, OTHER), trained(0.6, OTHER), trained(0.5, NET), trained(0.3, WIDE))
     assert [(best.net, best.number, best.reward) for best in strategy.derived] == [(OTHER, 2, 0.6), (NET, 3, 0.5)]
+
+
+def test_at_the_end_the_best_are_to_be_trained_with_the_accuracies_of_the_last_weights():
+    strategy = make(derive=2, epochs=3)
+    last = trained(0.3, WIDE)
+    judged = (Judged(OTHER, 0.35), Judged(NET, 0.45), Judged(WIDE, 0.3))
+    run(strategy, trained(0.6, OTHER), trained(0.5, NET), replace(last, supernet=replace(last.supernet, judged=judged)))
+    assert strategy.trainings() == (Training(OTHER, 1, "derived", 0.35), Training(NET, 2, "derived", 0.45))
+
+
+def test_where_the_last_epoch_did_not_judge_them_each_has_the_accuracy_of_its_own():
+    strategy = make(derive=2, epochs=2)
+    run(strategy, trained(0.6, OTHER), trained(0.5, NET))
+    assert [one.reward for one in strategy.trainings()] == [0.6, 0.5]
+    assert make(derive=0).trainings() == ()
 
 
 def test_an_outcome_that_is_of_no_epoch_or_of_another_space_is_refused():

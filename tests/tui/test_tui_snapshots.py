@@ -26,6 +26,7 @@ SCREENS = {
     "log": ["6"],
     "runs": ["7"],
     "config": ["8"],
+    "machine": ["m"],
     "insight": ["9"],
     "insight-front": ["9", "tab", "down"],
     "insight-worth": ["9", "tab", "tab", "down"],

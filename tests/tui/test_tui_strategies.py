@@ -165,6 +165,21 @@ async def test_epochs_of_a_supernet(folder: Path) -> None:
         assert f"trial {table.row.trial}" in screen(app)
 
 
+async def test_the_controller_is_followed_through_the_epoch_under_way(folder: Path) -> None:
+    async with showing(folder, "enas", (120, 40)) as (daemon, app, pilot):
+        await press(pilot, "4")
+        unit = {"label": "block 7.7", "choices": ["1", "32"], "probabilities": [0.25, 0.75], "entropy": 0.56}
+        facts = {"reward": 0.612, "baseline": 0.6, "entropy": 0.56, "units": [unit]}
+        worker = msgspec.structs.replace(daemon.world.worker(), trial=13, epoch=24, epochs=38, facts=facts)
+        daemon.send(p.WorkerChanged, worker=worker)
+        await until(lambda: "trial 13, 24/38 steps · reward 61.20 · H 0.560" in screen(app))
+        assert "block 7.7 32" in screen(app)
+        daemon.send(p.WorkerChanged, worker=msgspec.structs.replace(worker, state="idle", trial=None, facts={}))
+        daemon.finish_trial()
+        await until(lambda: "after trial 12" in screen(app))
+        assert "block 7.7" not in screen(app)
+
+
 async def test_members_of_the_first_population_have_no_parent(folder: Path) -> None:
     async with showing(folder, "evolution", trials=40) as (_, app, pilot):
         await press(pilot, "4", "o")

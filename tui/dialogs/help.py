@@ -38,7 +38,7 @@ class Help(Dialog[None]):
         everywhere = [one.binding for one in known if one.node is self.app and ".go" not in f".{one.binding.id}"]
         found = [*self._rows(here), Content(), Content.styled("everywhere", "$dim")]
         found.append(
-            Content.assemble((f"{'1 to 8 [ ]':>12}  ", "bold $primary"), "Show a screen; the previous, the next")
+            Content.assemble((f"{'1 to 9 [ ]':>12}  ", "bold $primary"), "Show a screen; the previous, the next")
         )
         found += self._rows(everywhere)
         found += [Content(), Content.styled("marks of trials", "$dim")]

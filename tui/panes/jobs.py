@@ -126,6 +126,7 @@ class Jobs(Pane):
 
     async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[protocol.JobRow]]:
         page: protocol.JobPage = await self.link.call("jobs", protocol.JobsParams(offset=offset, limit=limit))
+        self._detail.border_title = Content(" · ".join(map(text.clean, page.notes)))
         return page.total, page.rows
 
     def _cells(self, job: protocol.JobRow) -> Sequence[Cell]:

@@ -3,6 +3,7 @@
 from textual.content import Content
 from textual.widget import Widget
 
+from nasd.failing import failing
 from tui import text
 from tui.link import Link
 
@@ -18,12 +19,16 @@ class Notice(Widget):
     def __init__(self, link: Link) -> None:
         super().__init__()
         self._link = link
+        self._shown: tuple[bool, list[str]] | None = None
 
     def renew(self) -> None:
-        """Show what the link and the run have to say."""
-        self.display = bool(self._sentences())
-        self.set_class(self._waits, "-waiting")
-        self.refresh(layout=True)
+        """Show what the link and the run have to say, if it is something else than before."""
+        now = (self._waits, self._sentences())
+        if now != self._shown:
+            self._shown = now
+            self.display = bool(now[1])
+            self.set_class(now[0], "-waiting")
+            self.refresh(layout=True)
 
     def render(self) -> Content:
         """One sentence a line."""
@@ -57,4 +62,6 @@ class Notice(Widget):
             found.append(f"No daemon runs {of}: what stands here is read from its files. {self._start} starts one.")
         if link.status is not None:
             found += [text.clean(problem) for problem in link.status.problems]
+            if (many := failing(link.status.recent)) is not None and link.serving:
+                found.append(text.clean(many))
         return found

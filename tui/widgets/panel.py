@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from textual.content import Content
+from textual.geometry import Size
 from textual.widget import Widget
 
 
@@ -24,7 +25,7 @@ class Panel(Widget):
         super().__init__(id=id)
         self.border_title = Content(title)
         self._drawn: Content | None = None
-        self._ready: Content | None = None  # made by `renew`, and not drawn yet
+        self._ready: tuple[Size, Content] | None = None  # made by `renew` for this size, and not drawn yet
 
     def lines(self, width: int, height: int) -> Sequence[Content]:
         """What stands in the panel."""
@@ -32,7 +33,9 @@ class Panel(Widget):
 
     def render(self) -> Content:
         """The lines as one text."""
-        self._drawn, self._ready = self._ready or self._text(), None
+        ready, self._ready = self._ready, None
+        # The size may have changed since, before any message says so.
+        self._drawn = ready[1] if ready and ready[0] == self.content_size else self._text()
         return self._drawn
 
     def renew(self) -> None:
@@ -40,12 +43,8 @@ class Panel(Widget):
         if self._drawn is None or not self.is_on_screen:
             self.refresh()
         elif not (text := self._text()).is_same(self._drawn):
-            self._ready = text
+            self._ready = self.content_size, text
             self.refresh()
-
-    def on_resize(self) -> None:
-        """What was made was made for another size."""
-        self._ready = None
 
     def _text(self) -> Content:
         width, height = self.content_size

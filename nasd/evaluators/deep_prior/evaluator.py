@@ -2,16 +2,22 @@
 
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from nasd.data import Streamed
+import torch
+
+from nasd.data import Data, Streamed
 from nasd.evaluators.base import Report, reporting
 from nasd.evaluators.bench import Bench
 from nasd.evaluators.deep_prior.embedding import EmbeddedData, OnHost
 from nasd.evaluators.deep_prior.evaluation import evaluate
-from nasd.evaluators.deep_prior.room import require_room
 from nasd.evaluators.deep_prior.warm_up import warm_up
+from nasd.evaluators.memory import pass_bytes, resident_bytes
+from nasd.evaluators.networks.encoder import Encoder
 from nasd.evaluators.orders import DeepPrior
+from nasd.evaluators.room import require_room
 from nasd.outcome import Failed, Outcome
 from store import StoreError, embeddings
 
@@ -25,7 +31,8 @@ class DeepPriorEvaluator:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        require_room(bench)
+        if isinstance(bench.data, Data):
+            require_room(bench, partial(_least_bytes, bench, bench.data))
         warm_up(bench.config, bench.device)
 
     def run(self, order: DeepPrior, report: Report) -> tuple[Outcome, Mapping[str, Path]]:
@@ -52,6 +59,7 @@ class DeepPriorEvaluator:
             progress=reporting(report),
             on_embedding=keep if order.keep_above is not None else None,
             screen_floor=order.screen_floor,
+            rungs=order.rungs,
             memory_limit=bench.memory_limit,
         )
         return outcome, staged
@@ -63,3 +71,10 @@ def _stage(embedding: EmbeddedData, folder: Path) -> Path:
         for name, split in embedding.splits.items()
     }
     return embeddings.stage(folder, splits, embedding.attributes)
+
+
+def _least_bytes(bench: Bench, data: Data, architecture: Any) -> int:
+    """With images that pass one by one."""
+    with torch.device("meta"):
+        encoder = Encoder(architecture, data.channels, bench.config.encoder)
+    return resident_bytes(encoder, data, bench.config) + pass_bytes(encoder, data, 1, bench.device)

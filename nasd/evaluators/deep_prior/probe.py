@@ -4,7 +4,6 @@ Mini-batches of a fresh shuffle each epoch, cross-entropy, Adam. How an epoch of
 a CPU (`probe_cpu`) and on a GPU (`probe_gpu`), where its result is read while the next one runs.
 """
 
-import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,8 @@ from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
 from nasd.evaluators.deep_prior.probe_gpu import GpuSteps
 from nasd.evaluators.deep_prior.probe_steps import Start, Steps
 from nasd.evaluators.errors import EvaluationError
+from nasd.evaluators.reward import recent_mean
 from nasd.evaluators.seeding import generator
-
-REWARD_EPOCHS = 5  # the reward, and the early stop, look at the mean of so many validation accuracies
 
 OnEpoch = Callable[[int, float, float], None]
 """Called with the epoch (from 1), its training accuracy and its validation accuracy."""
@@ -48,12 +46,6 @@ class Trained:
     def reward(self) -> float:
         """Mean of the last five validation accuracies, of all if there are fewer."""
         return recent_mean(self.validation_accuracies)
-
-
-def recent_mean(accuracies: Sequence[float]) -> float:
-    """Mean of the last five values."""
-    recent = accuracies[-REWARD_EPOCHS:]
-    return math.fsum(recent) / len(recent)
 
 
 def train_classifier(

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from nasd.config import Config
 from nasd.data import Images, Streamed
-from nasd.evaluators.deep_prior.embed import average_in, embed_mini_batch, mini_batches, momentum, replica, to_input
+from nasd.evaluators.deep_prior.embed import average_in, embed_mini_batch, momentum, replica
+from nasd.evaluators.mini_batches import mini_batches, to_input
 from nasd.evaluators.networks.encoder import Encoder
 from nasd.evaluators.threads import one_thread_each
 

@@ -9,6 +9,7 @@ own. All that happens is a function of the order: its seed, its epoch, and the f
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,20 +20,20 @@ from nasd.config import EnasConfig, SupernetTrainingConfig
 from nasd.data import Data, ImageSplit
 from nasd.evaluators.base import Report, Step
 from nasd.evaluators.bench import Bench
-from nasd.evaluators.deep_prior.embed import mini_batches, to_input
 from nasd.evaluators.errors import EvaluationError
+from nasd.evaluators.mini_batches import mini_batches, to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.orders import Supernet as Order
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.supernet import state
 from nasd.evaluators.supernet.controller import Controller, Sampled
 from nasd.evaluators.supernet.images import divide, varied
-from nasd.evaluators.supernet.judging import accuracy, recalibrate
+from nasd.evaluators.supernet.judging import accuracy, precision, recalibrate
 from nasd.evaluators.supernet.reinforce import Baseline, reward
 from nasd.evaluators.supernet.state import Learner
-from nasd.outcome import Evaluated, SupernetEpoch
+from nasd.outcome import Evaluated, Judged, SupernetEpoch, entropy
 from nasd.seeding import derive
-from nasd.spaces.supernet import SupernetSpace
+from nasd.spaces.supernet import Supernet, SupernetSpace
 
 REPORTS = 20  # about so many steps of an epoch are reported
 
@@ -63,7 +64,7 @@ class Epoch:
             network = SupernetNetwork(self.space.config, config.encoder)
         self.network = network.to_empty(device=self.device)
         self.controller = Controller([len(choices) for choices in self.space.choices], self.search.controller)
-        self.autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=config.encoder.precision == "bfloat16")
+        self.autocast = precision(self.device, config.encoder)
         self.parts = divide(self.data.train, training.controller_fraction, config.seed)
         self.learners = {
             "network": Learner(self.network, _optimiser(self.network, training)),
@@ -72,12 +73,14 @@ class Epoch:
             ),
         }
         self.baseline = Baseline(self.search.controller.baseline_decay)
+        self.derived: dict[str, float] = {}  # each architecture's best accuracy; in the order in which they reached it
         self.choosing = generator(seed, "choices")
         if order.begin is None:
             self.network.initialise(seed)
             self.controller.initialise(generator(seed, "controller"))
         else:
-            self.baseline.value = state.read(Path(order.begin), self.learners, order.epoch - 1)
+            head = state.read(Path(order.begin), self.learners, order.epoch - 1)
+            self.baseline.value, self.derived = head["baseline"], dict(head.get("derived", ()))
 
     def run(self) -> Evaluated:
         """Train for an epoch, and judge the architecture that is the most probable then.
@@ -104,7 +107,8 @@ class Epoch:
                 accuracies += [accuracy for accuracy, _ in measured]
                 rewards += [reward for _, reward in measured]
             if (number + 1) % max(1, steps // REPORTS) == 0 or number + 1 == steps:
-                self._tell("train", number + 1, steps, train=float(seen[1]) / self._samples(batches[: number + 1]))
+                train = float(seen[1]) / self._samples(batches[: number + 1])
+                self._tell("train", number + 1, steps, train=train, facts=self._standing(rewards))
         loss, right = seen.tolist()
         if not math.isfinite(loss):
             raise EvaluationError(f"The supernet diverged in epoch {self.order.epoch}: its loss overflows float32.")
@@ -112,7 +116,12 @@ class Epoch:
 
     def write(self, path: Path) -> None:
         """Write the file that the next epoch begins with. Raises OSError."""
-        state.write(path, self.learners, self.order.epoch, self.baseline.value, self.space.config.base)
+        head = {
+            "base": self.space.config.base,
+            "baseline": self.baseline.value,
+            "derived": list(self.derived.items()),
+        }
+        state.write(path, self.learners, self.order.epoch, head)
 
     # --- the shared weights -------------------------------------------------------------------------------------
 
@@ -191,10 +200,15 @@ class Epoch:
         self._tell("judge", 0, 0)
         derived = self.controller.most_probable()
         architecture = self.space.make(derived.numbers[0])
-        images = self.parts.weights.images[: self.training.recalibration]
-        with self.autocast:
-            recalibrate(self.network, architecture.choices, images, self.micro_batch)
-            validation = accuracy(self.network, architecture.choices, self.data.validation, self.micro_batch)
+        net, judged = str(architecture), dict[str, float]()
+        if self.order.epoch == self.search.epochs and self.search.derive:
+            judged = self._judge_again(net)
+        validation = self._judge(architecture)  # the last one: its batch norms are those of the file
+        if validation > self.derived.get(net, -1.0):
+            self.derived.pop(net, None)
+            self.derived[net] = validation
+        if judged:
+            judged[net] = validation
         self._tell("judge", 1, 1, train, validation)
         count = self.search.controller.samples
         return Evaluated(
@@ -206,7 +220,7 @@ class Epoch:
             embedding_dim=self.network.features,
             micro_batch=self.micro_batch,
             supernet=SupernetEpoch(
-                net=str(architecture),
+                net=net,
                 steps=steps,
                 controller_steps=len(rewards) // count,
                 loss=loss,
@@ -215,13 +229,55 @@ class Epoch:
                 baseline=self.baseline.value,
                 entropy=float(derived.entropies[0]),
                 probabilities=_shares(derived),
+                judged=tuple(Judged(net, found) for net, found in judged.items()),
             ),
         )
 
+    def _judge(self, architecture: Supernet) -> float:
+        """Its validation accuracy with shared weights."""
+        images = self.parts.weights.images[: self.training.recalibration]
+        with self.autocast:
+            recalibrate(self.network, architecture.choices, images, self.micro_batch)
+            return accuracy(self.network, architecture.choices, self.data.validation, self.micro_batch)
+
+    def _judge_again(self, newest: str) -> dict[str, float]:
+        """The best derived architectures of the epochs before, by today's weights: else later ones were better off."""
+        best = sorted(self.derived, key=lambda net: -self.derived[net])[: self.search.derive]
+        return {net: self._judge(self.space.parse(net)) for net in best if net != newest}
+
+    def _standing(self, rewards: list[float]) -> dict[str, Any]:
+        """What is shown of an epoch under way (`nasd.protocol.enas.Standing`)."""
+        derived, config = self.controller.most_probable(), self.search.controller
+        units = zip(self.space.skeleton.units, _shares(derived), strict=True)
+        return {
+            "reward": _mean(rewards[-config.samples :]) if rewards else None,
+            "baseline": self.baseline.value,
+            "entropy": float(derived.entropies[0]),
+            "units": [
+                {"label": one.label, "choices": one.choices, "probabilities": shares, "entropy": entropy(shares)}
+                for one, shares in units
+            ],
+        }
+
     def _tell(
-        self, stage: str, epoch: int, epochs: int, train: float | None = None, validation: float | None = None
+        self,
+        stage: str,
+        epoch: int,
+        epochs: int,
+        train: float | None = None,
+        validation: float | None = None,
+        facts: dict[str, Any] | None = None,
     ) -> None:
-        self.report(Step(stage=stage, epoch=epoch, epochs=epochs, train_accuracy=train, validation_accuracy=validation))
+        self.report(
+            Step(
+                stage=stage,
+                epoch=epoch,
+                epochs=epochs,
+                train_accuracy=train,
+                validation_accuracy=validation,
+                facts=facts or {},
+            )
+        )
 
     @staticmethod
     def _samples(batches: tuple[Tensor, ...]) -> int:

@@ -18,8 +18,8 @@ from nasd.evaluators.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch
 from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.orders import Supernet
+from nasd.evaluators.step_memory import state_bytes, step_bytes
 from nasd.evaluators.supernet.epoch import Epoch
-from nasd.evaluators.training.step_memory import state_bytes, step_bytes
 from nasd.outcome import Evaluated, Outcome
 from store import files
 
@@ -35,6 +35,11 @@ class SupernetEvaluator:
         if not isinstance(bench.data, Data):
             raise NasdError(f"{bench.data.name} is streamed, and a supernet needs its images in memory")
         self._bench = bench
+        if bench.memory_limit is not None:
+            try:
+                self._fit()
+            except EvaluationError as error:  # each epoch would fail
+                raise NasdError(f"executor.memory_limit: {error}") from error
 
     def run(self, order: Supernet, report: Report) -> tuple[Outcome, Mapping[str, Path]]:
         """See `nasd.evaluators.base.Evaluator`."""

@@ -5,9 +5,15 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from nasd.config import EncoderConfig
 from nasd.data import ImageSplit
-from nasd.evaluators.deep_prior.embed import to_input
+from nasd.evaluators.mini_batches import to_input
 from nasd.evaluators.networks.supernet import SupernetNetwork
+
+
+def precision(device: torch.device, config: EncoderConfig) -> torch.autocast:
+    """The context in which a supernet's operations are computed."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
 
 
 @torch.no_grad()

@@ -1,10 +1,11 @@
-"""The file of an epoch: shared weights, controller, both optimisers and the baseline, as safetensors.
+"""The file of an epoch: shared weights, controller, both optimisers, and in its head the baseline and what was derived.
 
 Random streams and the schedule are not in it: both are functions of the seed and of the epoch.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 from torch.optim import Optimizer
@@ -20,19 +21,19 @@ class Learner(NamedTuple):
     optimiser: Optimizer
 
 
-def write(path: Path, learners: dict[str, Learner], epoch: int, baseline: float | None, base: str) -> None:
+def write(path: Path, learners: dict[str, Learner], epoch: int, head: Mapping[str, Any]) -> None:
     """Write all that the next epoch begins with. Raises OSError."""
     tensors = {
         f"{part}/{name}": tensor
         for part, learner in learners.items()
         for name, tensor in state_tensors(*learner).items()
     }
-    described = {"kind": "supernet", "base": base, "epoch": epoch, "baseline": baseline}
+    described = {"kind": "supernet", "epoch": epoch, **head}
     path.write_bytes(described_bytes(tensors, described))
 
 
-def read(path: Path, learners: dict[str, Learner], epoch: int) -> float | None:
-    """Give the learners what the epoch `epoch` left, and return the baseline.
+def read(path: Path, learners: dict[str, Learner], epoch: int) -> dict[str, Any]:
+    """Give the learners what the epoch `epoch` left, and return the head.
 
     Raises:
         EvaluationError: The file is missing, damaged, or of something else.
@@ -51,5 +52,4 @@ def read(path: Path, learners: dict[str, Learner], epoch: int) -> float | None:
             restore(*learner, own)
     except (KeyError, RuntimeError) as error:
         raise EvaluationError(f"{path} is of another supernet: {error}.") from error
-    baseline: float | None = described["baseline"]
-    return baseline
+    return described

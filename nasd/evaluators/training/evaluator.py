@@ -1,6 +1,7 @@
 """The worker's half of full trainings."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import torch._dynamo  # noqa: F401 - a second or three; an operation on the meta device would import it
@@ -8,16 +9,23 @@ import torch._dynamo  # noqa: F401 - a second or three; an operation on the meta
 from nasd.evaluators.base import Report, reporting
 from nasd.evaluators.bench import Bench
 from nasd.evaluators.orders import Training
-from nasd.evaluators.training.training import train_fully
+from nasd.evaluators.room import require_room
+from nasd.evaluators.training.training import least_bytes, train_fully
 from nasd.evaluators.training.weight_files import WeightFiles
 from nasd.outcome import Outcome
 
 
 class TrainingEvaluator:
-    """Trains whole networks. Their files lie under the order's stem, where a killed training finds its checkpoint."""
+    """Trains whole networks. Their files lie under the order's stem, where a killed training finds its checkpoint.
+
+    Raises:
+        NasdError: Nothing fits in the memory limit.
+    """
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
+        if bench.config.evaluation.kind == "training":  # a job's architecture was chosen, and may be smaller than most
+            require_room(bench, partial(least_bytes, bench.data, bench.config))
 
     def run(self, order: Training, report: Report) -> tuple[Outcome, Mapping[str, Path]]:
         """See `nasd.evaluators.base.Evaluator`."""

@@ -24,16 +24,16 @@ from nasd.config import Config, TrainingConfig
 from nasd.data import Crops, Data, ImageSplit, Streamed, StreamedSplit, fetched
 from nasd.evaluators.base import OnEpoch
 from nasd.evaluators.clock import Clock
-from nasd.evaluators.deep_prior.embed import mini_batches, to_input
-from nasd.evaluators.deep_prior.probe import recent_mean
 from nasd.evaluators.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch
+from nasd.evaluators.mini_batches import mini_batches, to_input
 from nasd.evaluators.networks.build import Trainable, TrainableNetwork, network_of
 from nasd.evaluators.networks.weights import Files, NoFiles, checkpoint_bytes, network_bytes, read_checkpoint, restore
+from nasd.evaluators.objective import confusion, hits, label_scores, mean_label_accuracy, summed_loss
 from nasd.evaluators.provenance import provenance
+from nasd.evaluators.reward import recent_mean
 from nasd.evaluators.seeding import generator
-from nasd.evaluators.training.objective import confusion, hits, label_scores, mean_label_accuracy, summed_loss
-from nasd.evaluators.training.step_memory import state_bytes, step_bytes
+from nasd.evaluators.step_memory import state_bytes, step_bytes
 from nasd.outcome import Evaluated, Labels, Outcome
 from nasd.seeding import derive
 
@@ -102,6 +102,21 @@ def train_fully(
     return msgspec.structs.replace(outcome, measured=clock.measured())
 
 
+def least_bytes(data: Data | Streamed, config: Config, architecture: Trainable) -> int:
+    """What a training takes with as few images at a time as can be, in bytes; the data's images are not counted.
+
+    Raises:
+        EvaluationError: The architecture is not made for these images.
+    """
+    with torch.device("meta"):
+        network = network_of(architecture, data.channels, config.encoder, config.training.dropout)
+    return state_bytes(network) + step_bytes(network, data, _least_images(config))
+
+
+def _least_images(config: Config) -> int:
+    return 2 if config.encoder.batch_norm > 0 else 1  # one image may have no statistics
+
+
 class _Training:
     def __init__(
         self,
@@ -115,7 +130,7 @@ class _Training:
     ) -> None:
         self._architecture, self._data, self._config, self._seed = architecture, data, config, seed
         self._device, self._progress, self._files = device, progress, files
-        self._least = 2 if config.encoder.batch_norm > 0 else 1  # one image may have no statistics
+        self._least = _least_images(config)
         self._described = {
             "kind": "network",
             **provenance(architecture, data, config, seed, device),

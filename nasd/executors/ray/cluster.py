@@ -1,10 +1,13 @@
 """Ray's own interface, as far as the bridge needs it: a cluster of this box alone, or one that is there; its nodes."""
 
+import socket
 from typing import Any
 
-from nasd.executors.ray.wire import Node
+from nasd.protocol import Node
 
 OBJECT_STORE = 256 << 20  # bytes of a cluster of this box alone: chunks of files pass through it
+
+KNOCK = 10.0  # seconds in which a head node must take a connection
 
 
 class UnreachableError(Exception):
@@ -27,12 +30,18 @@ def connect(address: str, cpus: float) -> str:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
         options |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE}
+    if address not in ("auto", "local"):
+        host, _, port = address.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), KNOCK).close()  # Ray would try for minutes
+        except OSError as error:
+            raise UnreachableError(f"nobody answers at its head node: {error}") from error
     import ray  # noqa: PLC0415
 
     try:
         ray.init(address=address, namespace="nasd", **options)
     except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
-        raise UnreachableError(_brief(error)) from error
+        raise UnreachableError(brief(error)) from error
     return str(ray.__version__)
 
 
@@ -44,7 +53,16 @@ def disconnect() -> None:
 
 
 def nodes() -> list[Node]:
-    """All nodes that are up, and what of each is taken.
+    """All nodes that are up, and what of each is taken, by name.
+
+    Raises:
+        UnreachableError: The head node does not answer.
+    """
+    return sorted(nodes_by_id().values(), key=lambda node: node.name)
+
+
+def nodes_by_id() -> dict[str, Node]:
+    """The same by Ray's ids.
 
     Raises:
         UnreachableError: The head node does not answer.
@@ -55,24 +73,22 @@ def nodes() -> list[Node]:
     try:
         known, free = ray.nodes(), available_resources_per_node()
     except (ray.exceptions.RayError, RuntimeError, OSError, TimeoutError) as error:
-        raise UnreachableError(_brief(error)) from error
+        raise UnreachableError(brief(error)) from error
     up = [node for node in known if node["Alive"]]
     names = names_of(up)
-    found = []
+    found = {}
     for node in up:
         total, left = node["Resources"], free.get(node["NodeID"], {})
         cpus, gpus = total.get("CPU", 0.0), total.get("GPU", 0.0)
-        found.append(
-            Node(
-                name=names[node["NodeID"]],
-                cpus=cpus,
-                cpus_taken=cpus - left.get("CPU", 0.0),
-                gpus=gpus,
-                gpus_taken=gpus - left.get("GPU", 0.0),
-                memory=int(total.get("memory", 0)),
-            )
+        found[node["NodeID"]] = Node(
+            name=names[node["NodeID"]],
+            cpus=cpus,
+            cpus_taken=cpus - left.get("CPU", 0.0),
+            gpus=gpus,
+            gpus_taken=gpus - left.get("GPU", 0.0),
+            memory=int(total.get("memory", 0)),
         )
-    return sorted(found, key=lambda node: node.name)
+    return found
 
 
 def names_of(known: list[dict[str, Any]]) -> dict[str, str]:
@@ -98,6 +114,7 @@ def lack(cpu: float, gpu: float, memory: int | None) -> str:
     return f"waiting for {wanted}: taken on every node"
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
+    """On one line."""
     text = " ".join(str(error).split())
     return text if len(text) <= 300 else text[:299] + "…"

@@ -15,9 +15,10 @@ from nasd.errors import ConfigError
 from nasd.executors.crew import Crew
 from nasd.executors.ray.channel import Actor, Needs
 from nasd.executors.ray.link import Link
-from nasd.executors.ray.wire import Connect, Node
+from nasd.executors.ray.survey import INSTALL
+from nasd.executors.ray.wire import Connect
 from nasd.executors.work import Setup
-from nasd.protocol import WorkerStatus
+from nasd.protocol import Node, WorkerStatus
 
 CLUSTER = -1  # in place of a worker's number: trouble that all of them have
 
@@ -44,16 +45,14 @@ class Ray(Crew):
         executor = config.executor
         assert executor.kind == "ray"
         if importlib.util.find_spec("ray") is None:
-            raise ConfigError("executor.kind is ray, which is not installed: pip install 'nasd[ray]'")
+            raise ConfigError(f"executor.kind is {INSTALL}")
         resources, devices = executor.resources, workers_of(executor)
-        gpu = 1.0 if resources.GPU is None else resources.GPU
-        self.nodes: Sequence[Node] = ()
         connect = Connect(address=executor.address, cpus=max(1.0, (len(devices) + 1) * resources.CPU))
         self._link = Link(connect, lambda problem: trouble(CLUSTER, problem), self._nodes_changed)
         needs = Needs(
             command=command,
             cpu=resources.CPU,
-            gpu=gpu,
+            gpu=executor.gpu,
             memory=resources.memory,
             scratch=executor.scratch,
             checkpoint_every=executor.checkpoint_every,

@@ -22,7 +22,6 @@ from nasd.executors.ray.wire import (
     Ended,
     Line,
     Moved,
-    Node,
     Nodes,
     Open,
     Opened,
@@ -33,6 +32,7 @@ from nasd.executors.ray.wire import (
     Waits,
     Write,
 )
+from nasd.protocol import Node
 
 log = logging.getLogger("nasd.cluster")
 
@@ -170,7 +170,7 @@ class Link:
             stderr=asyncio.subprocess.PIPE,
             limit=2 * MAX_LINE,
             process_group=0,
-            env=_environment(self._connect.address),
+            env=environment(self._connect.address),
         )
         self._connected = asyncio.get_running_loop().create_future()
         self._hearing = asyncio.create_task(self._hear(self._process, self._connected), name="bridge")
@@ -295,7 +295,7 @@ class _RefusedError(Exception):
     """There is no cluster."""
 
 
-def _environment(address: str) -> dict[str, str]:
+def environment(address: str) -> dict[str, str]:
     """What Ray reads when it is imported. Besides, the bridge finds this very nasd, wherever the daemon was started."""
     here = str(Path(__file__).parents[3])
     given = os.environ.get("PYTHONPATH")

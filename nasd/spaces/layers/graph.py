@@ -57,6 +57,7 @@ def _encoder_layer(architecture: Architecture, state: State, inputs: int) -> Nod
         shape=(features, side) if state.layer_type == "spp" else (features, side, side),
         parameters=weights,
         operations=weights * side**2,
+        kernel=state.filter_size if state.layer_type == "conv" else 0,
     )
 
 

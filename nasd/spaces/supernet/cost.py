@@ -60,11 +60,13 @@ def latencies(config: SupernetConfig, skeleton: Skeleton) -> tuple[tuple[float, 
     3 * (0.25 + 0.75 * bits / 32) for fewer, of no unit; for the others millions of multiply-adds, a binary one 1/64.
 
     Raises:
-        ConfigError: `space.latencies` has not an entry for each choice.
+        ConfigError: `space.latencies` has not an entry for each choice, or is still to be measured.
     """
     units = skeleton.units
     if config.latencies is None:
         return tuple(tuple(_by_table(unit, choice) for choice in unit.choices) for unit in units)
+    if config.latencies == "measured":
+        raise ConfigError("space.latencies: `measured` is for a new run, which then holds the numbers; give those here")
     if [len(one) for one in config.latencies] != [len(unit.choices) for unit in units]:
         raise ConfigError(
             f"space.latencies: {config.base} has {len(units)} units of two choices, and needs as many pairs of numbers"

@@ -11,10 +11,12 @@ from nasd.config import Config, EnasConfig
 from nasd.outcome import Evaluated, Failed, Outcome
 from nasd.spaces.base import GrammarError
 from nasd.spaces.supernet import Supernet, SupernetSpace
-from nasd.strategies.base import Learned, Observed, Progress, Proposal, Stage, Work
+from nasd.strategies.base import Learned, Observed, Progress, Proposal, Stage, Training, Work
 from nasd.strategies.enas.rows import Best, Row, best_derived, decode, encode, file_of, kept
 
 STAGE = "epochs"
+DERIVED = "derived"
+"""The group of trainings from scratch that holds the controller's architectures."""
 
 
 class Enas:
@@ -88,6 +90,17 @@ class Enas:
         worthless = sum(row.reward == 0 for row in self.trained)
         done, of = len(self.trained) - worthless, self.search.epochs - worthless
         return Progress(done, of, 0, (Stage(STAGE, done, of),))
+
+    def trainings(self) -> tuple[Training, ...]:
+        """The best derived architectures, with their accuracies by the last epoch's weights, where it judged them all
+        (it does not where it came to be the last by a change of `search.epochs`); else each with its own epoch's.
+        """
+        best, last = self.derived, self.trained[-1].epoch if self.trained else None
+        judged = {one.net: one.accuracy for one in last.judged} if last is not None else {}
+        comparable = all(one.net in judged for one in best)
+        return tuple(
+            Training(one.net, one.number, DERIVED, judged[one.net] if comparable else one.reward) for one in best
+        )
 
     def position(self) -> dict[str, Any]:
         """How many trials there were; all else follows from the rows."""

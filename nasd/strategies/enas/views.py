@@ -1,9 +1,9 @@
 """What clients see of ENAS: its epochs, and where the controller stands."""
 
-import math
 from collections.abc import Sequence
 
 from nasd.errors import NasdError
+from nasd.outcome import entropy
 from nasd.protocol.enas import Choices, ChoicesParams, Epoch, Epochs, EpochsParams, UnitChoices
 from nasd.protocol.wire import MAX_PAGE
 from nasd.spaces.supernet import SupernetSpace
@@ -36,8 +36,8 @@ def choices(strategy: Enas, space: SupernetSpace, params: ChoicesParams) -> Choi
     return Choices(
         trial=row.number,
         units=tuple(
-            UnitChoices(label=unit.label, choices=unit.choices, probabilities=shares, entropy=_entropy(shares))
-            for unit, shares in units
+            UnitChoices(label=one.label, choices=one.choices, probabilities=shares, entropy=entropy(shares))
+            for one, shares in units
         ),
     )
 
@@ -76,10 +76,6 @@ def _epoch(trained: Sequence[Row], number: int, space: SupernetSpace, there: set
         in_front=row.number in front,
         kept=row.file in there,
     )
-
-
-def _entropy(shares: Sequence[float]) -> float:
-    return -sum(share * math.log(share) for share in shares if share > 0)
 
 
 METHODS = {"enas.epochs": epochs, "enas.choices": choices}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+import msgspec
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -10,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 
 from nasd import protocol
 from nasd.protocol import enas
-from nasd.protocol.enas import Choices, ChoicesParams, Epoch, EpochsParams
+from nasd.protocol.enas import Choices, ChoicesParams, Epoch, EpochsParams, Standing
 from tui import text
 from tui.link import Change, Link, Renewed
 from tui.messages import CopyNet, Retrain, ShowTrial
@@ -70,9 +71,20 @@ class Epochs(StrategyPane):
         self._table.renew()
 
     def hear(self, change: Change) -> None:
-        """An epoch came to its end."""
+        """An epoch came to its end, or got on."""
         if isinstance(change, Renewed | protocol.TrialFinished):
             self._table.renew()
+        elif isinstance(change, protocol.WorkerChanged) and change.worker.trial is not None:
+            self._follow()
+
+    def _follow(self) -> None:
+        """Show where the controller stands in the epoch under way, if a worker said so already."""
+        for worker in self.link.status.workers if self.link.status else ():
+            if worker.trial is not None and "units" in worker.facts:
+                self._units.follow(
+                    msgspec.convert(worker.facts, Standing),
+                    f"trial {worker.trial}, {worker.epoch}/{worker.epochs} steps",
+                )
 
     def action_copy(self) -> None:
         """The derived architecture of this epoch."""
@@ -92,6 +104,7 @@ class Epochs(StrategyPane):
         page: enas.Epochs = await self.link.call("enas.epochs", EpochsParams())  # all that the curves can show
         choices: Choices = await self.link.call("enas.choices", ChoicesParams())
         self._units.show(choices)
+        self._follow()
         self._curves.show(page)
         self._front.show(page)
         if offset + limit > len(page.epochs) < page.total:

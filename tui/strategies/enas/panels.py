@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from nasd.protocol.enas import Choices, Epochs
+from nasd.protocol.enas import Choices, Epochs, Standing
 from tui import chart, text
 from tui.widgets.panel import Panel
 
@@ -17,17 +17,28 @@ class Units(Panel):
 
     def __init__(self) -> None:
         super().__init__("the controller's choices", id="enas-units")
-        self._choices: Choices | None = None
+        self._choices: Choices | None = None  # after the last epoch
+        self._standing: Standing | None = None  # in the epoch under way
 
     def show(self, choices: Choices) -> None:
-        """Another state of the controller."""
+        """Another state of the controller, at the end of an epoch."""
         self._choices = choices
-        self.border_subtitle = Content("" if choices.trial is None else f"after trial {choices.trial}")
+        self.follow(None, "")
+
+    def follow(self, standing: Standing | None, done: str) -> None:
+        """The epoch under way, of which `done` says how far it is; None: there is none."""
+        self._standing, choices = standing, self._choices
+        told = "" if choices is None or choices.trial is None else f"after trial {choices.trial}"
+        if standing is not None:
+            reward = "" if standing.reward is None else f" · reward {text.percent(standing.reward)}"
+            told = f"{done}{reward} · H {standing.entropy:.3f}"
+        self.border_subtitle = Content(told)
         self.renew()
 
     def lines(self, width: int, height: int) -> Sequence[Content]:
         """Units in the order of the network, as many as there is room for: the least decided ones if not all."""
-        units = self._choices.units if self._choices else ()
+        shown_now = self._standing or self._choices
+        units = shown_now.units if shown_now else ()
         if not units:
             return [Content.styled(NOTHING, "$dim")]
         shown = list(range(len(units)))

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from nasd.data import Data, Streamed
-from nasd.evaluators.deep_prior.embed import to_input
 from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.memory import PeakMemory
-from nasd.evaluators.training.objective import summed_loss
+from nasd.evaluators.mini_batches import to_input
+from nasd.evaluators.objective import summed_loss
 
 
 class StepMemory(PeakMemory):  # type: ignore[no-untyped-call]

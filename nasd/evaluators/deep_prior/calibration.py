@@ -1,0 +1,161 @@
+"""How fast this box computes the layers of a search, measured in seconds: layers alone, on images that hold noise."""
+
+import copy
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nasd.config import Config
+from nasd.data import Data, ImageSplit
+from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
+from nasd.evaluators.deep_prior.probe import train_classifier
+from nasd.evaluators.deep_prior.warm_up import warm_up
+from nasd.evaluators.memory import pass_bytes, resident_bytes
+from nasd.evaluators.networks.batch_norm import BatchNorm
+from nasd.evaluators.networks.encoder import Buildable, Encoder
+from nasd.evaluators.seeding import generator
+from nasd.evaluators.threads import in_order, one_thread_each
+from nasd.graph import Graph
+from nasd.spaces.base import Space
+from nasd.spaces.layers import Architecture
+
+GFLOP = 2.0  # of one timed pass on a CPU, about; a GPU gets a whole mini-batch
+ROWS = 8192  # of the embedding that the classifier is timed on
+SECONDS = 0.25  # of one example, about
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds for 10^9 operations."""
+
+    kernels: Mapping[str, float]  # by class of layer
+    classifier: float
+
+
+@torch.inference_mode()
+@one_thread_each()
+def calibrate(
+    space: Space[Any],
+    config: Config,
+    examples: Mapping[str, Sequence[tuple[str, int]]],
+    values: int,
+    device: torch.device,
+    threads: int,
+) -> Rates:
+    """Time layers as an evaluation computes them, with batch norm and ReLU.
+
+    Args:
+        space: Of the architectures.
+        config: The run's.
+        examples: Of each class of layers some, as (architecture, place in its graph); each counts the same.
+        values: Of a typical embedding.
+        device: To be timed.
+        threads: That compute at the same time, each a mini-batch of its own; on a GPU one does.
+
+    Raises:
+        EvaluationError: An architecture is none that there are layers for.
+    """
+    warm_up(config, device)
+    kernels = {}
+    for kernel, chosen in examples.items():
+        rates = [_seconds(*_layer(space, config, net, place, device), threads) for net, place in chosen]
+        kernels[kernel] = sum(rates) / len(rates)
+    return Rates(kernels, _classifier_seconds(config, values, device))
+
+
+def peak_bytes(architecture: Buildable, config: Config, data: Data, device: torch.device) -> int:
+    """Memory of an evaluation whose mini-batches are not split, the images included.
+
+    Raises:
+        EvaluationError: The architecture does not fit the images.
+    """
+    with torch.device("meta"):
+        encoder = Encoder(architecture, data.channels, config.encoder)
+    batch = min(config.training.batch_size, len(data.train))
+    return data.images_nbytes + resident_bytes(encoder, data, config) + pass_bytes(encoder, data, batch, device)
+
+
+def without_images(config: Config, splits: Sequence[int]) -> Data:
+    """Data of the run's shape on the meta device, where nothing takes memory.
+
+    Args:
+        config: Settled.
+        splits: Images of the training, validation and test split.
+    """
+    space = config.space
+    shape = (space.channels, space.patch_size, space.patch_size)
+    train, validation, test = (
+        ImageSplit(
+            torch.empty((rows, *shape), dtype=torch.uint8, device="meta"),
+            torch.empty(rows, dtype=torch.int64, device="meta"),
+            torch.empty(rows, dtype=torch.int64, device="meta"),
+        )
+        for rows in splits
+    )
+    classes = tuple(map(str, range(space.num_classes)))
+    return Data(config.data.name, train, validation, test, classes, ())
+
+
+def _layer(
+    space: Space[Any], config: Config, net: str, place: int, device: torch.device
+) -> tuple[nn.Module, Tensor, float]:
+    """A layer, its input for some images, and its GFLOP for them; of cells, the whole network."""
+    architecture = space.parse(net)
+    graph: Graph = space.graph(architecture)
+    with torch.device("meta"):
+        encoder = Encoder(architecture, graph.nodes[0].shape[0], config.encoder)
+    layer: nn.Module = encoder.layers
+    shape, gflop = graph.nodes[0].shape, graph.gflops
+    if isinstance(architecture, Architecture):
+        layer, shape, gflop = encoder.layers[place - 1], graph.nodes[place - 1].shape, graph.nodes[place].gflops
+    layer.to_empty(device=device).train()
+    for module in layer.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight.fill_(module.weight[0].numel() ** -0.5)
+        elif isinstance(module, BatchNorm):
+            module.reset_parameters()
+    samples = 128 if device.type == "cuda" else max(1, min(128, round(GFLOP / gflop)))
+    image = torch.rand((samples, *shape), generator=generator(1, "images")).to(device, encoder.dtype)
+    return layer, image.contiguous(memory_format=torch.channels_last), samples * gflop
+
+
+def _seconds(layer: nn.Module, image: Tensor, gflop: float, threads: int) -> float:
+    """For 10^9 operations, by all threads together."""
+    copies: SimpleQueue[nn.Module] = SimpleQueue()  # of its statistics; the weights are the same
+    for _ in range(threads):
+        copies.put(copy.deepcopy(layer, {id(parameter): parameter for parameter in layer.parameters()}))
+
+    @torch.inference_mode()
+    def work(_: int) -> None:
+        mine = copies.get()
+        mine(image.clone())  # in eval mode a layer may work in place
+        copies.put(mine)
+
+    def passes(number: int) -> float:
+        began = time.perf_counter()
+        for _ in in_order(work, range(number), threads if threads > 1 else 0, ahead=2 * threads):
+            pass
+        if image.is_cuda:
+            torch.cuda.synchronize(image.device)
+        return (time.perf_counter() - began) / (number * gflop)
+
+    first = passes(threads)
+    more = round(SECONDS / (first * gflop))
+    return first if more < threads else passes(min(more, 50 * threads))
+
+
+def _classifier_seconds(config: Config, values: int, device: torch.device) -> float:
+    classes, seed = config.space.num_classes, generator(1, "classifier")
+    dtype = torch.bfloat16 if config.encoder.precision == "bfloat16" else torch.float32
+    labels = torch.randint(classes, (ROWS,), generator=seed).to(device)
+    split = EmbeddedSplit(torch.rand((ROWS, values), generator=seed).to(device, dtype), labels, labels)
+    few = EmbeddedSplit(split.x[:128], labels[:128], labels[:128])
+    training = config.training.model_copy(update={"epochs": 2, "early_stopping_epoch": 3})
+    ended: list[float] = []
+    train_classifier(split, few, few, classes, training, 1, lambda *_: ended.append(time.perf_counter()))
+    return (ended[1] - ended[0]) / (2 * 2 * ROWS * values * classes / 1e9)
