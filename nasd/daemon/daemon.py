@@ -282,10 +282,11 @@ class Daemon:
             await asyncio.sleep(HEARTBEAT)
             measured = self._gauge.measures_disk
             try:
-                self._machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
+                machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
             except (OSError, RuntimeError) as error:  # RuntimeError: no thread could be started for it
                 self._problem("machine", f"the run directory cannot be looked at: {error}")
                 continue
+            self._machine = msgspec.structs.replace(machine, nodes=tuple(self._executor.nodes))
             self._problem("machine", None)
             self.load.add(time.time(), self._machine)
             self._problem("disk space", low_disk(self._machine))
