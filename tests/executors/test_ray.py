@@ -152,7 +152,7 @@ async def test_what_stalls_is_replaced(site, gate, monkeypatch, soon, which):
     """As a network does that takes packets and gives none."""
     monkeypatch.setattr(link, "NO_ANSWER", 12.0)
     monkeypatch.setattr(link, "LEAVING", 5.0)
-    site.seconds_of_silence(60.0 if which == "bridge" else 8.0)
+    site.seconds_of_silence(60.0 if which == "bridge" else 15.0)
     executor = site.executor(trial_attempts=1)
     evaluation = asyncio.create_task(executor.evaluate(task(1)))
     (status,) = await soon(lambda: busy(executor))
