@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any
 
-from nasd.config import CellsConfig, Config, QLearningConfig
+from nasd.config import CellsConfig, Config, DeepPriorConfig, QLearningConfig
 from nasd.errors import ConfigError
 from nasd.strategies.base import Strategy
 
@@ -84,6 +84,8 @@ def require(
         elif key == "search.lookahead":
             if before.training.screen is not None:
                 raise _refused(key, "with training.screen, which trials are screened rests on it")
+            if isinstance(before.evaluation, DeepPriorConfig) and before.evaluation.rungs is not None:
+                raise _refused(key, "with evaluation.rungs, which trials are stopped rests on it")
         else:
             raise _refused(key, _REASONS.get(key.partition(".")[0], _REWARDS))
 
