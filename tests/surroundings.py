@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="nohup, lang-c, home, nobody, container; all unless given")
     chosen = parser.parse_args(given).names
     folder = Path(tempfile.mkdtemp(prefix="n", dir="/var/tmp"))  # short: sockets are in it; not in the small /tmp
+    folder.chmod(0o755)  # tests in it go as another user
     try:
         known = commands(folder)
         if unknown := set(chosen) - known.keys():

@@ -156,12 +156,16 @@ def _home() -> Iterator[Finding]:
         paths.socket_path(home / ("x" * 20))
     except NasdError as error:
         yield Finding("wrong", "runs", str(error))
-    with tempfile.TemporaryDirectory(dir=place) as folder:
-        connection = sqlite3.connect(Path(folder) / "test.db")
-        mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
-        connection.close()
-        if mode != "wal":
-            yield Finding("wrong", "runs", f"SQLite cannot keep a write-ahead log in {place}: use a local disk")
+    try:
+        with tempfile.TemporaryDirectory(dir=place) as folder:
+            connection = sqlite3.connect(Path(folder) / "test.db")
+            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+            connection.close()
+    except OSError as error:
+        yield Finding("wrong", "runs", f"nothing can be made in {place} ({error.strerror}): set NASD_HOME to a folder")
+        return
+    if mode != "wal":
+        yield Finding("wrong", "runs", f"SQLite cannot keep a write-ahead log in {place}: use a local disk")
 
 
 def _data() -> Iterator[Finding]:

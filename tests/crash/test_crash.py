@@ -45,9 +45,9 @@ def test_six_kills_change_nothing(folder):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_one_that_was_finished_and_lengthened_and_killed_is_one_that_was_long_from_the_start(folder):
-    long = crash.make(configuration.load(CONFIG, (crash.schedule(24), *SMALL)), folder / "one")
+    long = crash.make(configuration.load(CONFIG, (crash.schedule(12), *SMALL)), folder / "one")
     crash.undisturbed(long)
     with Run.open(long) as run:
         (first, count), *rest = changes.config_of(run).search.epsilon_schedule
@@ -57,7 +57,7 @@ def test_one_that_was_finished_and_lengthened_and_killed_is_one_that_was_long_fr
     crash.undisturbed(short)
     with Run.open(short, writable=True) as run:
         change(run, (f"search.epsilon_schedule={[[first, count], *map(list, rest)]}",))
-    kills = crash.Kills(seed=7, daemon=1, worker=1, longest=0.1, trials=24)
+    kills = crash.Kills(seed=7, daemon=1, worker=1, longest=0.1, trials=12)
     crash.killed(short, kills, say=lambda _: None)
     assert sorted(kills.done) == ["daemon", "worker"]
     crash.compare(long, short)
