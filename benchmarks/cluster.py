@@ -7,8 +7,8 @@ For each number of workers: trials a second, the processor time that daemon and 
 memory of an actor with its worker. Then, with one worker and evaluations of no length, the time of a trial on the
 cluster and on local processes, and the processor time of a worker that evaluates for long. `--simulate` asks what that
 comes to with more workers than this box can hold: a trial takes DAEMON and then BRIDGE milliseconds of a processor, one
-trial after the other, its evaluation runs beside all others, and BEAT milliseconds a second of the bridge's processor go
-for each worker's signs of life.
+trial after the other, its evaluation runs beside all others, and each worker's signs of life take BEAT milliseconds a
+second of the bridge's.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What looks at the first images say of an architecture, and what they save.
 
-    python -m benchmarks.rungs [--architectures 60] [--samples 4000] [--images 500 1500] [--keep 0.5 0.33]
+    python -m benchmarks.rungs [--architectures 60] [--samples 3000] [--images 500 1500] [--keep 0.5 0.33]
 
 Architectures of the paper's space (`configs/dp-nas.yaml`), drawn at random among those of at most `--max-gflops`, are
 evaluated whole, with their scores at each rung beside. Then rungs are put to the sequence as a search would put them:
@@ -15,6 +15,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from nasd.box import tuning
 
@@ -24,7 +25,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from benchmarks.architectures import load_data  # noqa: E402
-from nasd.config import Config, LayersConfig, RungsConfig, TrainingConfig  # noqa: E402
+from nasd.box.processor import multiplies_bfloat16  # noqa: E402
+from nasd.config import Config, EncoderConfig, LayersConfig, RungsConfig, TrainingConfig  # noqa: E402
 from nasd.correlation import rank_correlation  # noqa: E402
 from nasd.data import Data, ImageSplit  # noqa: E402
 from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
@@ -69,7 +71,11 @@ def evaluated(arguments: argparse.Namespace) -> list[Row]:
     data = load_data(arguments.data, arguments.samples)
     data = replace(data, validation=cut(data, "val", arguments.validation), test=cut(data, "test", 128))
     space = SearchSpace(LayersConfig(patch_size=data.image_size, max_gflops=arguments.max_gflops))
-    config = Config(training=TrainingConfig(epochs=arguments.epochs, early_stopping_thresh=0.0))
+    precision: Literal["bfloat16", "float32"] = "bfloat16" if multiplies_bfloat16() else "float32"
+    config = Config(
+        encoder=EncoderConfig(precision=precision),
+        training=TrainingConfig(epochs=arguments.epochs, early_stopping_thresh=0.0),
+    )
     warm_up(config, torch.device("cpu"))
     rungs = [Rung(images=images) for images in arguments.images]
     rows: list[Row] = []
@@ -134,9 +140,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of FashionMNIST; else ../shared/data, else digits")
     parser.add_argument("--architectures", type=int, default=60)
-    parser.add_argument("--max-gflops", type=float, default=0.3, help="of an architecture, for one image")
-    parser.add_argument("--samples", type=int, default=4000, help="training images that count as all")
-    parser.add_argument("--validation", type=int, default=2000)
+    parser.add_argument("--max-gflops", type=float, default=0.06, help="of an architecture, for one image")
+    parser.add_argument("--samples", type=int, default=3000, help="training images that count as all")
+    parser.add_argument("--validation", type=int, default=1000)
     parser.add_argument("--images", type=int, nargs="+", default=[500, 1500])
     parser.add_argument("--keep", type=float, nargs="+", default=[0.5, 0.33])
     parser.add_argument("--after", type=int, default=10)

@@ -23,8 +23,8 @@ RESAMPLES = 2000
 LEVEL = 0.95
 POINTS = 200  # of a curve over seconds
 
-_NOT_THE_SEARCH = {
-    "name": True, "seed": True, "executor": True, "store": True, "snapshots": True, "log": True,
+_NOT_THE_SEARCH: Mapping[str, bool | set[str]] = {
+    "name": True, "seed": True, "executor": True, "store": True, "snapshots": True, "log": True, "notify": True,
     "data": {"root", "resident_limit"},
 }  # fmt: skip
 """In what runs of one group may differ: they are one search, wherever it runs and whatever it keeps."""
