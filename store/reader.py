@@ -125,6 +125,11 @@ class Reader:
         with self._reading("read evaluated trials"):
             return queries.evaluated(self._connection, after, count)
 
+    def rank(self, reward: float) -> tuple[int, int]:
+        """How many evaluated trials, each of its own architecture, have a higher reward, and how many there are."""
+        with self._reading("rank a trial"):
+            return queries.rank(self._connection, reward)
+
     def times_proposed(self, numbers: Sequence[int]) -> dict[int, int]:
         """How often the architecture of each trial, which is no duplicate, was proposed."""
         with self._reading("count duplicates"):
@@ -159,10 +164,10 @@ class Reader:
         with self._reading("read rewards"):
             return queries.rewards(self._connection, after)
 
-    def screening_scores(self) -> list[tuple[int, float]]:
-        """Of each trial that had a quick look: its place in the order of observation, and the look's accuracy."""
-        with self._reading("read screening scores"):
-            return queries.screening_scores(self._connection)
+    def looks(self) -> list[tuple[int, float, dict[str, Any]]]:
+        """Of each trial that had a quick look, or several: its place in the order of observation, reward, metrics."""
+        with self._reading("read quick looks"):
+            return queries.looks(self._connection)
 
     def by_status(self) -> dict[TrialStatus, int]:
         """How many trials of each status; statuses without a trial are left out."""

@@ -17,6 +17,7 @@ class Now(Panel):
     def __init__(self, link: Link) -> None:
         super().__init__("now", id="now")
         self._link = link
+        self._last: tuple[Sequence[protocol.WorkerStatus], Sequence[protocol.WorkerStatus]] = (), ()
 
     def lines(self, width: int, height: int) -> Sequence[Content]:
         """Words first; the chart takes what is left."""
@@ -38,8 +39,13 @@ class Now(Panel):
         if status.state == "paused":
             found.append(Content.styled("Nothing is trained: p resumes." if width >= 30 else "p resumes.", "$dim"))
         curves = [worker for worker in busy if worker.validation_accuracies]
-        if curves and height - len(found) >= 3:
-            found += _curves(curves, busy, width, height - len(found))
+        if curves:
+            self._last = curves, busy
+        elif self._last[0]:  # between two trials
+            names = ", ".join(map(_what, self._last[0]))
+            found.append(Content.styled(text.shorten(f"before: {names}", width), "$dim"))
+        if self._last[0] and height - len(found) >= 3:
+            found += _curves(*self._last, width, height - len(found))
         return found
 
     def _worker(

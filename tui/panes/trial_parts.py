@@ -7,6 +7,7 @@ import msgspec
 from textual.content import Content
 
 from nasd import protocol
+from nasd.outcome import RungScores
 from tui import chart, text
 from tui.link import Link
 from tui.panes.trials import describe
@@ -72,11 +73,13 @@ class Facts(Part):
         row = detail.row
         facts: list[tuple[str, str, str]] = [
             ("reward", text.percent(row.reward), "bold $warning"),
+            *([("rank", _rank(detail.rank, detail.ranked), "")] if detail.rank is not None else []),
             ("validation", text.percent(row.best_validation), ""),
             ("test", text.percent(row.test_accuracy), ""),
             *([("stage", text.clean(row.stage), "")] if row.stage else []),
             *((text.clean(name).replace("_", " "), fact(value), "") for name, value in row.facts.items()),
             *([("quick look", text.percent(detail.screening), "")] if detail.screening is not None else []),
+            *([("rungs", _rungs(detail.rungs), "")] if detail.rungs is not None else []),
             ("time", text.duration(row.seconds) if row.seconds else "–", ""),
             ("encoding", f"{detail.encode_seconds:.1f} s" if detail.encode_seconds else "–", ""),
             ("training", f"{detail.train_seconds:.1f} s" if detail.train_seconds else "–", ""),
@@ -102,6 +105,13 @@ class Facts(Part):
         if detail.duplicates:
             found.append(Content.assemble(("repeats    ", "$dim"), _repeats(detail, width - 11)))
         return found
+
+
+def _rank(rank: int, of: int) -> str:
+    """1st of 717."""
+    last = "th" if 10 < rank % 100 < 20 else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    written = f"{text.count(rank)}{last} of {text.count(of)}"
+    return written if len(written) < 14 else f"{text.count(rank)}{last}"
 
 
 def _repeats(detail: protocol.TrialDetail, width: int) -> str:
@@ -193,3 +203,8 @@ def _wrapped(string: str, width: int) -> list[Content]:
 
 def _wrapped_content(content: Content, width: int) -> list[Content]:
     return list(content.wrap(width)) if width > 0 else [content]
+
+
+def _rungs(rungs: RungScores) -> str:
+    """The last score, and whether the evaluation ended there."""
+    return f"{text.percent(rungs.scores[-1])}{' end' if rungs.cut else ''}"
