@@ -1,7 +1,7 @@
 """What comes out of one evaluation. Shared by the evaluator, the strategies and the daemon; imports nothing heavy."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -62,6 +62,13 @@ class SupernetEpoch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     judged: tuple[Judged, ...] = ()  # of the last epoch: the best derived architectures, all with its shared weights
 
 
+class RungScores(msgspec.Struct, frozen=True, kw_only=True):
+    """What the looks at the first images said, before all of them were encoded."""
+
+    scores: tuple[float, ...]  # accuracy at each rung that was reached
+    cut: bool = False  # the last one ended the evaluation: its reward is an estimate from that score
+
+
 class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="evaluated"):
     """A finished evaluation. Accuracies are fractions in [0, 1], one per epoch; of several labels per image, an image
     counts as right if all of them are.
@@ -75,6 +82,7 @@ class Evaluated(msgspec.Struct, frozen=True, kw_only=True, tag="evaluated"):
     embedding_dim: int
     micro_batch: int  # samples per pass; the mini-batch unless memory asked for less
     screening: float | None = None  # accuracy of the quick look, where there was one; alone, if it was the end
+    rungs: RungScores | None = None  # where `evaluation.rungs` asks for them
     labels: Labels | None = None  # of a data set of several labels per image
     supernet: SupernetEpoch | None = None  # of an epoch of a supernet
     measured: Measured = Measured()
@@ -111,9 +119,16 @@ def to_metrics(outcome: Evaluated) -> dict[str, Any] | None:
     metrics: dict[str, Any] = msgspec.to_builtins(outcome.labels) if outcome.labels else {}
     if outcome.screening is not None:
         metrics["screening"] = outcome.screening
+    if outcome.rungs is not None:
+        metrics["rungs"] = msgspec.to_builtins(outcome.rungs)
     if outcome.supernet is not None:
         metrics["supernet"] = msgspec.to_builtins(outcome.supernet)
     return metrics or None
+
+
+def rungs_in(metrics: Mapping[str, Any] | None) -> RungScores | None:
+    """What `to_metrics` made of the looks at the first images. Raises msgspec.ValidationError."""
+    return msgspec.convert(metrics["rungs"], RungScores) if metrics and "rungs" in metrics else None
 
 
 def epoch_in(metrics: dict[str, Any] | None) -> SupernetEpoch | None:

@@ -6,7 +6,7 @@ import sqlite3
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from store import codec
 from store.conditions import Condition, Parameter, Where
@@ -237,13 +237,13 @@ def rewards(connection: sqlite3.Connection, after: int) -> Rewards:
     return Rewards(numbers, values, stages, tuple(labels))
 
 
-def screening_scores(connection: sqlite3.Connection) -> list[tuple[int, float]]:
-    """Order and quick score of the trials that have one, in order."""
+def looks(connection: sqlite3.Connection) -> list[tuple[int, float, dict[str, Any]]]:
+    """Order, reward and metrics of the trials that were looked at before they were evaluated fully, in order."""
     query = (
-        "SELECT ordinal, json_extract(value, '$.screening') AS score FROM metrics JOIN trial USING (number) "
-        "WHERE score IS NOT NULL ORDER BY ordinal"
+        "SELECT ordinal, reward, value FROM metrics JOIN trial USING (number) WHERE "
+        "json_extract(value, '$.screening') IS NOT NULL OR json_extract(value, '$.rungs') IS NOT NULL ORDER BY ordinal"
     )
-    return [(int(order), float(score)) for order, score in connection.execute(query)]
+    return [(int(order), float(reward), json.loads(value)) for order, reward, value in connection.execute(query)]
 
 
 def by_status(connection: sqlite3.Connection) -> dict[TrialStatus, int]:

@@ -164,10 +164,10 @@ class Reader:
         with self._reading("read rewards"):
             return queries.rewards(self._connection, after)
 
-    def screening_scores(self) -> list[tuple[int, float]]:
-        """Of each trial that had a quick look: its place in the order of observation, and the look's accuracy."""
-        with self._reading("read screening scores"):
-            return queries.screening_scores(self._connection)
+    def looks(self) -> list[tuple[int, float, dict[str, Any]]]:
+        """Of each trial that had a quick look, or several: its place in the order of observation, reward, metrics."""
+        with self._reading("read quick looks"):
+            return queries.looks(self._connection)
 
     def by_status(self) -> dict[TrialStatus, int]:
         """How many trials of each status; statuses without a trial are left out."""

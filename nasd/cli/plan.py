@@ -183,7 +183,7 @@ class _Shown:
             timeout = self.config.executor.trial_timeout
             late, limit = too_long(self.plan, self.pace, timeout, self.config.training.epochs if training else 1)
             if late:
-                longest = duration(max(map(self.pace.evaluation, late)))
+                longest = duration(max(map(self.pace.longest, late)))
                 share = sum(map(_encoder, late)) / sum(map(_encoder, self.plan.costs))
                 advice = "" if limit is None else f", or set space.max_gflops to {limit:.3g}"
                 sentences.append(

@@ -13,7 +13,7 @@ from nasd.cli.options import json_option, run_argument
 from nasd.cli.output import ago, duration, fact, percent, print_json, print_table, printable, size
 from nasd.client import Client, Target
 from nasd.errors import NasdError, NotRunningError
-from nasd.outcome import Labels, labels_in
+from nasd.outcome import Labels, labels_in, rungs_in
 
 if TYPE_CHECKING:
     from store import Condition, Run
@@ -238,6 +238,9 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
     if trial.metrics and "screening" in trial.metrics:
         ended = ", and that was all" if trial.test_accuracy is None and len(trial.validation_accuracies) == 1 else ""
         click.echo(f"  quick look  validation {percent(trial.metrics['screening'])}{ended}")
+    if (rungs := rungs_in(trial.metrics)) is not None:
+        ended = ", stopped there: the reward is an estimate" if rungs.cut else ""
+        click.echo(f"  rungs       {', '.join(map(percent, rungs.scores))}{ended}")
     if labels is not None:
         each = percent(labels.validation_accuracies[-1])
         click.echo(f"  labels      each on its own: validation {each}, test {percent(labels.test_accuracy)}")

@@ -9,6 +9,7 @@ from nasd.config.evaluation import (
     DeepPriorConfig,
     EncoderConfig,
     FullTrainingConfig,
+    RungsConfig,
     ScreenConfig,
     TrainingConfig,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "QLearningConfig",
     "RandomConfig",
     "RayConfig",
+    "RungsConfig",
     "ScreenConfig",
     "SearchSection",
     "SnapshotsConfig",

@@ -1,18 +1,36 @@
 """The sections `evaluation`, `encoder` and `training`: how an architecture becomes a reward."""
 
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from nasd.config.section import Count, Fraction, NonNegative, Positive, PositiveFloat, Rate, Section, Share
 from nasd.config.supernet_training import SupernetTrainingConfig
 from nasd.config.unions import by
 
 
+class RungsConfig(Section):
+    """Looks at an architecture after its first training images: only the best go on (arXiv 1603.06560)."""
+
+    images: Annotated[tuple[Positive, ...], Field(min_length=1)] = (2000, 8000)  # of the training split, ascending
+    keep: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.5, 0.33)  # shares of the scores at each rung so far
+    after: Positive = 20  # trials that reach a rung before any is stopped there
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        if len(self.images) != len(self.keep):
+            raise ValueError(f"images names {len(self.images)} rungs, keep {len(self.keep)}: give each rung both")
+        if any(later <= earlier for earlier, later in pairwise(self.images)):
+            raise ValueError(f"images must ascend, each rung takes more than the one before: {list(self.images)}")
+        return self
+
+
 class DeepPriorConfig(Section):
     """The encoder keeps its random weights, a linear classifier is trained behind it (arXiv 2104.06788)."""
 
     kind: Literal["deep_prior"] = "deep_prior"
+    rungs: RungsConfig | None = None  # None: every architecture is encoded whole
 
 
 class FullTrainingConfig(Section):

@@ -50,6 +50,22 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _rungs_fit(self) -> Self:
+        if not isinstance(self.evaluation, DeepPriorConfig) or self.evaluation.rungs is None:
+            return self
+        if self.training.screen is not None:
+            raise ValueError(
+                "evaluation.rungs and training.screen both end evaluations early: leave one of them out; a rung saves "
+                "more, as it looks before everything is encoded"
+            )
+        if self.encoder.batch_norm_statistics == "population":
+            raise ValueError(
+                "evaluation.rungs: population statistics are those of all images, so that nothing can be said of the "
+                "first ones; leave the rungs out, or set encoder.batch_norm_statistics to batch"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _space_fits(self) -> Self:
         spaces = {"qlearning": "layers", "pnas": "cells", "enas": "supernet"}
         wanted = spaces.get(self.search.strategy, self.space.kind)

@@ -69,7 +69,7 @@ class Scheduler:
         """
         self._flights = [Flight(proposal) for proposal in open_proposals]
         self._observed = observed
-        self.planner.restore(self.run.screening_scores())
+        self.planner.restore(self.run.looks())
         for flight in self._flights:
             if (outcome := arrived.get(flight.proposal.number)) is not None:
                 done: asyncio.Future[Finished] = asyncio.get_running_loop().create_future()

@@ -9,7 +9,7 @@ import msgspec
 from nasd import filters, protocol
 from nasd.errors import NasdError
 from nasd.evaluators.base import Planner
-from nasd.outcome import labels_in
+from nasd.outcome import labels_in, rungs_in
 from nasd.protocol import MarkParams, QueueJobParams, Selected, TrialDetail, TrialPage, TrialRow, TrialsParams
 from nasd.runs.filtering import conditions
 from nasd.spaces.base import GrammarError, Space
@@ -137,6 +137,7 @@ def trial_detail(run: Run, space: Space[Any], number: int) -> TrialDetail:
         labels=labels_in(source.metrics),
         rank=better + 1 if source.status in ("evaluated", "early_stopped") else None,
         ranked=ranked,
+        rungs=rungs_in(source.metrics),
     )
 
 

@@ -95,6 +95,10 @@ class File(Protocol):
         ...
 
 
+Look = tuple[int, float, Mapping[str, Any]]
+"""Of a trial: its place in the order of observation, its reward, its metrics (`nasd.outcome.to_metrics`)."""
+
+
 class Planner(Protocol):
     """The daemon's half: makes orders, and looks after what they leave in the run's directory.
 
@@ -104,11 +108,11 @@ class Planner(Protocol):
     timeout: Timeout
     """`step` where an order goes on after a kill from its last step."""
 
-    def restore(self, scores: Iterable[tuple[int, float]]) -> None:
+    def restore(self, looks: Iterable[Look]) -> None:
         """Take up where a checkpoint ends.
 
         Args:
-            scores: Of each trial that had a quick look: its place in the order of observation, and the look's accuracy.
+            looks: Of the trials that were looked at before they were evaluated fully, in the order of observation.
         """
         ...
 

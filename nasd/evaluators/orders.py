@@ -7,6 +7,14 @@ class _Order(msgspec.Struct, frozen=True, kw_only=True, tag_field="evaluator"):
     pass
 
 
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """A look at an architecture of which only the first images are encoded."""
+
+    images: int  # of the training split
+    floor: float | None = None  # score below which the evaluation ends; None: it goes on in any case
+    gain: float = 0.0  # by which rewards exceed this look's scores, as far as is known
+
+
 class DeepPrior(_Order, frozen=True, tag="deep_prior"):
     """Evaluate an architecture with random weights (`nasd.evaluators.deep_prior`)."""
 
@@ -15,6 +23,7 @@ class DeepPrior(_Order, frozen=True, tag="deep_prior"):
     epochs: int | None = None  # None: the run's
     keep_above: float | None = None  # stage the embedding if the reward is higher; None: never
     screen_floor: float | None = None  # quick score below which the evaluation ends; None: it does not
+    rungs: tuple[Rung, ...] = ()  # ascending
     staging: str | None = None  # folder to stage it in; None: the worker's own
 
     @property
@@ -78,7 +87,7 @@ def short(order: Order | None) -> Order | None:
     """The same in little time, and leaving nothing behind; None where there is no such order."""
     match order:
         case DeepPrior():
-            return msgspec.structs.replace(order, epochs=1, keep_above=None, screen_floor=None)
+            return msgspec.structs.replace(order, epochs=1, keep_above=None, screen_floor=None, rungs=())
         case Training():
             return msgspec.structs.replace(order, epochs=1, weights=None, keep_weights=False)
     return None

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from nasd.graph import Graph
-from nasd.outcome import Labels
+from nasd.outcome import Labels, RungScores
 from nasd.protocol.wire import Message, Params, Whole
 
 TrialStatus = Literal["evaluated", "early_stopped", "duplicate", "infeasible", "failed"]
@@ -55,6 +55,7 @@ class TrialDetail(Message, frozen=True):
     rank: int | None = None  # of its architecture by reward, 1 is the best; None: it was not evaluated
     ranked: int = 0  # architectures that were
     labels: Labels | None = None  # of a data set of several labels per image
+    rungs: RungScores | None = None  # accuracies on the first images, before all of them were encoded
 
 
 class TrialPage(Message, frozen=True):

@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any
 
-from nasd.config import CellsConfig, Config, QLearningConfig
+from nasd.config import CellsConfig, Config, DeepPriorConfig, QLearningConfig
 from nasd.errors import ConfigError
 from nasd.strategies.base import Strategy
 
@@ -69,6 +69,10 @@ def require(
     Raises:
         ConfigError: It must not; the message names the key, the reason, and what to do instead.
     """
+    if before.search.lookahead is not None and after.search.lookahead is None:
+        raise ConfigError("search.lookahead cannot be set: what is in flight is part of a run; give a number")
+    if after.snapshots.to is not None and not after.snapshots.to.is_absolute():
+        raise ConfigError(f"snapshots.to cannot be set: {after.snapshots.to} is no whole path; give one from / on")
     lengths = _LENGTHS.get(before.search.strategy, ("search.trials",))
     for key in keys:
         if key in _OWN_WAYS:
@@ -80,6 +84,8 @@ def require(
         elif key == "search.lookahead":
             if before.training.screen is not None:
                 raise _refused(key, "with training.screen, which trials are screened rests on it")
+            if isinstance(before.evaluation, DeepPriorConfig) and before.evaluation.rungs is not None:
+                raise _refused(key, "with evaluation.rungs, which trials are stopped rests on it")
         else:
             raise _refused(key, _REASONS.get(key.partition(".")[0], _REWARDS))
 

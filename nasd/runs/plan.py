@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from nasd import rooms
-from nasd.config import Config
+from nasd.config import Config, DeepPriorConfig
 from nasd.errors import NasdError
 from nasd.evaluators.base import Step, Workspace
 from nasd.graph import Graph, Node
@@ -51,8 +51,10 @@ class Cost:
         net: The architecture.
         gflops: Of the whole network for one image, as `space.max_gflops` counts them.
         layers: Of the encoder, where there is something to compute.
-        passes: Images that pass the encoder, those that are trained counted `TRAINED` times each epoch.
-        classifier: GFLOP of the classifier that is trained behind it; 0 where it is trained with the rest.
+        passes: Images that pass the encoder, those that are trained counted `TRAINED` times each epoch; where there are
+            rungs, as many as are to be expected.
+        whole: The same if it passes all rungs.
+        classifier: GFLOP of the classifier that is trained behind it; 0 where it is trained with the rest. Likewise.
         values: Of the embedding of one image.
         activations: Values of the largest layer's output for one image.
     """
@@ -62,6 +64,7 @@ class Cost:
     gflops: float
     layers: tuple[Layer, ...]
     passes: float
+    whole: float
     classifier: float
     values: int
     activations: int
@@ -152,7 +155,7 @@ def plan(config: Config, images: Images, progress: Callable[[int], None] = lambd
     for number, (proposal, graph) in enumerate(_simulated(config, space), 1):
         kinds[proposal.kind] = kinds.get(proposal.kind, 0) + 1
         if graph is not None:
-            costs.append(_cost(proposal, graph, config, images))
+            costs.append(_cost(proposal, graph, config, images, len(costs)))
         progress(number)
     if not costs:
         raise NasdError("plan: no architecture of this search is evaluated")
@@ -204,7 +207,8 @@ def _outcome(graph: Graph) -> Evaluated:
     )
 
 
-def _cost(proposal: Proposal, graph: Graph, config: Config, images: Images) -> Cost:
+def _cost(proposal: Proposal, graph: Graph, config: Config, images: Images, before: int) -> Cost:
+    """Of the evaluation that comes after so many others."""
     behind = [node for node in graph.nodes if node.kind in ("fc", "classifier")]
     epochs = config.training.epochs
     if config.evaluation.kind == "training":
@@ -216,16 +220,35 @@ def _cost(proposal: Proposal, graph: Graph, config: Config, images: Images) -> C
         counted = tuple(node for node in graph.nodes if node not in behind)
         rows = epochs * (2 * images.train + images.validation) + images.test  # no gradient of the embedding is needed
         classifier = rows * sum(node.gflops for node in behind)
+    seen, reaching = _expected(config, images, before)
     return Cost(
         stage=proposal.stage,
         net=proposal.net,
         gflops=graph.gflops,
         layers=tuple(Layer(_kernel(node), node.gflops, place) for place, node in enumerate(counted) if node.operations),
-        passes=passes,
-        classifier=classifier,
+        passes=passes - (sum(images) - seen),
+        whole=passes,
+        classifier=classifier * reaching,
         values=_embedding(graph, behind),
         activations=max(_values(node) for node in graph.nodes),
     )
+
+
+def _expected(config: Config, images: Images, before: int) -> tuple[float, float]:
+    """Images that an evaluation is expected to encode, and the share of evaluations that reach the classifier."""
+    rungs = config.evaluation.rungs if isinstance(config.evaluation, DeepPriorConfig) else None
+    if rungs is None:
+        return float(sum(images)), 1.0
+    seen, reaching, last, reached = 0.0, 1.0, 0, float(before)
+    for number, keep in zip(rungs.images, rungs.keep, strict=True):
+        if number >= images.train:
+            break
+        seen += reaching * (number - last)
+        last = number
+        if reached >= rungs.after:
+            reaching *= keep
+            reached = rungs.after + (reached - rungs.after) * keep
+    return seen + reaching * (sum(images) - last), reaching
 
 
 def _kernel(node: Node) -> str:

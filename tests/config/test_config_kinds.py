@@ -69,6 +69,20 @@ def test_faults_in_a_kind_name_the_keys_as_they_are_written():
     assert re.search(r"search\.trials: (\w+, )*evolution.* and random take it, qlearning does not", text)
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("evaluation: {rungs: {images: [500]}}", "evaluation.rungs: images names 1 rungs, keep 2: give each rung both"),
+        ("evaluation: {rungs: {images: [500, 500]}}", "evaluation.rungs: images must ascend"),
+        ("evaluation: {rungs: {}}\ntraining: {screen: {}}", "both end evaluations early"),
+        ("evaluation: {rungs: {}}\nencoder: {batch_norm_statistics: population}", "population statistics are those"),
+        ("evaluation: {kind: training, rungs: {}}", "evaluation.rungs: deep_prior takes it, training does not"),
+    ],
+)
+def test_rungs_that_do_not_fit(text, fault):
+    assert fault in faults(text)
+
+
 @pytest.mark.parametrize("path", FROZEN, ids=lambda path: path.stem)
 def test_what_older_versions_froze_is_read(path):
     config = configuration.load(path)

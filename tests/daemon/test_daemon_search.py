@@ -119,6 +119,36 @@ def test_only_the_best_of_a_quick_look_are_evaluated_fully_also_after_kills(home
         assert export(run, "replay_buffer", home / "rows.csv") == len(rows(directory))
 
 
+def test_what_is_stopped_at_a_rung_is_the_same_after_kills(home):
+    """Floors and gains are those of the trials `lookahead` before each one and older, whenever it is evaluated."""
+    rungs = {"images": [100, 200], "keep": [0.6, 0.6], "after": 4}
+    sections = {
+        "search": {"lookahead": 2},
+        "executor": {"workers_per_device": 2},
+        "evaluation": {"kind": "deep_prior", "rungs": rungs},
+    }
+    whole = make(home / "whole", 40, **sections)
+    with Process(whole) as daemon:
+        daemon.ready().state("finished")
+        daemon.end()
+    directory = make(home, 40, **sections)
+    tell(directory, seconds=0.02)
+    for trials in (4, 12, 25):
+        with Process(directory) as daemon:
+            daemon.ready()
+            until(lambda daemon=daemon, n=trials: daemon.status().progress.trials >= n, "some trials")
+            daemon.kill()
+    with Process(directory) as daemon:
+        daemon.ready().state("finished")
+        daemon.end()
+    assert rows(whole) == rows(directory)
+    assert sound(whole) == sound(directory)
+    looked = [row["metrics"]["rungs"] for row in rows(directory) if row["status"] in ("evaluated", "early_stopped")]
+    cuts = [len(look["scores"]) for look in looked if look["cut"]]
+    assert {1, 2} == set(cuts)
+    assert len(cuts) < len(looked) - 4
+
+
 async def test_async_order_is_recorded_and_replayed(home):
     directory = make(home, 10, search={"order": "async", "lookahead": 3}, executor={"workers_per_device": 2})
     tell(directory, trials={1: "stop", 6: "stop"}, epochs=5)  # the sixth holds the end back until the first is in

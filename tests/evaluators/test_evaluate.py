@@ -2,10 +2,12 @@ import msgspec
 import pytest
 import torch
 
-from nasd.evaluators.deep_prior import evaluation
+from nasd.evaluators.deep_prior import embed, evaluation
 from nasd.evaluators.deep_prior.evaluation import evaluate
+from nasd.evaluators.deep_prior.rungs import estimate
 from nasd.evaluators.memory import pass_bytes, resident_bytes
 from nasd.evaluators.networks.encoder import Encoder
+from nasd.evaluators.orders import Rung
 from nasd.evaluators.reward import recent_mean
 from nasd.outcome import Evaluated, Failed, Measured, Outcome
 from nasd.seeding import derive, trial_seed
@@ -73,7 +75,7 @@ def test_threads_are_given_up_where_memory_is_short(parse, few, configure, threa
     real = evaluation.embed
 
     def embed(*arguments):
-        used.append(arguments[-2:])
+        used.append(arguments[4:6])
         if len(used) == 2:
             raise MemoryError
         return real(*arguments)
@@ -103,6 +105,35 @@ def test_a_quick_look_ends_what_it_finds_poor(parse, few, configure):
         looked.screening, (looked.screening,), None,
     )  # fmt: skip
     assert len(poor.train_accuracies) == 1
+
+
+def test_rungs_that_are_passed_change_nothing_but_what_they_record(parse, few, configure):
+    rungs = (Rung(images=100), Rung(images=200, floor=0.0), Rung(images=300, floor=1.1))  # the last one is no part
+    plain = evaluate(parse(SMALL), few, configure(), 5, "cpu")
+    looked = evaluate(parse(SMALL), few, configure(), 5, "cpu", rungs=rungs)
+    assert bare(looked) == msgspec.structs.replace(bare(plain), rungs=looked.rungs)
+    assert not looked.rungs.cut
+    assert [0.15 < score < 1 for score in looked.rungs.scores] == [True, True]
+
+
+def test_a_trial_that_is_stopped_at_a_rung_has_encoded_no_more(parse, few, configure, monkeypatch):
+    passed = []
+    plain = embed.embed_mini_batch
+    monkeypatch.setattr(embed, "embed_mini_batch", lambda *given: passed.append(len(given[2])) or plain(*given))
+    rungs = (Rung(images=128, floor=0.0), Rung(images=129, floor=1.0, gain=0.01))
+    looked = evaluate(parse(SMALL), few, configure(), 5, "cpu", rungs=rungs)
+    assert passed == [128, 128]
+    assert looked.early_stopped
+    assert looked.rungs.cut
+    first, second = looked.rungs.scores
+    assert first != second
+    assert (looked.reward, looked.validation_accuracies, looked.test_accuracy) == (second + 0.01, (second,), None)
+    again = evaluate(parse(SMALL), few, configure(), 5, "cpu", rungs=rungs[1:])
+    assert again.rungs.scores == (second,)
+
+
+def test_an_estimate_is_a_fraction():
+    assert [estimate(*given) for given in ((0.9, 0.2), (0.1, -0.2), (0.5, 0.25))] == [1.0, 0.0, 0.75]
 
 
 def test_the_global_random_stream_is_left_alone(parse, few, configure):

@@ -3,7 +3,13 @@ import torch
 
 from nasd.evaluators.deep_prior import ridge
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
-from nasd.evaluators.deep_prior.ridge import PENALTY, ridge_accuracies, ridge_bytes
+from nasd.evaluators.deep_prior.ridge import (
+    PENALTY,
+    leave_one_out_accuracies,
+    leave_one_out_bytes,
+    ridge_accuracies,
+    ridge_bytes,
+)
 from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.memory import PeakMemory
 
@@ -91,6 +97,45 @@ def test_its_memory_is_known_before(made, samples, values, looked_at, dtype):
         ridge_accuracies(train, validation, 3, looked_at, 1)
     predicted = ridge_bytes(samples, len(validation.y), values, dtype.itemsize, looked_at)
     assert predicted == pytest.approx(memory.peak, rel=0.03)
+
+
+def one_by_one(made):
+    """Each sample told by the normal equations of all others, with the penalty of all."""
+    x, t = made.x.double(), torch.nn.functional.one_hot(made.y, 3).double()
+    penalty = PENALTY * (x - x.mean(0)).square().sum() / min(x.shape)
+    right = 0
+    for sample in range(len(x)):
+        others = torch.arange(len(x)) != sample
+        mean, offset = x[others].mean(0), t[others].mean(0)
+        centred = x[others] - mean
+        weight = centred.t() @ torch.linalg.solve(
+            centred @ centred.t() + penalty * torch.eye(len(centred)), t[others] - offset
+        )
+        right += int(((x[sample] - mean) @ weight + offset).argmax() == made.y[sample])
+    return right / len(x)
+
+
+@pytest.mark.parametrize(("samples", "values"), [(90, 20), (60, 200), (80, 80)])
+def test_leaving_one_out_in_closed_form_is_leaving_each_out(made, samples, values):
+    train, validation = made(samples, values)
+    fitted, left_out = leave_one_out_accuracies(train.x, train.y, 3)
+    assert left_out == one_by_one(train)
+    assert left_out < fitted == ridge_accuracies(train, validation, 3, samples, 1)[0]
+
+
+def test_leaving_one_out_foretells_images_that_were_not_fitted_to(made):
+    train, validation = made(1200, 30)
+    assert leave_one_out_accuracies(train.x, train.y, 3)[1] == pytest.approx(plainly(train, validation), abs=0.06)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("samples", "values"), [(1500, 2000), (600, 4000), (3000, 700), (990, 980)])
+def test_the_memory_of_leaving_one_out_is_known_before(made, samples, values, dtype):
+    train, _ = made(samples, values)
+    x = train.x.to(dtype)
+    with torch.inference_mode(), PeakMemory() as memory:
+        leave_one_out_accuracies(x.clone(), train.y, 3)
+    assert 0.99 < leave_one_out_bytes(samples, values, dtype.itemsize) / memory.peak < 1.2
 
 
 def test_an_embedding_that_says_nothing(made):

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from nasd import rooms
 from nasd.config import Config
-from nasd.evaluators.orders import DeepPrior, Order, Think, Training, evaluator_of
+from nasd.evaluators.orders import DeepPrior, Order, Rung, Think, Training, evaluator_of
 from nasd.executors.processes.channel import Staged
-from nasd.outcome import Evaluated
+from nasd.outcome import Evaluated, RungScores, to_metrics
 from nasd.seeding import trial_seed
 
 NET = "[C(8,3,1,1,1), SM(10)]"
@@ -29,7 +30,7 @@ def scored(score):
 
 def test_a_trial_is_held_to_the_best_of_what_was_observed_by_then(planners):
     planner = planners["deep_prior"]
-    planner.restore([(1, 0.25), (2, 0.75)])
+    planner.restore([(1, 0.25, {"screening": 0.25}), (2, 0.75, {"screening": 0.75})])
     planner.observed(5, 3, scored(0.5))
     planner.observed(6, 4, None)
     floors = [planner.trial(NET, 9, after=after, keep_above=0.5).screen_floor for after in (1, 2, 3, 4)]
@@ -38,6 +39,31 @@ def test_a_trial_is_held_to_the_best_of_what_was_observed_by_then(planners):
     order = planner.trial(NET, 9, after=5, keep_above=0.5)
     assert order == DeepPrior(net=NET, seed=trial_seed(7, 9), keep_above=0.5, screen_floor=0.75)
     assert planner.repeat(1, 1, NET, 3, 5, embedding=False) == DeepPrior(net=NET, seed=3, epochs=5)  # not held to it
+
+
+def test_rungs_hold_a_trial_to_what_was_observed_by_then_also_after_a_restart(tmp_path):
+    rungs = {"images": [100, 200], "keep": [0.5, 0.5], "after": 2}
+    config = Config.model_validate({"evaluation": {"rungs": rungs}})
+    whole, resumed = (rooms.planners(config, tmp_path)["deep_prior"] for _ in range(2))
+    looks = [
+        msgspec.structs.replace(scored(reward), screening=None, rungs=RungScores(scores=scores, cut=cut))
+        for reward, scores, cut in ((0.6, (0.5, 0.7), False), (0.75, (0.25,), True), (0.5, (0.75, 0.5), False))
+    ]
+    for place, look in enumerate(looks, 1):
+        whole.observed(place, place, look)
+    resumed.restore((place, look.reward, to_metrics(look)) for place, look in enumerate(looks[:2], 1))
+    resumed.observed(3, 3, looks[2])
+    for after in range(5):
+        orders = [planner.trial(NET, 9, after=after, keep_above=None).rungs for planner in (whole, resumed)]
+        assert orders[0] == orders[1]
+    assert whole.trial(NET, 9, after=1, keep_above=None).rungs == (
+        Rung(images=100, gain=pytest.approx(0.1)), Rung(images=200, gain=pytest.approx(-0.1)),
+    )  # fmt: skip
+    assert [rung.floor for rung in whole.trial(NET, 9, after=2, keep_above=None).rungs] == [0.5, None]
+    first, second = whole.trial(NET, 9, after=3, keep_above=None).rungs
+    assert (first.floor, second.floor) == (0.75, 0.7)
+    assert (first.gain, second.gain) == (pytest.approx((0.1 - 0.25) / 2), pytest.approx((-0.1 + 0.0) / 2))
+    assert whole.repeat(1, 1, NET, 3, 5, embedding=False).rungs == ()  # a job's architecture is evaluated whole
 
 
 async def test_an_embedding_that_a_job_keeps_gets_its_name(planners, tmp_path):

@@ -8,7 +8,7 @@
     pace     seconds between its steps
     epochs   steps to report, 5 unless given
     embed    rows of an embedding to stage
-    screen   true: have a quick look first, and heed its floor
+    screen   true: have a quick look first, and heed its floor (rungs are heeded where the run's config has them)
     train    true: write down the epochs of trainings, leave a checkpoint, and go on from it
     setup    fail, exit or hang instead of getting ready
 While there is a file `gate`, evaluations wait; while there is `gate-of-thinking`, thinking does.
@@ -31,12 +31,12 @@ import msgspec
 
 from nasd.errors import NasdError
 from nasd.evaluators.base import Answer, Step
-from nasd.evaluators.orders import DeepPrior, Supernet, Think
+from nasd.evaluators.orders import DeepPrior, Rung, Supernet, Think
 from nasd.evaluators.training.weight_files import CHECKPOINT, WeightFiles
 from nasd.executors import work
 from nasd.executors.processes.worker import serve
 from nasd.executors.work import Setup, Work
-from nasd.outcome import Evaluated, Failed, Measured, SupernetEpoch
+from nasd.outcome import Evaluated, Failed, Measured, RungScores, SupernetEpoch
 from store import files
 
 FAULTS = {
@@ -84,6 +84,20 @@ def screened(made: Evaluated, floor: float | None) -> Evaluated:
     )  # fmt: skip
 
 
+def looked_at(made: Evaluated, rungs: tuple[Rung, ...]) -> Evaluated:
+    """At each rung a tenth and one more place of the reward is known, and it is rounded to that."""
+    scores: tuple[float, ...] = ()
+    for place, rung in enumerate(rungs, 1):
+        scores += (round(made.reward, place) / 2,)
+        if rung.floor is not None and scores[-1] < rung.floor:
+            return msgspec.structs.replace(
+                made, reward=min(max(scores[-1] + rung.gain, 0.0), 1.0), validation_accuracies=scores[-1:],
+                train_accuracies=scores[-1:], test_accuracy=None, early_stopped=True,
+                rungs=RungScores(scores=scores, cut=True),
+            )  # fmt: skip
+    return msgspec.structs.replace(made, rungs=RungScores(scores=scores))
+
+
 def build(setup: Setup) -> Work:
     directory = Path(setup.staging).parent
     match _orders(directory).get("setup"):
@@ -109,6 +123,8 @@ def build(setup: Setup) -> Work:
         made = outcome_of(order.subject, order.seed, epochs)
         if orders.get("screen"):
             made = screened(made, getattr(order, "screen_floor", None))
+        if getattr(order, "rungs", ()):
+            made = looked_at(made, order.rungs)
         behaviour = orders.get("do", {}).get(str(order.seed), orders.get("every"))
         marker = directory / f"misbehaved-{order.seed}"
         if behaviour and not (orders.get("once") and marker.exists()):

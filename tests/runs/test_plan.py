@@ -44,6 +44,17 @@ def test_population_statistics_need_a_second_pass(small):
     assert [cost.passes for cost in twice.costs] == [2300] * len(small.costs)
 
 
+def test_rungs_leave_out_what_they_are_expected_to(small):
+    rungs = {"images": [100, 400, 5000], "keep": [0.5, 0.2, 0.1], "after": 4}
+    found = plan(configured(evaluation={"kind": "deep_prior", "rungs": rungs}), IMAGES)
+    passes = [cost.passes for cost in found.costs]
+    assert passes[:4] == [1300] * 4
+    assert passes[4] == 100 + 0.5 * 300 + 0.5 * 0.2 * 900
+    assert {cost.whole for cost in found.costs} == {1300}
+    assert [one.net for one in found.costs] == [other.net for other in small.costs]
+    assert found.costs[4].classifier == pytest.approx(0.1 * small.costs[4].classifier)
+
+
 def test_all_operations_are_those_of_the_stages_and_of_the_layers():
     schedule = {"strategy": "qlearning", "epsilon_schedule": [[1.0, 12], [0.5, 6], [0.0, 2]]}
     found = plan(configured(search=schedule), IMAGES)

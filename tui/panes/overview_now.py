@@ -7,6 +7,7 @@ from textual.content import Content
 from nasd import protocol
 from tui import chart, text, theme
 from tui.link import Link
+from tui.panes.overview_nodes import by_node, on_cluster, waiting
 from tui.widgets.panel import Panel
 
 
@@ -29,7 +30,11 @@ class Now(Panel):
         found = []
         if len(busy) != 1:
             found.append(Content(text.shorten(text.clean(status.activity), width)))
-        for worker in status.workers[: max(1, height - 6)]:
+        room = max(1, height - 6)
+        if len(status.workers) > room and on_cluster(status.workers):
+            found += by_node(status.workers, status.machine.nodes if status.machine else (), width, height - len(found))
+            return found
+        for worker in status.workers[:room]:
             found += self._worker(worker, width, height, alone=len(busy) == 1, order=_order(busy, worker))
         if status.state == "paused":
             found.append(Content.styled("Nothing is trained: p resumes." if width >= 30 else "p resumes.", "$dim"))
@@ -47,7 +52,8 @@ class Now(Panel):
         self, worker: protocol.WorkerStatus, width: int, height: int, *, alone: bool, order: int
     ) -> list[Content]:
         if worker.state != "busy":
-            return [Content.styled(text.shorten(f"○ {text.clean(worker.device)} {worker.state}", width), "$dim")]
+            place = text.clean(worker.node or worker.device)
+            return [Content.styled(text.shorten(f"○ {place} {waiting(worker)}", width), "$dim")]
         what = _what(worker)
         colour = theme.SERIES[order % len(theme.SERIES)]
         stage = text.clean(worker.stage or "")

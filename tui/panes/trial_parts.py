@@ -7,6 +7,7 @@ import msgspec
 from textual.content import Content
 
 from nasd import protocol
+from nasd.outcome import RungScores
 from tui import chart, text
 from tui.link import Link
 from tui.panes.trials import describe
@@ -78,6 +79,7 @@ class Facts(Part):
             *([("stage", text.clean(row.stage), "")] if row.stage else []),
             *((text.clean(name).replace("_", " "), fact(value), "") for name, value in row.facts.items()),
             *([("quick look", text.percent(detail.screening), "")] if detail.screening is not None else []),
+            *([("rungs", _rungs(detail.rungs), "")] if detail.rungs is not None else []),
             ("time", text.duration(row.seconds) if row.seconds else "–", ""),
             ("encoding", f"{detail.encode_seconds:.1f} s" if detail.encode_seconds else "–", ""),
             ("training", f"{detail.train_seconds:.1f} s" if detail.train_seconds else "–", ""),
@@ -201,3 +203,8 @@ def _wrapped(string: str, width: int) -> list[Content]:
 
 def _wrapped_content(content: Content, width: int) -> list[Content]:
     return list(content.wrap(width)) if width > 0 else [content]
+
+
+def _rungs(rungs: RungScores) -> str:
+    """The last score, and whether the evaluation ended there."""
+    return f"{text.percent(rungs.scores[-1])}{' end' if rungs.cut else ''}"

@@ -14,10 +14,12 @@ of each part instead, so that its embeddings depend on how much memory was free.
 """
 
 import copy
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import accumulate
 from queue import SimpleQueue
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -40,10 +42,23 @@ Statistics = list[Tensor]
 """Of a mini-batch: the (C,) mean and unbiased variance of what reached the first batch norm, the second, and so on."""
 
 
+class Look(NamedTuple):
+    """Something to do when the first images of the training split are embedded."""
+
+    images: int  # after the mini-batch that holds the last of them
+    take: Callable[[EmbeddedSplit], None]  # what it raises ends the pass
+
+
 @torch.inference_mode()
 @one_thread_each()
 def embed(
-    encoder: Encoder, data: Data, config: Config, seed: int, micro_batch: int, threads: int = 1
+    encoder: Encoder,
+    data: Data,
+    config: Config,
+    seed: int,
+    micro_batch: int,
+    threads: int = 1,
+    looks: Sequence[Look] = (),
 ) -> tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]:
     """Embed the training, validation and test split.
 
@@ -54,6 +69,8 @@ def embed(
         seed: The trial's; fixes the order of the pass.
         micro_batch: Samples that pass the encoder at a time.
         threads: Mini-batches that pass at the same time, each on a thread; more than one on the CPU only.
+        looks: At the first images of the training split, ascending. They change nothing; only where statistics are
+            those of each mini-batch.
 
     Raises:
         EvaluationError: The embedding is not finite.
@@ -64,9 +81,14 @@ def embed(
     train, validation, test = (_empty(encoder, split) for split in (data.train, data.validation, data.test))
     batches = mini_batches(len(data.train), config.training.batch_size, seed)
     out = None if population else train.x
-    found = in_train_mode(encoder, data.train.images, batches, micro_batch, out, threads)
-    for number, statistics in enumerate(found, 1):
-        average_in(encoder, statistics, momentum(number, population=population))
+    done = 0
+    for stop, look in (*_stops(looks, batches), (len(batches), None)):
+        found = in_train_mode(encoder, data.train.images, batches[done:stop], micro_batch, out, threads)
+        for number, statistics in enumerate(found, done + 1):
+            average_in(encoder, statistics, momentum(number, population=population))
+        done = stop
+        if look is not None:
+            look(train.take(torch.cat(batches[:stop])))
     encoder.eval()
     if population:
         in_eval_mode(encoder, data.train, micro_batch, train.x, threads)
@@ -76,6 +98,17 @@ def embed(
         if not all(bool(extreme.isfinite()) for extreme in split.x.aminmax()):  # NaN is passed on by both
             raise EvaluationError("The embedding is not finite: its values overflow float32.")
     return train, validation, test
+
+
+def _stops(
+    looks: Sequence[Look], batches: Sequence[Tensor]
+) -> Iterator[tuple[int, Callable[[EmbeddedSplit], None] | None]]:
+    """After how many mini-batches each look comes; none after all of them, where nothing is left to be saved."""
+    ends = list(accumulate(map(len, batches)))
+    for look in looks:
+        stop = bisect_left(ends, look.images) + 1
+        if stop < len(batches):
+            yield stop, look.take
 
 
 def momentum(number: int, *, population: bool) -> float:

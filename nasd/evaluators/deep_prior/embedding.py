@@ -23,6 +23,11 @@ class EmbeddedSplit:
     y: Tensor
     index: Tensor
 
+    def take(self, rows: Tensor) -> "EmbeddedSplit":
+        """The samples at `rows` (int64), in that order."""
+        rows = rows.to(self.x.device)
+        return EmbeddedSplit(self.x[rows], self.y[rows], self.index[rows])
+
 
 @dataclass(frozen=True)
 class OnHost:

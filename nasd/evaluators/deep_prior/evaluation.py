@@ -1,6 +1,6 @@
 """One evaluation: an architecture in, its metrics out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,15 +13,17 @@ from nasd.evaluators.base import OnEpoch
 from nasd.evaluators.clock import Clock
 from nasd.evaluators.deep_prior.embed import embed
 from nasd.evaluators.deep_prior.embedding import EmbeddedData, EmbeddedSplit
+from nasd.evaluators.deep_prior.looks import CutError, Looks, looking_bytes
 from nasd.evaluators.deep_prior.probe import Trained, train_classifier
-from nasd.evaluators.deep_prior.ridge import ridge_accuracies, ridge_bytes
+from nasd.evaluators.deep_prior.ridge import ridge_accuracies
 from nasd.evaluators.errors import EvaluationError, failed, is_out_of_memory
 from nasd.evaluators.memory import available_bytes, fit_micro_batch, pass_bytes, resident_bytes
 from nasd.evaluators.networks.encoder import Buildable, Encoder
+from nasd.evaluators.orders import Rung
 from nasd.evaluators.provenance import provenance
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import threads_on
-from nasd.outcome import Evaluated, Outcome
+from nasd.outcome import Evaluated, Outcome, RungScores
 
 
 def evaluate(
@@ -35,6 +37,7 @@ def evaluate(
     on_embedding: Callable[[EmbeddedData], None] | None = None,
     memory_limit: int | None = None,
     screen_floor: float | None = None,
+    rungs: Sequence[Rung] = (),
 ) -> Outcome:
     """Evaluate one architecture as a deep prior: random encoder, trained linear classifier (arXiv 2104.06788).
 
@@ -53,6 +56,8 @@ def evaluate(
             only for evaluated architectures.
         screen_floor: Where `training.screen` asks for a quick look: the accuracy of it below which that is all, and the
             reward; None: the evaluation goes on in any case.
+        rungs: Looks after the first images of the training split, ascending; below the floor of one the evaluation
+            ends with an estimate of the reward.
         memory_limit: Bytes that images, embeddings, weights and activations may take together; None: what is free.
 
     Returns:
@@ -66,10 +71,12 @@ def evaluate(
     tell = progress or _silent
     try:
         outcome, splits = _deep_prior(
-            architecture, data.to(device), config, seed, device, tell, memory_limit, screen_floor, clock
+            architecture, data.to(device), config, seed, device, tell, memory_limit, screen_floor, rungs, clock
         )
     except torch.AcceleratorError:
         raise
+    except CutError as cut:
+        return msgspec.structs.replace(cut.outcome, measured=clock.measured())
     except (EvaluationError, RuntimeError, MemoryError) as error:
         return msgspec.structs.replace(failed(error), measured=clock.measured())
     outcome = msgspec.structs.replace(outcome, measured=clock.measured())
@@ -87,15 +94,18 @@ def _deep_prior(
     progress: OnEpoch,
     memory_limit: int | None,
     screen_floor: float | None,
+    rungs: Sequence[Rung],
     clock: Clock,
 ) -> tuple[Evaluated, tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit]]:
     progress("build", 0, 0, None, None)
     threads = threads_on(device)
-    encoder, micro_batch, passes = _build(architecture, data, config, seed, device, memory_limit, threads)
+    looking = looking_bytes(data, architecture.embedding_dim, config, rungs)
+    encoder, micro_batch, passes = _build(architecture, data, config, seed, device, memory_limit, threads, looking)
 
     progress("encode", 0, 0, None, None)
+    looks = Looks(rungs, architecture, data.num_classes, micro_batch)
     with clock.stage("encode"):
-        splits, micro_batch = _embed_halving(encoder, data, config, seed, micro_batch, passes)
+        splits, micro_batch = _embed_halving(encoder, data, config, seed, micro_batch, passes, looks)
     del encoder  # its memory is the classifier's now
 
     epochs = config.training.epochs
@@ -105,7 +115,7 @@ def _deep_prior(
         if (screen := config.training.screen) is not None:
             fitted, score = ridge_accuracies(*splits[:2], data.num_classes, screen.samples, seed)
             if screen_floor is not None and score < screen_floor:
-                return _evaluated(architecture, Trained((fitted,), (score,), None), micro_batch, score), splits
+                return _evaluated(architecture, Trained((fitted,), (score,), None), micro_batch, looks, score), splits
         trained = train_classifier(
             *splits,
             data.num_classes,
@@ -113,10 +123,12 @@ def _deep_prior(
             seed,
             lambda epoch, train, validation: progress("train", epoch, epochs, train, validation),
         )
-    return _evaluated(architecture, trained, micro_batch, score), splits
+    return _evaluated(architecture, trained, micro_batch, looks, score), splits
 
 
-def _evaluated(architecture: Buildable, trained: Trained, micro_batch: int, screening: float | None) -> Evaluated:
+def _evaluated(
+    architecture: Buildable, trained: Trained, micro_batch: int, looks: Looks, screening: float | None
+) -> Evaluated:
     return Evaluated(
         reward=trained.reward,
         validation_accuracies=trained.validation_accuracies,
@@ -126,6 +138,7 @@ def _evaluated(architecture: Buildable, trained: Trained, micro_batch: int, scre
         embedding_dim=architecture.embedding_dim,
         micro_batch=micro_batch,
         screening=screening,
+        rungs=RungScores(scores=tuple(looks.scores)) if looks.scores else None,
     )
 
 
@@ -137,6 +150,7 @@ def _build(
     device: torch.device,
     memory_limit: int | None,
     threads: int = 1,
+    looking: int = 0,
 ) -> tuple[Encoder, int, int]:
     """The initialised encoder, how many samples may pass it at a time, and on how many threads at the same time.
 
@@ -149,10 +163,6 @@ def _build(
     taken = cache(lambda samples: pass_bytes(encoder, data, samples, device))
     whole = min(config.training.batch_size, len(data.train))
     passes = max(1, min(threads, (available - resident) // taken(whole)))
-    looking = 0
-    if (screen := config.training.screen) is not None:
-        rows = len(data.train), len(data.validation)
-        looking = ridge_bytes(*rows, encoder.embedding_dim, encoder.dtype.itemsize, screen.samples)
     micro_batch = fit_micro_batch(lambda samples: resident + max(taken(samples), looking), whole, available)
     encoder.to_empty(device=device)
     encoder.initialise(generator(seed, "weights"))
@@ -160,12 +170,12 @@ def _build(
 
 
 def _embed_halving(
-    encoder: Encoder, data: Data, config: Config, seed: int, micro_batch: int, passes: int
+    encoder: Encoder, data: Data, config: Config, seed: int, micro_batch: int, passes: int, looks: Looks
 ) -> tuple[tuple[EmbeddedSplit, EmbeddedSplit, EmbeddedSplit], int]:
     """Embed; where memory runs out in spite of the prediction, again on one thread, then with half the samples."""
     while True:
         try:
-            return embed(encoder, data, config, seed, micro_batch, passes), micro_batch
+            return embed(encoder, data, config, seed, micro_batch, passes, looks.begin(micro_batch)), micro_batch
         except (RuntimeError, MemoryError) as error:
             if (micro_batch == 1 and passes == 1) or not is_out_of_memory(error):
                 raise

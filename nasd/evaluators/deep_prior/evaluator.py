@@ -59,6 +59,7 @@ class DeepPriorEvaluator:
             progress=reporting(report),
             on_embedding=keep if order.keep_above is not None else None,
             screen_floor=order.screen_floor,
+            rungs=order.rungs,
             memory_limit=bench.memory_limit,
         )
         return outcome, staged

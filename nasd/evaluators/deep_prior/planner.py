@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nasd.config import Config
-from nasd.evaluators.base import File, Timeout
+from nasd.config import Config, DeepPriorConfig
+from nasd.evaluators.base import File, Look, Timeout
+from nasd.evaluators.deep_prior.rungs import Rungs
 from nasd.evaluators.deep_prior.screening import Screen
 from nasd.evaluators.orders import DeepPrior
 from nasd.graph import Graph
-from nasd.outcome import Evaluated, Outcome
+from nasd.outcome import Evaluated, Outcome, RungScores, rungs_in
 from nasd.seeding import trial_seed
 from store import files
 
@@ -27,12 +28,13 @@ class DeepPriorPlanner:
         self._seed, self._run = config.seed, run
         screen = config.training.screen
         self._screen = None if screen is None else Screen(screen.keep, screen.after)
+        rungs = config.evaluation.rungs if isinstance(config.evaluation, DeepPriorConfig) else None
+        self._rungs = None if rungs is None else Rungs(rungs)
 
-    def restore(self, scores: Iterable[tuple[int, float]]) -> None:
-        """Of the quick look, where there is one."""
-        if self._screen is not None:
-            for place, score in scores:
-                self._screen.add(place, score)
+    def restore(self, looks: Iterable[Look]) -> None:
+        """Of the quick look, or of the rungs, where there are such."""
+        for place, reward, metrics in looks:
+            self._add(place, reward, metrics.get("screening"), rungs_in(metrics))
 
     def refusal(self, graph: Graph) -> str | None:
         """The classifier is the only fully connected layer of a deep prior."""
@@ -54,21 +56,28 @@ class DeepPriorPlanner:
         facts: Mapping[str, Any] = {},
         file: Callable[[str], Path] = Path,
     ) -> DeepPrior:
-        """Held to the best of the quick scores by then."""
+        """Held to the best of the scores by then."""
         return DeepPrior(
             net=net,
             seed=trial_seed(self._seed, number),
             keep_above=keep_above,
             screen_floor=None if self._screen is None else self._screen.floor(after),
+            rungs=() if self._rungs is None else self._rungs.order(after),
         )
 
     def observed(self, number: int, place: int, outcome: Outcome | None) -> None:
-        """Its quick score counts from now on."""
-        if self._screen is not None and isinstance(outcome, Evaluated) and outcome.screening is not None:
-            self._screen.add(place, outcome.screening)
+        """Its scores count from now on."""
+        if isinstance(outcome, Evaluated):
+            self._add(place, outcome.reward, outcome.screening, outcome.rungs)
+
+    def _add(self, place: int, reward: float, screening: float | None, rungs: RungScores | None) -> None:
+        if self._screen is not None and screening is not None:
+            self._screen.add(place, screening)
+        if self._rungs is not None and rungs is not None:
+            self._rungs.add(place, reward, rungs.scores, cut=rungs.cut)
 
     def repeat(self, job: int, repeat: int, net: str, seed: int, epochs: int, *, embedding: bool) -> DeepPrior:
-        """Without a quick look: who asks for an architecture wants it evaluated fully."""
+        """Without rungs and without a quick look: who asks for an architecture wants it evaluated fully."""
         if not embedding:
             return DeepPrior(net=net, seed=seed, epochs=epochs)
         with contextlib.suppress(OSError):  # the worker will say that it cannot write there

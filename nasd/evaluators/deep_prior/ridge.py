@@ -64,6 +64,70 @@ def ridge_accuracies(
     return fitted, validated
 
 
+@torch.inference_mode()
+@one_thread_each()
+def leave_one_out_accuracies(x: Tensor, y: Tensor, num_classes: int) -> tuple[float, float]:
+    """Fit the same ridge regression, and judge it on each sample as if it had been fitted to all others.
+
+    In closed form (PRESS: Allen 1974): the prediction for a sample without itself is its own prediction minus its
+    residual times h / (1 - h), where h is the sample's leverage. So no image is needed but those that were fitted to.
+
+    Args:
+        x: (N, D), N at least 2.
+        y: (N,) labels, on the same device.
+        num_classes: C.
+
+    Returns:
+        Accuracy on the samples as fitted, and as left out, fractions.
+
+    Raises:
+        EvaluationError: The matrix cannot be factorised: the embedding's values are too large.
+    """
+    x = x.float()
+    mean = x.mean(0)
+    targets = functional.one_hot(y, num_classes).double()
+    offset = targets.mean(0)
+    if len(x) < x.shape[1]:  # K (K + p)^-1 = 1 - p (K + p)^-1
+        products = _outer(x, mean)
+        penalty = _penalty(products)
+        factor = _factor(products)
+        smoothed = targets - offset - penalty * torch.cholesky_solve(targets - offset, factor)
+        leverages = 1 - penalty * torch.cholesky_inverse(factor).diagonal()
+    else:
+        factor = _factor(_inner(x, mean))
+        weights = torch.cholesky_solve(_times(x, mean, targets - offset), factor)
+        parts = [
+            (centred @ weights, torch.linalg.solve_triangular(factor, centred.t(), upper=False).square().sum(0))
+            for centred in ((chunk - mean).double() for chunk in torch.split(x, CHUNK))
+        ]
+        smoothed, leverages = torch.cat([part for part, _ in parts]), torch.cat([part for _, part in parts])
+    leverages = (leverages + 1 / len(x)).clamp(max=1 - 1e-9)[:, None]  # the offset is fitted to it, too
+    left_out = (smoothed + offset - leverages * targets) / (1 - leverages)
+    return _accuracy(smoothed + offset, y), _accuracy(left_out, y)
+
+
+def leave_one_out_bytes(samples: int, values: int, itemsize: int) -> int:
+    """What `leave_one_out_accuracies` takes at most, its (N, D) copy of the embeddings included.
+
+    Args:
+        samples: N.
+        values: D.
+        itemsize: Bytes of a value.
+    """
+    chunk = min(CHUNK, samples)
+    copies = (itemsize + (FLOAT if itemsize < FLOAT else 0)) * samples * values
+    if samples < values:
+        products = FLOAT * (2 * samples**2 + samples * values + chunk * (values + 3 * samples))
+        return copies + max(products, 2 * FLOAT * 3 * samples**2, 3 * FLOAT * chunk * values)
+    products = FLOAT * (3 * values**2 + 2 * chunk * values)
+    leverages = FLOAT * (2 * values**2 + 7 * chunk * values)
+    return copies + max(products, 2 * FLOAT * 2 * values**2, leverages)
+
+
+def _accuracy(predicted: Tensor, labels: Tensor) -> float:
+    return float((predicted.argmax(1) == labels).double().mean())
+
+
 def ridge_bytes(rows: int, validation_rows: int, values: int, itemsize: int, samples: int) -> int:
     """What `ridge_accuracies` takes at most besides the embeddings.
 
@@ -88,12 +152,22 @@ def ridge_bytes(rows: int, validation_rows: int, values: int, itemsize: int, sam
 
 
 def _solve(products: Tensor, right: Tensor) -> Tensor:
-    """(products + penalty)^-1 right, of a symmetric matrix."""
-    products.diagonal().add_(PENALTY * products.diagonal().mean() + torch.finfo(torch.float64).tiny)
+    """(products + penalty)^-1 right, of a symmetric matrix, which is overwritten."""
+    return torch.cholesky_solve(right, _factor(products))
+
+
+def _penalty(products: Tensor) -> Tensor:
+    return PENALTY * products.diagonal().mean() + torch.finfo(torch.float64).tiny
+
+
+def _factor(products: Tensor) -> Tensor:
+    """The lower Cholesky factor of a symmetric matrix plus the penalty; the matrix is overwritten."""
+    products.diagonal().add_(_penalty(products))
+    factor: Tensor
     factor, failed = torch.linalg.cholesky_ex(products)
     if bool(failed) or not bool(factor.diagonal().isfinite().all()):  # what is not finite in a row reaches its end
         raise EvaluationError("The embedding cannot be screened: its values are too large for a ridge regression.")
-    return torch.cholesky_solve(right, factor)
+    return factor
 
 
 def _inner(x: Tensor, mean: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 from nasd.config import Config
 from nasd.errors import NasdError
-from nasd.evaluators.base import File, Timeout
+from nasd.evaluators.base import File, Look, Timeout
 from nasd.evaluators.orders import Evaluation, Supernet
 from nasd.graph import Graph
 from nasd.outcome import Outcome
@@ -26,7 +26,7 @@ class SupernetPlanner:
         self._seed = config.seed
         del run  # what an epoch leaves is a file of what was learned
 
-    def restore(self, scores: Iterable[tuple[int, float]]) -> None:
+    def restore(self, looks: Iterable[Look]) -> None:
         """There is no quick look."""
 
     def refusal(self, graph: Graph) -> str | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nasd.config import Config
-from nasd.evaluators.base import File, Timeout
+from nasd.evaluators.base import File, Look, Timeout
 from nasd.evaluators.orders import Training
 from nasd.evaluators.training.weight_files import WeightFiles, job_stem, sweep, trial_stem
 from nasd.graph import Graph
@@ -21,7 +21,7 @@ class TrainingPlanner:
     def __init__(self, config: Config, run: Path) -> None:
         self._seed, self._run = config.seed, run
 
-    def restore(self, scores: Iterable[tuple[int, float]]) -> None:
+    def restore(self, looks: Iterable[Look]) -> None:
         """There is no quick look."""
 
     def refusal(self, graph: Graph) -> str | None:
