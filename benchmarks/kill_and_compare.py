@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -231,8 +231,12 @@ def compare_jobs(first: Path, second: Path) -> int:
 
 
 def start(directory: Path) -> "subprocess.Popen[bytes]":
+    return start_command(directory, [*DAEMON, str(directory)])
+
+
+def start_command(directory: Path, command: Sequence[str]) -> "subprocess.Popen[bytes]":
     with (directory / "log" / "daemon.out").open("ab") as output:
-        return subprocess.Popen([*DAEMON, str(directory)], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
 
 def stop(daemon: "subprocess.Popen[bytes]") -> None:

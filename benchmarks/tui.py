@@ -1,4 +1,5 @@
-"""The budgets of a client: `nasd status` cold, attach to the first full screen, event to screen.
+"""The budgets of a client: `nasd status` cold, attach to the first full screen (with a daemon and without), a
+filter, what a search has learned, event to screen, processor time.
 
 Real processes: a daemon that only speaks (tests/helpers/fake_daemon.py, 100,000 trials) and the UI in a pseudoterminal
 of 160x48. Medians; run on an otherwise idle machine. `--daemon RUN` takes a real run's daemon for the first two
@@ -6,6 +7,7 @@ instead.
 """
 
 import argparse
+import asyncio
 import contextlib
 import fcntl
 import os
@@ -23,6 +25,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+from benchmarks import long_run  # noqa: E402
+from nasd import protocol as p  # noqa: E402
+from nasd.client import Target  # noqa: E402
+from nasd.client.aio import Connection  # noqa: E402
 from tests.helpers.fake_daemon import FakeDaemon  # noqa: E402
 from tests.helpers.fake_search import World  # noqa: E402
 
@@ -75,7 +81,15 @@ def full(screen: str) -> bool:
     return braille > 200 and all(part in screen for part in ("live", "92.", "median", "memory", "detach"))
 
 
-def first_screen(directory: Path, environment: dict[str, str], runs: int) -> tuple[list[float], list[float]]:
+def full_without_daemon(screen: str) -> bool:
+    """The same of a run whose files are read."""
+    braille = sum(0x2800 < ord(character) < 0x2900 for character in screen)
+    return braille > 200 and all(part in screen for part in ("no daemon", "97.", "median", "evaluated", "detach"))
+
+
+def first_screen(
+    directory: Path, environment: dict[str, str], runs: int, full: Callable[[str], bool] = full
+) -> tuple[list[float], list[float]]:
     """Milliseconds to the first full screen from a warm interpreter, and from nothing."""
     warm, cold = [], []
     for _ in range(runs + 1):  # the first of each fills caches
@@ -89,6 +103,32 @@ def first_screen(directory: Path, environment: dict[str, str], runs: int) -> tup
         cold.append(1000 * (terminal.until(full) - terminal.started))
         terminal.close()
     return warm[1:], cold[1:]
+
+
+async def answers(directory: Path, runs: int) -> tuple[list[float], list[float], list[float]]:
+    """Milliseconds of a page of a filter, of the longest answer about what was learned while the run is read, and of
+    that answer once it is read.
+    """
+    connection = await Connection.open(Target(directory=directory), files=True)
+    filtered, reading, read = [], [], []
+    for number in range(runs):
+        # Another one each time: nothing is remembered of the one before.
+        where = f"reward>0.{80 + number % 10} C(32,5 !status:failed"
+        started = time.perf_counter()
+        await connection.call("trials", p.TrialsParams(where=where, sort="reward"), timeout=120)
+        filtered.append(1000 * (time.perf_counter() - started))
+    while True:
+        started = time.perf_counter()
+        found: p.Insight = await connection.call("insight", p.InsightParams(), timeout=120)
+        reading.append(1000 * (time.perf_counter() - started))
+        if found.read == found.of:
+            break
+    for _ in range(runs):
+        started = time.perf_counter()
+        await connection.call("insight", p.InsightParams(), timeout=120)
+        read.append(1000 * (time.perf_counter() - started))
+    await connection.close()
+    return filtered, reading, read
 
 
 def events(daemon: FakeDaemon, environment: dict[str, str], runs: int) -> list[float]:
@@ -184,6 +224,11 @@ def main() -> None:
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         environment["PYTHONPYCACHEPREFIX"] = f"{folder}/pyc"
         directory = arguments.daemon or Path(folder) / "run"
+        files = Path(folder) / "files"
+        long_run.write(files, arguments.trials)
+        bare = {**environment, "NASD_HOME": folder}
+        alone, alone_cold = first_screen(files, bare, arguments.runs, full_without_daemon)
+        filtered, reading, learned = asyncio.run(answers(files, arguments.runs))
         with contextlib.nullcontext() if arguments.daemon else serving(directory, arguments.trials):
             asked = status(directory, environment, arguments.runs)
             warm, cold = first_screen(directory, environment, arguments.runs)
@@ -196,6 +241,11 @@ def main() -> None:
         report("nasd status, cold", 150, asked),
         report(f"attach to the first full screen, {trials}, warm interpreter", 500, warm),
         report("  the same with the interpreter's start and all imports", None, cold),
+        report(f"the same without a daemon, {arguments.trials:,} trials, warm interpreter", 500, alone),
+        report("  with the interpreter's start and all imports", None, alone_cold),
+        report("a page of a filter over all of them, sorted by reward", 100, filtered),
+        report("an answer about what was learned, while the run is read", 3000, reading),
+        report("  the same once it is read", 1000, learned),
         report("event to screen", 100, shown),
         share <= 10,
     ]

@@ -1,6 +1,6 @@
 """Pictures of the terminal UI, from a run whose daemon is up: `python docs/screenshots.py RUN [--folder docs]`.
 
-Writes `overview.svg`, `trials.svg`, `trial.svg`, `qtable.svg` and `log.svg`.
+Writes `overview.svg`, `trials.svg`, `trial.svg`, `qtable.svg`, `log.svg` and `insight.svg`.
 """
 
 import argparse
@@ -12,11 +12,23 @@ from pathlib import Path
 
 os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 
+from textual.pilot import Pilot
+
 from nasd.client import Target
 from tui.app import NasdApp
 
 FONT_FACE = re.compile(r"@font-face \{.*?\}", re.DOTALL)  # fetched from the network; any monospaced font will do
-SCREENS = {"overview": "1", "trials": "2", "trial": "3", "qtable": "4", "log": "6"}  # of a search by Q-learning
+SCREENS = {"overview": "1", "trials": "2", "trial": "3", "qtable": "4", "log": "6", "insight": "9"}  # of a search by Q-learning
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """Until every question is answered and drawn."""
+    for _ in range(1200):
+        await pilot.pause(0.1)
+        asking = [worker for worker in pilot.app.workers if worker.name != "link" and not worker.is_finished]
+        if not asking:
+            break
+    await pilot.pause(1.0)
 
 
 async def shoot(target: Target, folder: Path, size: tuple[int, int], host: str | None) -> None:
@@ -31,7 +43,7 @@ async def shoot(target: Target, folder: Path, size: tuple[int, int], host: str |
             sys.exit(app.link.sentence)
         for name, key in SCREENS.items():
             await pilot.press(key)
-            await pilot.pause(1.0)  # the daemon answers within milliseconds; a busy box needs longer
+            await settled(pilot)
             picture = app.export_screenshot(title=f"nasd attach {app.link.status.name if app.link.status else ''}")
             (folder / f"{name}.svg").write_text(FONT_FACE.sub("", picture), encoding="utf-8")
 

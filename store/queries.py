@@ -167,6 +167,14 @@ def evaluated(connection: sqlite3.Connection, after: int, count: int) -> list[Ev
     return list(map(Evaluated._make, rows))
 
 
+def rank(connection: sqlite3.Connection, reward: float) -> tuple[int, int]:
+    """How many evaluated trials have a higher reward, and how many there are."""
+    evaluated = "FROM trial INDEXED BY trial_reward WHERE status IN ('evaluated', 'early_stopped')"
+    (better,) = connection.execute(f"SELECT count(*) {evaluated} AND reward > ?", (reward,)).fetchone()
+    (all,) = connection.execute("SELECT count(*) FROM trial WHERE status IN ('evaluated', 'early_stopped')").fetchone()
+    return int(better), int(all)
+
+
 def nets(connection: sqlite3.Connection, after: int, count: int) -> list[tuple[int, int, str]]:
     """Number, order and architecture of the next `count` trials behind an order."""
     return connection.execute(

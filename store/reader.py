@@ -125,6 +125,11 @@ class Reader:
         with self._reading("read evaluated trials"):
             return queries.evaluated(self._connection, after, count)
 
+    def rank(self, reward: float) -> tuple[int, int]:
+        """How many evaluated trials, each of its own architecture, have a higher reward, and how many there are."""
+        with self._reading("rank a trial"):
+            return queries.rank(self._connection, reward)
+
     def times_proposed(self, numbers: Sequence[int]) -> dict[int, int]:
         """How often the architecture of each trial, which is no duplicate, was proposed."""
         with self._reading("count duplicates"):

@@ -22,7 +22,7 @@ from tui import settings, text, theme
 from tui.alerts import Alerts
 from tui.box import Box
 from tui.link import Change, Link, Renewed, Turned
-from tui.messages import AttachRun, CopyNet, Retrain, ShowPlace, ShowTrial
+from tui.messages import AttachRun, CopyNet, Retrain, ShowPlace, ShowTrial, ShowTrials
 from tui.pace import Pace
 from tui.panes.overview import Overview
 from tui.panes.pane import Pane
@@ -233,6 +233,10 @@ class NasdApp(App[None]):
     @on(ShowTrial)
     def _show_trial(self, message: ShowTrial) -> None:
         self.show(TRIAL).call_after_refresh(self._panes[TRIAL].show, message.number)  # type: ignore[attr-defined]
+
+    @on(ShowTrials)
+    def _show_trials(self, message: ShowTrials) -> None:
+        self.show(TRIALS).call_after_refresh(self._panes[TRIALS].find, message.where)  # type: ignore[attr-defined]
 
     @on(ShowPlace)
     def _show_place(self, message: ShowPlace) -> None:

@@ -16,6 +16,14 @@ class ShowTrial(Message):
         self.number = number
 
 
+class ShowTrials(Message):
+    """List the trials that a filter finds."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+
+
 class ShowPlace(Message):
     """Show a place in the strategy's own screen, which alone knows what places it has."""
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def compare_command(runs: tuple[str, ...], output: Path | None, table: Path | None, as_json: bool) -> None:
     """Best and mean rewards of searches, and how likely one beats another.
 
-    Runs whose configs differ only in seed and name are one group; a band is over its runs, so give several of each.
+    Runs whose configs differ only in seed, name and where they run are one group; a band is over its runs, so give
+    several of each.
     Runs of different data, or evaluated in different ways, are refused.
     """
     from nasd.pictures import style  # noqa: PLC0415

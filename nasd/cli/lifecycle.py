@@ -194,7 +194,8 @@ def _wait_for_worker(directory: Path) -> str:
                 break
             time.sleep(0.1)
         else:
-            return f" (no worker is set up after {WORKER_TIME:g} s yet: see `nasd log {directory.name}`)"
+            why = "; ".join(status.problems) or f"see `nasd log {directory.name}`"
+            return f" (no worker is set up after {WORKER_TIME:g} s yet: {why})"
     _wait_until_gone(directory)
     raise NasdError(f"{directory.name} was stopped again: {'; '.join(reasons)}")
 

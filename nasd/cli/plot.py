@@ -134,6 +134,17 @@ def choices_command(run: str | None, output: Path) -> None:
     _write(output, lambda: draw_choices(of_run(paths.find_run(run))))
 
 
+@plot_command.command("ranking", cls=Reading)
+@runs_argument
+@output_option
+def ranking_command(runs: tuple[str, ...], output: Path) -> None:
+    """What searches said of architectures, against what these reach when they are trained from scratch (ENAS)."""
+    from nasd.pictures.ranking import draw_ranking, of_run  # noqa: PLC0415
+
+    found = [of_run(paths.find_run(run)) for run in runs or (None,)]
+    _write(output, lambda: draw_ranking(found))
+
+
 @plot_command.command("levels", cls=Reading)
 @run_argument
 @click.option(

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nasd.config.section import Count, NonNegative, OpenFraction, Positive, PositiveFloat, Section, Share
+from nasd.config.section import Count, NonNegative, OpenFraction, PositiveFloat, Section, Share
 
 
 class SupernetTrainingConfig(Section):
@@ -23,4 +23,4 @@ class SupernetTrainingConfig(Section):
     crop: Count = 0  # pixels of zeros around an image, out of which one of its size is cut
     mirror: bool = False  # half of the images, left to right
     controller_fraction: OpenFraction = 0.2  # of the training images: what the controller's rewards are measured on
-    recalibration: Positive = 2000  # training images that batch norms see before an architecture is judged
+    recalibration: Annotated[Count, Field(ge=2)] = 2000  # training images for the batch norms of a judged architecture

@@ -56,7 +56,7 @@ class Changing:
         )
         for line in lines:
             log.info("set: %s", line)
-        return (*lines, *self._hints(prepared))
+        return (*lines, *self._hints(prepared), *prepared.notes)
 
     def _prepare(self, settings: tuple[str, ...]) -> Prepared | None:
         with Run.open(self._run.path) as reading:  # a connection of its own: what was learned may take seconds to read

@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import signal
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +12,6 @@ import msgspec
 
 from nasd import __version__, paths, protocol, rooms
 from nasd import config as configuration
-from nasd import data as datasets
 from nasd.box.load import Gauge
 from nasd.config import Config
 from nasd.daemon import answers, committing, views
@@ -23,6 +20,7 @@ from nasd.daemon.alerts import Alerts, low_disk
 from nasd.daemon.backups import Backups
 from nasd.daemon.changing import Changing
 from nasd.daemon.history import History
+from nasd.daemon.identity import identify
 from nasd.daemon.insight import Insights
 from nasd.daemon.jobs import JobQueue
 from nasd.daemon.load_history import LoadHistory
@@ -31,6 +29,7 @@ from nasd.daemon.quota import Quota
 from nasd.daemon.records import Records
 from nasd.daemon.scheduler import Scheduler
 from nasd.daemon.server import Server
+from nasd.daemon.system import on_signals, tell_systemd
 from nasd.errors import NasdError
 from nasd.protocol import (
     Event,
@@ -131,7 +130,7 @@ class Daemon:
             keep_embeddings=config.store.keep_embeddings,
             on_trial=self._trial_finished,
             on_change=self._show,
-            trouble=lambda problem: self._problem("disk", problem),
+            trouble=self._disk_problem,
             on_failures=self._failing,
             paused=bool(checkpoint.flags.get("paused")),
         )
@@ -173,7 +172,7 @@ class Daemon:
         """
         tasks: list[asyncio.Task[None]] = []
         try:
-            _on_signals(self._stop.set)
+            on_signals(self._stop.set)
             await self.server.start()
             await asyncio.to_thread(self._records.trial_finished)  # what a killed daemon did not write
             log.info("nasd %s, process %d: %s", __version__, os.getpid(), self._resumed())
@@ -186,12 +185,12 @@ class Daemon:
                 asyncio.create_task(self._search(), name="search"),
                 asyncio.create_task(self._work_jobs(), name="jobs"),
                 asyncio.create_task(self._beat(), name="machine"),
-                asyncio.create_task(self._identify_data(), name="data"),
+                asyncio.create_task(identify(self.run, self.config, self._disk_problem), name="data"),
             ]
-            notify("READY=1")
+            tell_systemd("READY=1")
             await self._stop.wait()
         finally:
-            notify("STOPPING=1")
+            tell_systemd("STOPPING=1")
             self._set("stopping")
             log.info("stopping")
             for task in tasks:
@@ -251,23 +250,7 @@ class Daemon:
         """Write down how far the search goes, for those who only look at the directory."""
         noted = {"total": self.strategy.progress().of, "finished": self.strategy.finished}
         if not noted.items() <= self.run.flags().items():
-            await committing.commit(self.run, Delta(flags=noted), lambda problem: self._problem("disk", problem))
-
-    async def _identify_data(self) -> None:
-        """Give a run that was made before there were fingerprints that of its data as they are now."""
-        if run_data.IDENTITY in self.run.flags():
-            return
-        try:
-            identity = await asyncio.to_thread(datasets.fingerprint, self.config.data)
-        except NasdError as error:
-            log.warning("the data got no fingerprint: %s", error)
-            return
-        noted = Delta(flags={run_data.IDENTITY: identity.to_json()})
-        await committing.commit(self.run, noted, lambda problem: self._problem("disk", problem))
-        log.info(
-            "the data got a fingerprint, which later starts compare: %d classes, %d %ss, sha256 %s",
-            len(identity.classes), identity.count, identity.unit, identity.digest[:12],
-        )  # fmt: skip
+            await committing.commit(self.run, Delta(flags=noted), self._disk_problem)
 
     async def _work_jobs(self) -> None:
         try:
@@ -282,10 +265,11 @@ class Daemon:
             await asyncio.sleep(HEARTBEAT)
             measured = self._gauge.measures_disk
             try:
-                self._machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
+                machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
             except (OSError, RuntimeError) as error:  # RuntimeError: no thread could be started for it
                 self._problem("machine", f"the run directory cannot be looked at: {error}")
                 continue
+            self._machine = msgspec.structs.replace(machine, nodes=tuple(self._executor.nodes))
             self._problem("machine", None)
             self.load.add(time.time(), self._machine)
             self._problem("disk space", low_disk(self._machine))
@@ -348,6 +332,9 @@ class Daemon:
             self._problems[of] = problem
         self._alerts.problem(of, problem)
         self._show()
+
+    def _disk_problem(self, problem: str | None) -> None:
+        self._problem("disk", problem)
 
     def _failing(self, problem: str) -> None:
         log.error("%s", problem)
@@ -467,20 +454,3 @@ class Daemon:
         self.scheduler.pause(paused)
         log.info("paused" if paused else "resumed")
         self._show()
-
-
-def _on_signals(stop: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # the terminal is gone; `nohup` says not to mind
-        loop.add_signal_handler(signal.SIGHUP, stop)
-
-
-def notify(state: str) -> None:
-    """Tell systemd, if it started us (sd_notify(3))."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
-            connection.connect("\0" + address[1:] if address.startswith("@") else address)
-            connection.sendall(state.encode())

@@ -112,6 +112,7 @@ def trial_detail(run: Run, space: Space[Any], number: int) -> TrialDetail:
     source = original or trial
     duplicates = run.duplicates(source.number, limit=DUPLICATES)
     mark = run.marks().get(number, {})
+    better, ranked = run.rank(source.reward)
     return TrialDetail(
         row=msgspec.structs.replace(
             trial_row(
@@ -134,6 +135,8 @@ def trial_detail(run: Run, space: Space[Any], number: int) -> TrialDetail:
         repeats=run.repeats(source.number) if len(duplicates) == DUPLICATES else len(duplicates),
         screening=(source.metrics or {}).get("screening"),
         labels=labels_in(source.metrics),
+        rank=better + 1 if source.status in ("evaluated", "early_stopped") else None,
+        ranked=ranked,
         rungs=rungs_in(source.metrics),
     )
 

@@ -9,7 +9,7 @@ from nasd.config import Config
 from nasd.evaluators.base import Answer, File, Step, Timeout
 from nasd.evaluators.orders import Order
 from nasd.outcome import Outcome
-from nasd.protocol import WorkerStatus
+from nasd.protocol import Node, WorkerStatus
 
 
 @dataclass
@@ -63,6 +63,11 @@ class Executor(Protocol):
     @property
     def workers(self) -> Sequence[WorkerStatus]:
         """The search's, then those of jobs with a device of their own."""
+        ...
+
+    @property
+    def nodes(self) -> Sequence[Node]:
+        """Of the cluster that the workers are on, as they were a few seconds ago; none where they are on this box."""
         ...
 
     async def evaluate(self, task: Task) -> Finished:

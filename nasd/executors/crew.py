@@ -16,7 +16,7 @@ from nasd.executors.pool import Pool
 from nasd.executors.work import Setup
 from nasd.executors.worker import Worker
 from nasd.outcome import Failed
-from nasd.protocol import WorkerStatus
+from nasd.protocol import Node, WorkerStatus
 
 log = logging.getLogger("nasd.worker")
 
@@ -53,6 +53,7 @@ class Crew:
         self._timeout, self._attempts, self._trouble = config.trial_timeout, config.trial_attempts, trouble
         self._setup = msgspec.structs.replace(setup, threads=devices[0][1])
         self._channel, self._changed = channel, changed
+        self.nodes: Sequence[Node] = ()
         self._ids, self._worker_ids = itertools.count(1), itertools.count()
         self._pool = Pool([self._worker(device=device, threads=threads) for device, threads in devices])
         self._own: dict[str, Pool] = {}

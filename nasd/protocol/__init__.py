@@ -42,7 +42,15 @@ from nasd.protocol.jobs import (
     Selected,
 )
 from nasd.protocol.log import LogLevel, LogPage, LogParams, LogRecord
-from nasd.protocol.machine import Device, DeviceHistory, Machine, MachineHistory, MachineParams, WorkerStatus
+from nasd.protocol.machine import (
+    Device,
+    DeviceHistory,
+    Machine,
+    MachineHistory,
+    MachineParams,
+    Node,
+    WorkerStatus,
+)
 from nasd.protocol.methods import METHODS, OF_EVERY_RUN, OF_STRATEGIES, strategy_of
 from nasd.protocol.runs import Changes, ConfigText, RunList, RunRow, SetParams
 from nasd.protocol.search import (
@@ -140,6 +148,7 @@ __all__ = [
     "Message",
     "Method",
     "MoveJobParams",
+    "Node",
     "Params",
     "QueueJobParams",
     "Record",

@@ -42,6 +42,17 @@ class Device(Message, frozen=True):
     power: float | None = None  # watts
 
 
+class Node(Message, frozen=True):
+    """One node of a cluster that has workers, as the cluster counts what it has and what of it is taken."""
+
+    name: str
+    cpus: float
+    cpus_taken: float
+    gpus: float
+    gpus_taken: float
+    memory: int = 0  # bytes
+
+
 class Machine(Message, frozen=True):
     """Load of the box."""
 
@@ -51,6 +62,7 @@ class Machine(Message, frozen=True):
     disk_run: int  # bytes of the run directory
     disk_free: int
     devices: tuple[Device, ...] = ()
+    nodes: tuple[Node, ...] = ()  # of the cluster, where the workers are on one
 
 
 class DeviceHistory(Message, frozen=True):

@@ -31,6 +31,8 @@ class QPage(Message, frozen=True):
     total: int
     offset: int
     greedy_path: tuple[str, ...]  # from here to the end
+    best: float = 0.0  # highest Q-value of the state
+    lowest: float = 0.0  # lowest of the actions that were tried
 
 
 class NeighboursParams(Params, frozen=True):

@@ -52,6 +52,8 @@ class TrialDetail(Message, frozen=True):
     duplicates: tuple[int, ...]  # later trials of the same architecture, the first 20
     repeats: int = 0  # how many of them there are
     screening: float | None = None  # accuracy of the quick look before the evaluation
+    rank: int | None = None  # of its architecture by reward, 1 is the best; None: it was not evaluated
+    ranked: int = 0  # architectures that were
     labels: Labels | None = None  # of a data set of several labels per image
     rungs: RungScores | None = None  # accuracies on the first images, before all of them were encoded
 

@@ -69,6 +69,10 @@ def require(
     Raises:
         ConfigError: It must not; the message names the key, the reason, and what to do instead.
     """
+    if before.search.lookahead is not None and after.search.lookahead is None:
+        raise ConfigError("search.lookahead cannot be set: what is in flight is part of a run; give a number")
+    if after.snapshots.to is not None and not after.snapshots.to.is_absolute():
+        raise ConfigError(f"snapshots.to cannot be set: {after.snapshots.to} is no whole path; give one from / on")
     lengths = _LENGTHS.get(before.search.strategy, ("search.trials",))
     for key in keys:
         if key in _OWN_WAYS:

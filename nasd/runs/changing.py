@@ -4,6 +4,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Any, NamedTuple
 
+from nasd import config as configuration
 from nasd import rooms
 from nasd.config import Config
 from nasd.errors import ConfigError, NasdError
@@ -21,6 +22,7 @@ class Prepared(NamedTuple):
     strategy: Strategy  # it has proposed what follows
     opened: tuple[Proposal, ...]
     delta: Delta
+    notes: tuple[str, ...]  # a sentence for each setting that has no effect
 
 
 def change(run: Run, settings: tuple[str, ...], *, forked: bool = False) -> list[str]:
@@ -37,7 +39,7 @@ def change(run: Run, settings: tuple[str, ...], *, forked: bool = False) -> list
     if prepared is None:
         return []
     run.commit(prepared.delta)
-    return [f"{key}: {was} before, {now} from now on" for key, (was, now) in prepared.keys.items()]
+    return [*(f"{key}: {was} before, {now} from now on" for key, (was, now) in prepared.keys.items()), *prepared.notes]
 
 
 def prepare(run: Run, settings: tuple[str, ...], *, forked: bool = False) -> Prepared | None:
@@ -78,7 +80,9 @@ def prepare(run: Run, settings: tuple[str, ...], *, forked: bool = False) -> Pre
             "finished": strategy.finished,
         },
     )
-    return Prepared(after, keys, strategy, opened, delta)
+    known = configuration.without_effect(before)
+    notes = tuple(note for note in configuration.without_effect(after) if note not in known)
+    return Prepared(after, keys, strategy, opened, delta, notes)
 
 
 def propose(strategy: Strategy, room: int) -> tuple[Proposal, ...]:

@@ -1,7 +1,7 @@
 """Searches compared: what each strategy has reached after so many trials, after so many seconds, and which is better.
 
-The unit is a run: runs whose configs differ in nothing but seed and name are one group, and bands are over its runs,
-not over trials (Lindauer and Hutter 2020, arXiv 1909.02453: several seeds, and performance over time).
+The unit is a run: runs whose configs differ in nothing but seed, name, and where they run are one group, and bands are
+over its runs, not over trials (Lindauer and Hutter 2020, arXiv 1909.02453: several seeds, and performance over time).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +22,12 @@ WINDOW = 20  # trials of the mean reward; fewer at the start
 RESAMPLES = 2000
 LEVEL = 0.95
 POINTS = 200  # of a curve over seconds
+
+_NOT_THE_SEARCH: Mapping[str, bool | set[str]] = {
+    "name": True, "seed": True, "executor": True, "store": True, "snapshots": True, "log": True, "notify": True,
+    "data": {"root", "resident_limit"},
+}  # fmt: skip
+"""In what runs of one group may differ: they are one search, wherever it runs and whatever it keeps."""
 
 Floats = NDArray[np.float64]
 Measure = Literal["best", "mean"]
@@ -104,7 +110,7 @@ def read(run: Run) -> Curve:
             seconds.append(spent)
     if not rewards:
         raise NasdError(f"{run.path.name} has no trial that counts yet: wait for the first")
-    key = config.model_copy(update={"seed": 0, "name": "any"}).model_dump_json()
+    key = config.model_dump_json(exclude=_NOT_THE_SEARCH)
     basis = _basis(config)
     if (identity := frozen(run)) is not None:
         basis["data"] = f"sha256 {identity.digest[:12]}"

@@ -41,6 +41,7 @@ def settle(config: Config) -> Config:
         update={
             "data": config.data.model_copy(update={"root": datasets.root(config.data).absolute()}),
             "space": config.space.model_copy(update={"patch_size": size, "channels": channels, "num_classes": classes}),
+            "snapshots": config.snapshots.model_copy(update={"to": _absolute(config.snapshots.to)}),
             "search": search.model_copy(update={"lookahead": search.lookahead or len(workers)}),
             "encoder": config.encoder.model_copy(
                 update={"precision": config.encoder.precision or _precision(config, {device for device, _ in workers})}
@@ -62,6 +63,11 @@ def _measured(config: Config, space: SupernetConfig, device: str, threads: int) 
     from nasd.evaluators.supernet.latency import measure  # noqa: PLC0415 - torch
 
     return space.model_copy(update={"latencies": measure(space, config.encoder, device, threads)})
+
+
+def _absolute(folder: Path | None) -> Path | None:
+    """From whichever folder the daemon is started later."""
+    return None if folder is None else folder.expanduser().absolute()
 
 
 def _own_shape(config: Config, own: dict[str, int]) -> None:
@@ -126,7 +132,9 @@ def differences(config: Config, frozen: Config) -> list[str]:
     """Where a config as a person wrote it contradicts the frozen one of an existing run, a line each."""
     given, kept = _flat(config.model_dump(mode="json")), _flat(frozen.model_dump(mode="json"))
     if config.data.root is not None:
-        given["data.root"] = str(config.data.root.expanduser().absolute())
+        given["data.root"] = str(_absolute(config.data.root))
+    if config.snapshots.to is not None:
+        given["snapshots.to"] = str(_absolute(config.snapshots.to))
     settled = {"space.patch_size", "space.channels", "space.num_classes"}
     left_open = {key for key in ("data.root", "search.lookahead", "encoder.precision") if given[key] is None}
     left_open |= {"space.latencies"} if given.get("space.latencies") == "measured" else set()

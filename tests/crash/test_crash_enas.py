@@ -1,12 +1,14 @@
 """A search of a supernet with the real evaluator, undisturbed and killed: the same run, bit for bit, and its files."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks import kill_and_compare as crash
 from nasd import config as configuration
+from nasd.daemon.daemon import Daemon
 from nasd.runs.verify import examine
 from store import Run, soundness
 from tests.helpers.nasd_harness import short_folder
@@ -86,3 +88,36 @@ def test_a_fork_goes_on_to_the_same_end(finished):
                 name: content for name, content in contents(folder / "fork").items() if name > "supernet-000005"
             }.items()
         )
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from nasd.evaluators.supernet.epoch import Epoch
+from nasd.executors.processes import worker
+
+write, seen = Epoch.write, Path(sys.argv[1])
+
+def dying(epoch, path):
+    write(epoch, path)
+    marker = seen / str(epoch.order.epoch)
+    if epoch.order.epoch % 2 and not marker.exists():
+        marker.touch()
+        os.truncate(path, path.stat().st_size // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Epoch.write = dying
+worker.serve(worker.build)
+"""
+
+
+@pytest.mark.timeout(900)
+async def test_a_worker_killed_in_the_middle_of_writing_an_epochs_file_trains_it_again(finished, tmp_path):
+    with short_folder() as folder:
+        directory = crash.make(configuration.load(CONFIG, SMALL), folder / "half")
+        command = (sys.executable, "-c", DYING, str(tmp_path))
+        await Daemon(directory, exit_when_finished=True, worker_command=command).serve()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["1", "3", "5"]
+        assert crash.check(directory) == 6
+        crash.compare(finished, directory)
+        assert contents(directory) == contents(finished)

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import kill_and_compare as crash
 from nasd import config as configuration
+from store import Run
 from tests.crash.test_crash import CONFIG, SMALL
 from tests.helpers import cluster
 
@@ -62,3 +63,7 @@ def test_a_raylet_and_the_daemon_killed_change_nothing(folder, monkeypatch):
         finally:
             crash.stop(daemon)
     crash.compare(local, on_ray)
+    with Run.open(on_ray) as run:
+        devices = {trial.device for trial in run.trials(status=["evaluated"])}
+    assert len(devices) == 2  # each trial says which node it was on
+    assert all(device.startswith("cpu of ") for device in devices)

@@ -109,7 +109,8 @@ def fill_disk(torture, directory, daemon):
 def read_only(torture, directory, daemon):
     torture.kill(daemon)
     if torture.disk:
-        subprocess.run(["mount", "-o", "remount,ro", str(torture.home / "disk")], check=True)
+        remount = ["mount", "-o", "remount,ro", str(torture.home / "disk")]
+        until(lambda: not subprocess.run(remount, capture_output=True, check=False).returncode, "an end of all writing")
         try:
             code, said = torture.start(directory).end(signal.SIGCONT)
             assert code == 1, said

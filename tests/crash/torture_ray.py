@@ -14,7 +14,7 @@ from tests.helpers.cluster import LOOPBACK, Cluster
 from tests.helpers.nasd_harness import Process, until
 
 NODES = "NASD_TORTURE_NODES"  # in the environment of what runs on the nodes
-SILENCE = "10"  # seconds; a worker of a node is heard by way of three processes
+SILENCE = "30"  # seconds; a worker of a node is heard by way of three processes
 
 
 def kill_actor(torture, directory, daemon):
@@ -52,7 +52,7 @@ class TortureOnRay(Torture):
 
     events: dict = field(default_factory=lambda: EVENTS)
     often: dict = field(default_factory=lambda: KILLS)
-    gone: float = 60.0
+    gone: float = 90.0
 
     def __post_init__(self):
         os.environ |= LOOPBACK
@@ -83,7 +83,7 @@ class TortureOnRay(Torture):
     def wait(self, daemon):
         """Mostly until there is something to lose: a bridge takes seconds to find its cluster."""
         if self.draw.random() < 0.8:
-            until(lambda: torments.at_end(daemon) or _busy(daemon), "a busy worker", 120.0)
+            until(lambda: torments.at_end(daemon) or _busy(daemon), "a busy worker", 300.0)
         super().wait(daemon)
 
     def more(self, directory):

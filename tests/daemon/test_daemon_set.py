@@ -172,6 +172,8 @@ async def test_what_decides_no_reward_may_be_anything(home):
         assert len(live.status.workers) == 2
     sound(directory)
     assert set_(directory, "executor.trial_timeout=1800") == []
+    said = set_(directory, "snapshots.every=null", "snapshots.keep=9")[-1]
+    assert said == "snapshots has no effect: none is taken while snapshots.every is not given"
 
 
 @pytest.mark.parametrize(
@@ -189,6 +191,8 @@ async def test_what_decides_no_reward_may_be_anything(home):
         ("search.trials=20", "epsilon_schedule"),
         ("executor.trial_timeout=soon", "trial_timeout"),
         ("nonsense", "section.key=value"),
+        ("search.lookahead=null", "in flight is part of a run; give a number"),
+        ("snapshots.to=backups", "backups is no whole path"),
     ],
 )  # fmt: skip
 async def test_the_past_stays(home, setting, said):

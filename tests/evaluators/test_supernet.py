@@ -22,7 +22,7 @@ from nasd.evaluators.supernet.evaluator import SupernetEvaluator
 from nasd.evaluators.supernet.images import divide, varied
 from nasd.evaluators.supernet.judging import accuracy, recalibrate
 from nasd.evaluators.supernet.reinforce import Baseline, reward
-from nasd.outcome import Evaluated, Failed
+from nasd.outcome import Evaluated, Failed, Judged
 from nasd.protocol.enas import Standing
 from nasd.spaces.supernet import SupernetSpace
 
@@ -189,6 +189,30 @@ def test_the_test_split_is_not_touched(tmp_path):
     assert [found.supernet for found, _ in epochs(made, 1)] == [
         found.supernet for found, _ in epochs(bench(tmp_path), 1)
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"search": {"latency_exponent": 1e6}}, "latency_exponent is too large"),
+        ({"evaluation": {"learning_rate": 1e30}}, "diverged"),
+    ],
+)
+def test_an_epoch_that_comes_to_nothing_says_why(tmp_path, changes, why):
+    plain = {"search": {"strategy": "enas", "epochs": 2}, "evaluation": {"kind": "supernet", "batch_size": 16}}
+    made = config(**{name: {**section, **changes.get(name, {})} for name, section in plain.items()})
+    outcome, left = SupernetEvaluator(bench(tmp_path, made)).run(Order(epoch=1, seed=1, end="a"), lambda _: None)
+    assert isinstance(outcome, Failed)
+    assert why in outcome.reason
+    assert left == {}
+
+
+def test_a_mini_batch_may_be_larger_than_the_data_and_one_epoch_be_all(tmp_path):
+    search = {"strategy": "enas", "epochs": 1, "controller": {"samples": 1, "every": 1, "hidden": 1}}
+    evaluation = {"kind": "supernet", "batch_size": 5000, "recalibration": 2, "controller_fraction": 0.99, "crop": 50}
+    ((found, _),) = epochs(bench(tmp_path, config(search=search, evaluation=evaluation)), 1)
+    assert (found.supernet.steps, found.supernet.controller_steps) == (1, 1)
+    assert found.supernet.judged == (Judged(found.supernet.net, found.reward),)
 
 
 def test_warm_up_teaches_the_weights_alone(tmp_path):

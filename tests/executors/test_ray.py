@@ -147,6 +147,32 @@ async def test_a_bridge_that_is_killed_is_replaced(site, gate, soon):
     assert [outcome(one) for one in await asyncio.gather(*evaluations)] == [outcome_of(NET, 1), outcome_of(NET, 2)]
 
 
+@pytest.mark.parametrize("which", ["bridge", "actor"])
+async def test_what_stalls_is_replaced(site, gate, monkeypatch, soon, which):
+    """As a network does that takes packets and gives none."""
+    monkeypatch.setattr(link, "NO_ANSWER", 12.0)
+    monkeypatch.setattr(link, "LEAVING", 5.0)
+    site.seconds_of_silence(60.0 if which == "bridge" else 15.0)
+    executor = site.executor(trial_attempts=1)
+    evaluation = asyncio.create_task(executor.evaluate(task(1)))
+    (status,) = await soon(lambda: busy(executor))
+    actor = psutil.Process(status.pid).parent()
+    stalled = psutil.Process(executor._link._process.pid) if which == "bridge" else actor
+    stalled.suspend()
+    gate.unlink()
+    assert outcome(await evaluation) == outcome_of(NET, 1)
+    await soon(lambda: not running([stalled, actor]), "the end of what stalled")
+
+
+def test_a_node_that_runs_out_of_memory_blames_what_ran_there():
+    ray = pytest.importorskip("ray")
+    from nasd.executors.ray import slot
+
+    cause = slot._cause(ray.exceptions.OutOfMemoryError("Task was killed due to the node running low on memory"))
+    assert cause == {"reason": "was ended by Ray because its node ran out of memory", "blame": True}
+    assert not slot._cause(ray.exceptions.ActorDiedError())["blame"]
+
+
 class TestTrainings:
     @pytest.fixture
     def order(self, tmp_path):

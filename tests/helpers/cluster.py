@@ -5,10 +5,13 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 
 import psutil
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+SMALL = {"object_store_memory": 100 << 20, "include_dashboard": False}
+TRIES = 3  # at a node
 _shared = None
 
 
@@ -30,7 +33,9 @@ class Cluster:
     def _ask(self, **node):
         self._process.stdin.write(json.dumps(node) + "\n")
         self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
+        answer = json.loads(self._process.stdout.readline() or '{"error": "no answer"}')
+        assert "error" not in answer, answer["error"]
+        return answer
 
     def close(self):
         """End it, and all that is left of it."""
@@ -64,9 +69,18 @@ def _serve():
     for line in sys.stdin:
         settings = json.loads(line)
         cpus = settings.pop("cpus")
-        node = cluster.add_node(num_cpus=cpus, **settings, object_store_memory=100 << 20, include_dashboard=False)
-        raylet = node.all_processes["raylet"][0].process.pid
-        answers.write(json.dumps({"address": cluster.address, "raylet": raylet}) + "\n")
+        for left in reversed(range(TRIES)):
+            try:
+                node = cluster.add_node(num_cpus=cpus, **settings, **SMALL)
+            except Exception:  # noqa: BLE001 - on a busy machine Ray gives up its own processes too soon
+                answer = {"error": traceback.format_exc()}
+                if left:
+                    continue
+            else:
+                raylet = node.all_processes["raylet"][0].process.pid
+                answer = {"address": cluster.address, "raylet": raylet}
+            answers.write(json.dumps(answer) + "\n")
+            break
     cluster.shutdown()
 
 

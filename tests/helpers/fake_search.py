@@ -347,6 +347,8 @@ class World:
             device="cuda:0" if evaluated else "", graph=self.graph(row.net),
             duplicates=tuple(one.number for one in self.rows if one.duplicate_of == number)[:20],
             repeats=sum(one.duplicate_of == number for one in self.rows),
+            rank=1 + sum(reward > row.reward for reward in set(self.rewards)) if evaluated else None,
+            ranked=sum(one.status in ("evaluated", "early_stopped") for one in self.rows),
         )  # fmt: skip
 
     # --- what only one strategy has --------------------------------------------------------------------------------
@@ -406,6 +408,7 @@ class World:
         return QPage(
             path=params.path, image_size=side, depth=sum(text.startswith("C") for text in params.path),
             actions=tuple(actions[params.offset : params.offset + params.limit]), total=len(actions),
+            best=best, lowest=min((action.q for action in actions if action.tried), default=best),
             offset=params.offset, greedy_path=self.greedy(params.path, actions, side),
         )  # fmt: skip
 

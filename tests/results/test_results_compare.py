@@ -121,6 +121,19 @@ def test_runs_are_grouped_by_config_apart_from_seed_and_name(runs):
     assert labels == ["random (random-1)", "random (other)"]
 
 
+def test_where_a_run_runs_does_not_set_it_apart(tmp_path):
+    def made(name, **sections):
+        config = searches.configure(name=name, search={"strategy": "random", "trials": 2}, **sections)
+        return read(searches.search(tmp_path / name, config, lambda *_: evaluated(0.5)))
+
+    here = made("here", seed=1)
+    there = made(
+        "there", seed=2, executor={"devices": ["cpu"], "threads": 2}, log={"keep": 9}, store={"keep_embeddings": 0}
+    )
+    another = made("another", seed=2, space={**searches.SPACE, "max_conv": 2})
+    assert [one.label for one in compare.group([here, there, another])] == ["random (here)", "random (another)"]
+
+
 def read(path):
     with Run.open(path) as run:
         return compare.read(run)

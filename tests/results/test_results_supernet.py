@@ -128,6 +128,9 @@ def test_shared_weights_judge_as_the_epoch_did_and_are_compared_with_training_fr
     assert code == 0, text
     assert "40.0 % of random ones" in text
     assert f"{len(selected)} of {len(selected)} architectures" in text
+    code, text = said("plot", "ranking", run, "-o", run.parent / "ranking.svg")
+    assert code == 0, text
+    assert "rank correlation" in (run.parent / "ranking.svg").read_text()
     with Run.open(run) as opened:
         assert "40.0 % of random ones" in report(opened)
         assert not {one.net for one in enas.chosen(opened, drawn=2)} & set(judged)  # each once

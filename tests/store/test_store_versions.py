@@ -1,7 +1,8 @@
 """Runs of older versions: opened, brought up to date, refused. `runs/` keeps them as those versions wrote them.
 
-`runs/version-4` was killed in the middle of a search with four proposals in flight, of which three had been evaluated;
-`runs/version-4-end` is what the version that wrote it made of a copy in the end.
+`runs/version-1` and `version-3` hold made-up rows. `runs/version-N-search` (of 4 just `version-4`) were killed in the
+middle of the same search with four proposals in flight, of which three had been evaluated; `runs/version-N-end` is what
+the version that wrote it made of a copy in the end, which is one and the same for 2, 3 and 4.
 """
 
 import json
@@ -28,7 +29,7 @@ RUNS = Path(__file__).parent / "runs"
 LAYER_TYPES = ("start", "conv", "wrn", "max_pool", "spp", "fc")
 
 
-@pytest.fixture(params=["version-1", "version-3", "version-4"])
+@pytest.fixture(params=["version-1", "version-2-search", "version-3", "version-4"])
 def old_run(request, tmp_path):
     return copied(request.param, tmp_path)
 
@@ -217,18 +218,42 @@ def test_a_newer_run_is_refused_in_one_sentence(tmp_path):
             Run.open(run.path, writable=writable)
 
 
-def test_it_goes_on_to_the_end_that_it_would_have_had(tmp_path):
+@pytest.mark.parametrize("name", ["version-2-search", "version-3-search", "version-4"])
+def test_it_goes_on_to_the_end_that_it_would_have_had(tmp_path, name):
     """By the code of today, with the worker of the tests: the same rows, Q-values and position, bit for bit."""
     with short_folder() as folder:
-        directory = copied("version-4", folder)
-        with Process(directory) as daemon:
-            daemon.ready().state("finished")
-            assert daemon.end()[0] == 0
-        assert sound(directory)
+        directory = copied(name, folder)
+        go_on(directory)
         with Run.open(directory) as run:
             for table in ("replay_buffer", "q_values"):
                 name = f"{table.replace('_', '-')}.csv"
                 tables.export(run, table, tmp_path / name)
                 assert (tmp_path / name).read_bytes() == (RUNS / "version-4-end" / name).read_bytes()
-            position = json.loads((RUNS / "version-4-end" / "position.json").read_text())
-            assert run.checkpoint().position == position
+            assert run.checkpoint().position == position_of("version-4-end")
+
+
+def test_a_search_of_the_first_version_goes_on_with_other_seeds():
+    """The draws are the same to the end. The weights of a trial are not: the first version derived a trial's seed in
+    another way, which no later one knows; so rewards, and the Q-values learned of them, are others from there on.
+    """
+    with short_folder() as folder:
+        directory = copied("version-1-search", folder)
+        before = sql(directory, "SELECT number, net, reward, seed FROM trial ORDER BY ordinal")
+        assert len(before) == 9
+        go_on(directory)
+        assert sql(directory, "SELECT number, net, reward, seed FROM trial ORDER BY ordinal")[:9] == before
+        with Run.open(directory) as run:
+            assert run.count() == 28
+            assert run.checkpoint().position == position_of("version-1-end")
+
+
+def go_on(directory):
+    """To the end of the search; it must be sound then, and replay."""
+    with Process(directory) as daemon:
+        daemon.ready().state("finished")
+        assert daemon.end()[0] == 0
+    assert sound(directory)
+
+
+def position_of(name):
+    return json.loads((RUNS / name / "position.json").read_text())

@@ -145,6 +145,8 @@ def test_a_level_all_of_whose_trials_failed_ends_the_search_with_a_reason() -> N
     assert search.strategy.finished
     assert search.strategy.ended_early == "No cell of 1 block could be evaluated: there is nothing to expand."  # type: ignore[attr-defined]
     assert search.strategy.progress().of == 0
+    last = run(config(space={"blocks": 1}), lambda proposal: Failed(reason="No."))
+    assert last.strategy.progress().notes[-1] == "No cell of 1 block could be evaluated."
     assert run(config()).strategy.ended_early is None  # type: ignore[attr-defined]
 
 

@@ -119,3 +119,28 @@ async def test_empty_states_say_what_to_do(folder: Path, key: str) -> None:
         await press(pilot, key)
         assert hints[key] in screen(app)
     await daemon.stop()
+
+
+async def test_between_two_trials_the_last_curve_stays(daemon: FakeDaemon) -> None:
+    async with attached(daemon, (120, 40)) as (app, pilot):
+        trained = daemon.world.worker().trial
+        await until(lambda: "epoch 23/70" in screen(app))
+        daemon.finish_trial()
+        await until(lambda: "epoch 0/70" in screen(app))
+        await settle(pilot)
+        panel = app.query_one("#now")
+        drawn = str(panel.render())
+        assert f"before: trial {trained}" in drawn
+        assert any(0x2800 < ord(character) < 0x2900 for character in drawn)
+        daemon.epoch()
+        await until(lambda: "epoch 1/70" in screen(app))
+        assert "before:" not in str(panel.render())
+
+
+async def test_the_machine_shows_its_last_hours_where_there_is_room(daemon: FakeDaemon) -> None:
+    async with attached(daemon, (160, 48)) as (app, _):
+        shown = screen(app)
+        assert "m shows all" in shown
+        assert "trials/h" in shown
+    async with attached(daemon, (80, 24)) as (app, _):
+        assert "m shows all" not in screen(app)

@@ -54,7 +54,7 @@ async def test_memory_stays_flat(folder: Path, events: int) -> None:
     daemon = FakeDaemon(folder / "run", world)
     await daemon.start()
     async with attached(daemon, (100, 30), clock) as (app, pilot):
-        for key in "12345678":
+        for key in "123456789":
             await press(pilot, key)
         screens = ["1", "6", "2"]
         share = events // 10

@@ -5,11 +5,12 @@ import re
 import msgspec
 import pytest
 
+from nasd import protocol as p
 from nasd.graph import Graph, Node
 from nasd.outcome import Labels, LabelScore
 from nasd.protocol.qlearning import QParams
 from tests.helpers.fake_daemon import FakeDaemon
-from tests.helpers.pilot import asked, attached, press, screen, settle
+from tests.helpers.pilot import asked, attached, press, screen, settle, until
 from tui.app import STRATEGY, TRIAL, TRIALS
 from tui.dialogs.retrain import RetrainDialog
 from tui.widgets.table import PagedTable
@@ -99,3 +100,36 @@ async def test_q_table_walk(daemon: FakeDaemon) -> None:
         page = daemon.world.page(QParams())
         await press(pilot, "G")
         assert asked(daemon, "qlearning.page")[-1].path == page.greedy_path[:-1]
+
+
+async def test_a_trial_says_its_rank(daemon: FakeDaemon) -> None:
+    best = daemon.world.best[0]
+    ranked = daemon.do_trial(p.TrialParams(number=best.number)).ranked
+    async with attached(daemon) as (app, pilot):
+        await press(pilot, "b")
+        assert f"1st of {ranked}" in screen(app)
+
+
+async def test_q_values_are_drawn_on_the_states_own_range(daemon: FakeDaemon) -> None:
+    async with attached(daemon, (120, 40)) as (app, pilot):
+        await press(pilot, "4")
+        page = daemon.world.page(QParams())
+        lines = screen(app).splitlines()
+        best, *_, worst = [action for action in page.actions if action.tried]
+        widths = {
+            action.text: next(line for line in lines if action.text in line and f"{action.q:.4f}" in line).count("█")
+            for action in (best, worst)
+        }
+        assert widths[best.text] == 20
+        assert widths[worst.text] <= 1
+
+
+async def test_from_an_action_to_the_trials_that_begin_like_it(daemon: FakeDaemon) -> None:
+    first = daemon.world.page(QParams()).actions[0].text
+    second = daemon.world.page(QParams(path=(first,))).actions[0].text
+    async with attached(daemon, (120, 40)) as (app, pilot):
+        await press(pilot, "4", "enter", "w")
+        await until(lambda: asked(daemon, "trials")[-1].where == f'"[{first}, {second},"')
+        await settle(pilot)
+        found = [row.number for row in daemon.world.rows if row.net.startswith(f"[{first}, {second},")]
+        assert f"{len(found)} trials" in screen(app)

@@ -1,5 +1,6 @@
 """Overview: the whole search on one screen."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -21,6 +22,9 @@ from tui.work import work
 TICK = 1.0
 """Seconds between two looks at whether the plot is behind."""
 
+ROOMY = 16
+"""Lines from which the machine's panel shows more than the present."""
+
 REFETCH = 10.0
 """Seconds after which the rolling rewards and the stages are asked for anew, if there were trials since."""
 
@@ -39,7 +43,8 @@ class Overview(Pane, can_focus=True):
         self._plot = RewardPlot(link)
         self._stages = Stages(link)
         self._progress = ProgressPanel(link)
-        self._panels = (self._progress, Now(link), Best(link), Recent(link), MachinePanel(link))
+        self._machine = MachinePanel(link)
+        self._panels = (self._progress, Now(link), Best(link), Recent(link), self._machine)
         self._since: float | None = None  # seconds since the rewards were asked for; None: there is nothing new
 
     def compose(self) -> ComposeResult:
@@ -116,3 +121,6 @@ class Overview(Pane, can_focus=True):
         self._plot.show(rewards)
         self._progress.show(rewards.stages)
         self._stages.show(rewards.stages)
+        if self._machine.size.height > ROOMY:
+            with contextlib.suppress(NasdError):  # an older daemon
+                self._machine.show(await self.link.call("machine", protocol.MachineParams()))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from nasd import protocol
-from tui import text, theme
+from tui import chart, text, theme
 from tui.link import Link
 from tui.widgets.panel import Panel
 
@@ -16,6 +16,7 @@ class MachinePanel(Panel):
     def __init__(self, link: Link) -> None:
         super().__init__("machine", id="machine")
         self._link = link
+        self._history: protocol.MachineHistory | None = None
 
     def lines(self, width: int, height: int) -> Sequence[Content]:
         """Devices, processor, memory, disk."""
@@ -31,6 +32,7 @@ class MachinePanel(Panel):
         jobs, up = self._jobs(width), self._up(width)
         # From roomy to tight: what is left out first is what is least missed.
         for shown, rest in (
+            (devices, [*self._hours(width), up, jobs, Content(), *marks]),
             (devices, [up, jobs, Content(), *marks]),
             (folded, [up, jobs, Content(), *marks]),
             (folded, [jobs, *marks]),
@@ -44,6 +46,33 @@ class MachinePanel(Panel):
         room = max(0, height - len(fixed) - 1)
         hidden = len(folded) - room
         return [*fixed, *(device[0] for device in folded[:room]), Content.styled(f"+{hidden} more devices", "$dim")]
+
+    def show(self, history: protocol.MachineHistory) -> None:
+        """What the daemon measured over the last hours."""
+        self._history = history
+        self.renew()
+
+    def _hours(self, width: int) -> list[Content]:
+        """Sparklines over what is known of the last day, each on its own scale."""
+        history = self._history
+        if history is None or len(history.times) < 2:
+            return []
+        lines = [("trials/h", history.trials_per_hour, f"{history.trials_per_hour[-1]:.3g}"), ("cpu", history.cpu, "")]
+        lines += [(f"{device.name}", device.utilisation, "") for device in history.devices[:1]]
+        known = text.duration(history.times[-1] - history.times[0])
+        room = max(8, width - 9 - 7)
+        found = [Content.styled(f"the last {known}; m shows all", "$dim")]
+        for name, values, written in lines:
+            series = [value or 0.0 for value in values]
+            thinned = [value for _, value in chart.thin(list(enumerate(series)), room)]
+            top = max(thinned) if name == "trials/h" else 1.0
+            found.append(
+                Content.assemble(
+                    (text.shorten(text.clean(name), 8).ljust(9), "$dim"), (text.sparkline(thinned, 0, top), "$primary"),
+                    f" {written}",
+                )
+            )  # fmt: skip
+        return found
 
     def _disk(self, machine: protocol.Machine, width: int) -> Content:
         disk = f"{text.size(machine.disk_free)} free"

@@ -7,6 +7,7 @@ from textual.content import Content
 from nasd import protocol
 from tui import chart, text, theme
 from tui.link import Link
+from tui.panes.overview_nodes import by_node, on_cluster, waiting
 from tui.widgets.panel import Panel
 
 
@@ -16,6 +17,7 @@ class Now(Panel):
     def __init__(self, link: Link) -> None:
         super().__init__("now", id="now")
         self._link = link
+        self._last: tuple[Sequence[protocol.WorkerStatus], Sequence[protocol.WorkerStatus]] = (), ()
 
     def lines(self, width: int, height: int) -> Sequence[Content]:
         """Words first; the chart takes what is left."""
@@ -28,20 +30,30 @@ class Now(Panel):
         found = []
         if len(busy) != 1:
             found.append(Content(text.shorten(text.clean(status.activity), width)))
-        for worker in status.workers[: max(1, height - 6)]:
+        room = max(1, height - 6)
+        if len(status.workers) > room and on_cluster(status.workers):
+            found += by_node(status.workers, status.machine.nodes if status.machine else (), width, height - len(found))
+            return found
+        for worker in status.workers[:room]:
             found += self._worker(worker, width, height, alone=len(busy) == 1, order=_order(busy, worker))
         if status.state == "paused":
             found.append(Content.styled("Nothing is trained: p resumes." if width >= 30 else "p resumes.", "$dim"))
         curves = [worker for worker in busy if worker.validation_accuracies]
-        if curves and height - len(found) >= 3:
-            found += _curves(curves, busy, width, height - len(found))
+        if curves:
+            self._last = curves, busy
+        elif self._last[0]:  # between two trials
+            names = ", ".join(map(_what, self._last[0]))
+            found.append(Content.styled(text.shorten(f"before: {names}", width), "$dim"))
+        if self._last[0] and height - len(found) >= 3:
+            found += _curves(*self._last, width, height - len(found))
         return found
 
     def _worker(
         self, worker: protocol.WorkerStatus, width: int, height: int, *, alone: bool, order: int
     ) -> list[Content]:
         if worker.state != "busy":
-            return [Content.styled(text.shorten(f"○ {text.clean(worker.device)} {worker.state}", width), "$dim")]
+            place = text.clean(worker.node or worker.device)
+            return [Content.styled(text.shorten(f"○ {place} {waiting(worker)}", width), "$dim")]
         what = _what(worker)
         colour = theme.SERIES[order % len(theme.SERIES)]
         stage = text.clean(worker.stage or "")

@@ -73,6 +73,7 @@ class Facts(Part):
         row = detail.row
         facts: list[tuple[str, str, str]] = [
             ("reward", text.percent(row.reward), "bold $warning"),
+            *([("rank", _rank(detail.rank, detail.ranked), "")] if detail.rank is not None else []),
             ("validation", text.percent(row.best_validation), ""),
             ("test", text.percent(row.test_accuracy), ""),
             *([("stage", text.clean(row.stage), "")] if row.stage else []),
@@ -104,6 +105,13 @@ class Facts(Part):
         if detail.duplicates:
             found.append(Content.assemble(("repeats    ", "$dim"), _repeats(detail, width - 11)))
         return found
+
+
+def _rank(rank: int, of: int) -> str:
+    """1st of 717."""
+    last = "th" if 10 < rank % 100 < 20 else {1: "st", 2: "nd", 3: "rd"}.get(rank % 10, "th")
+    written = f"{text.count(rank)}{last} of {text.count(of)}"
+    return written if len(written) < 14 else f"{text.count(rank)}{last}"
 
 
 def _repeats(detail: protocol.TrialDetail, width: int) -> str:

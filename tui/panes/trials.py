@@ -205,6 +205,12 @@ class Trials(Pane):
                 break
         self._table.renew()
 
+    def find(self, where: str) -> None:
+        """List what a filter finds, each architecture's proposals with it."""
+        self._status = None
+        self.query_one(Input).value = where
+        self._ask()
+
     # --- what the widgets say --------------------------------------------------------------------------------------
 
     @on(Input.Changed)

@@ -86,7 +86,7 @@ class Epoch:
         """Train for an epoch, and judge the architecture that is the most probable then.
 
         Raises:
-            EvaluationError: The training diverged.
+            EvaluationError: The training diverged, or rewards overflow.
         """
         batches = mini_batches(len(self.parts.weights), self.training.batch_size, derive(self.order.seed, "order"))
         seen = torch.zeros(2, device=self.device, dtype=torch.float64)  # the loss and the hits
@@ -163,6 +163,10 @@ class Epoch:
             found = self._accuracy_on(next(batches), architecture.choices)
             latency, average = self.space.latency(architecture), self.space.average_latency
             measured.append((found, reward(found, latency, average, self.search.latency_exponent)))
+        if not all(math.isfinite(reward) for _, reward in measured):
+            raise EvaluationError(
+                "The controller's rewards overflow: search.latency_exponent is too large for these latencies."
+            )
         advantages = torch.tensor([self.baseline.advantage(reward) for _, reward in measured])
         loss = -(advantages * sampled.log_probabilities).sum() / config.samples
         loss = loss - config.entropy_weight * sampled.entropies.mean()
@@ -200,14 +204,13 @@ class Epoch:
         self._tell("judge", 0, 0)
         derived = self.controller.most_probable()
         architecture = self.space.make(derived.numbers[0])
-        net, judged = str(architecture), dict[str, float]()
-        if self.order.epoch == self.search.epochs and self.search.derive:
-            judged = self._judge_again(net)
+        net, last = str(architecture), self.search.derive > 0 and self.order.epoch == self.search.epochs
+        judged = self._judge_again(net) if last else {}
         validation = self._judge(architecture)  # the last one: its batch norms are those of the file
         if validation > self.derived.get(net, -1.0):
             self.derived.pop(net, None)
             self.derived[net] = validation
-        if judged:
+        if last:
             judged[net] = validation
         self._tell("judge", 1, 1, train, validation)
         count = self.search.controller.samples

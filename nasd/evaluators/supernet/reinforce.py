@@ -1,11 +1,17 @@
 """What the controller is rewarded with, and what its rewards are compared with (LightNAS). Numbers, no torch."""
 
+import math
 from dataclasses import dataclass
 
 
 def reward(accuracy: float, latency: float, average_latency: float, exponent: float) -> float:
-    """Accuracy times (average latency / latency) to the power of `exponent`."""
-    return float(accuracy * (average_latency / latency) ** exponent) if latency > 0 else accuracy
+    """Accuracy times (average latency / latency) to the power of `exponent`; infinite where that overflows."""
+    if latency <= 0:
+        return accuracy
+    try:
+        return float(accuracy * (average_latency / latency) ** exponent)
+    except OverflowError:
+        return math.inf
 
 
 @dataclass

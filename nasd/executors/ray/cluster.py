@@ -3,7 +3,7 @@
 import socket
 from typing import Any
 
-from nasd.executors.ray.wire import Node
+from nasd.protocol import Node
 
 OBJECT_STORE = 256 << 20  # bytes of a cluster of this box alone: chunks of files pass through it
 

@@ -16,9 +16,9 @@ from nasd.executors.crew import Crew
 from nasd.executors.ray.channel import Actor, Needs
 from nasd.executors.ray.link import Link
 from nasd.executors.ray.survey import INSTALL
-from nasd.executors.ray.wire import Connect, Node
+from nasd.executors.ray.wire import Connect
 from nasd.executors.work import Setup
-from nasd.protocol import WorkerStatus
+from nasd.protocol import Node, WorkerStatus
 
 CLUSTER = -1  # in place of a worker's number: trouble that all of them have
 
@@ -47,7 +47,6 @@ class Ray(Crew):
         if importlib.util.find_spec("ray") is None:
             raise ConfigError(f"executor.kind is {INSTALL}")
         resources, devices = executor.resources, workers_of(executor)
-        self.nodes: Sequence[Node] = ()
         connect = Connect(address=executor.address, cpus=max(1.0, (len(devices) + 1) * resources.CPU))
         self._link = Link(connect, lambda problem: trouble(CLUSTER, problem), self._nodes_changed)
         needs = Needs(

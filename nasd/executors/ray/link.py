@@ -22,7 +22,6 @@ from nasd.executors.ray.wire import (
     Ended,
     Line,
     Moved,
-    Node,
     Nodes,
     Open,
     Opened,
@@ -33,6 +32,7 @@ from nasd.executors.ray.wire import (
     Waits,
     Write,
 )
+from nasd.protocol import Node
 
 log = logging.getLogger("nasd.cluster")
 

@@ -14,7 +14,7 @@ from nasd.errors import NasdError
 from nasd.executors.ray import cluster
 from nasd.executors.ray.guardian import versions
 from nasd.executors.ray.link import CONNECTING, environment
-from nasd.executors.ray.wire import Node
+from nasd.protocol import Node
 
 ANSWER = 60.0  # seconds in which a node says its versions
 

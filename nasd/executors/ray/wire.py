@@ -4,6 +4,8 @@ output. Ray knows nothing of it, and the daemon nothing of Ray.
 
 import msgspec
 
+from nasd.protocol import Node
+
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     pass
@@ -79,18 +81,6 @@ class Refused(_Message, frozen=True, tag="refused"):
     """There is none, or there is none any more; the bridge ends."""
 
     reason: str
-
-
-class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """One node of the cluster, as Ray counts what it has."""
-
-    name: str
-    cpus: float
-    cpus_taken: float
-    gpus: float
-    gpus_taken: float
-    memory: int = 0
-    alive: bool = True
 
 
 class Nodes(_Message, frozen=True, tag="nodes"):

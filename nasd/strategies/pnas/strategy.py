@@ -226,10 +226,11 @@ class PNAS:
 
     @property
     def ended_early(self) -> str | None:
-        """Why the search ended before its last level, in one sentence; None: it did not."""
-        if self.finished and len(self.levels) < self.blocks:
-            return f"No cell of {blocks_text(len(self.levels))} could be evaluated: there is nothing to expand."
-        return None
+        """Why the search ended with nothing to show for its last level, in one sentence; None: it did not."""
+        if not self.finished or any(cell.net in self._rewards for cell in self.levels[-1].cells):
+            return None
+        said = f"No cell of {blocks_text(len(self.levels))} could be evaluated"
+        return f"{said}." if len(self.levels) == self.blocks else f"{said}: there is nothing to expand."
 
     def _propose(self) -> Proposal:
         level, place = self.levels[-1], self._next
@@ -260,7 +261,7 @@ class PNAS:
                 self._correlations[blocks] = self.correlation(blocks)
         if told := [f"b={b} {self._correlations[b]:.2f}" for b in closed if self._correlations[b] is not None]:
             said.append(f"rank correlation of prediction and outcome: {', '.join(told)}")
-        return (*said, self.ended_early) if self.ended_early else tuple(said)
+        return (*said, reason) if (reason := self.ended_early) else tuple(said)
 
     def _add(self, level: Level) -> None:
         if level.blocks != len(self.levels) + 1 or level.blocks > self.blocks:

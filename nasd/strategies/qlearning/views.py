@@ -19,6 +19,7 @@ def page(strategy: QLearning, space: SearchSpace, params: QParams) -> QPage:
     actions = space.actions(state)
     values = {action: strategy.q(state, action) for action in actions}
     best = max(values.values(), default=0.0)
+    tried = [value for action, value in values.items() if strategy.tried(state, action)]
     ranked = sorted(actions, key=lambda action: (-values[action], -strategy.tried(state, action)))
     offset, limit = max(0, params.offset), max(1, min(params.limit, MAX_PAGE))
     return QPage(
@@ -38,6 +39,8 @@ def page(strategy: QLearning, space: SearchSpace, params: QParams) -> QPage:
         total=len(ranked),
         offset=offset,
         greedy_path=_greedy_path(strategy, space, state),
+        best=best,
+        lowest=min(tried, default=best),
     )
 
 

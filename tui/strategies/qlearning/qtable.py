@@ -13,6 +13,7 @@ from nasd import protocol
 from nasd.protocol.qlearning import Action, QPage, QParams
 from tui import text
 from tui.link import Change, Link, Renewed
+from tui.messages import ShowTrials
 from tui.panes.pane import StrategyPane
 from tui.widgets.table import Cell, Column, PagedTable
 
@@ -33,6 +34,7 @@ class QTable(StrategyPane):
         Binding("backspace,left", "back", "back", id="q.back", tooltip="One layer back"),
         Binding("g", "greedy", "greedy step", id="q.greedy", tooltip="Go in by the best action"),
         Binding("G", "greedy_end", "greedy end", show=False, id="q.end", tooltip="Follow the best actions to the end"),
+        Binding("w", "trials", "its trials", id="q.trials", tooltip="The trials that begin like this"),
         Binding("0", "start", "start", id="q.start", tooltip="Back to the start"),
     ]
 
@@ -83,6 +85,13 @@ class QTable(StrategyPane):
         """To the state before the end of the greedy path."""
         self._follow(len(self._page.greedy_path) - 1 if self._page else 0)
 
+    def action_trials(self) -> None:
+        """Those whose architecture begins with the layers up to the row under the cursor."""
+        action: Action | None = self._table.row
+        if action is not None:
+            begin = ", ".join((*self._path, action.text))
+            self.post_message(ShowTrials(f'"[{begin}{"]" if action.terminal else ","}"'))
+
     def action_start(self) -> None:
         """Back to the start."""
         self.go(())
@@ -103,6 +112,13 @@ class QTable(StrategyPane):
         if ahead:
             self.go((*self._path, *ahead))
 
+    def _share(self, q: float) -> float:
+        """Where a Q-value lies between the lowest and the best of the state: all of them lie close together."""
+        page = self._page
+        if page is None or page.best <= page.lowest:
+            return 1.0
+        return max(0.05, (q - page.lowest) / (page.best - page.lowest))
+
     async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[Action]]:
         path = self._path
         page: QPage = await self.link.call("qlearning.page", QParams(path=path, offset=offset, limit=limit))
@@ -111,8 +127,7 @@ class QTable(StrategyPane):
         return page.total, page.actions
 
     def _cells(self, action: Action) -> Sequence[Cell]:
-        best = max((one.q for one in self._page.actions), default=1.0) if self._page else 1.0
-        filled, _ = text.bar(action.q / best if best > 0 else 0.0, 20)
+        filled, _ = text.bar(self._share(action.q), 20)
         note = "ends here" if action.terminal else "greedy" if action.greedy else ""
         if not action.tried:
             note = "never tried"
