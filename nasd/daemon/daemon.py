@@ -218,8 +218,7 @@ class Daemon:
                     await self.scheduler.search()
                     if self.strategy.finished:  # else it was lengthened as it ended
                         break
-                if isinstance(self.strategy, Closing):
-                    await self.jobs.queue_trainings(self.strategy.trainings())
+                await self._queue_trainings()
             except DamagedError as error:
                 log.error("%s", error)
                 self._failed(str(error))
@@ -239,6 +238,18 @@ class Daemon:
             while self.strategy.finished:
                 self._changed.clear()
                 await self._changed.wait()
+                if self.strategy.finished:
+                    await self._queue_trainings()
+
+    async def _queue_trainings(self) -> None:
+        """Queue what a finished search wants to have trained."""
+        if not isinstance(self.strategy, Closing):
+            return
+        try:
+            await self.jobs.queue_trainings(self.strategy.trainings())
+        except (StoreError, NasdError) as error:
+            log.error("%s", error)
+            self._problem("trainings", f"what the search came to is not trained from scratch: {error}")
 
     def _failed(self, problem: str) -> None:
         self._problem("search", problem)

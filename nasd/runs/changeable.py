@@ -7,8 +7,9 @@ from nasd.config import CellsConfig, Config, DeepPriorConfig, QLearningConfig
 from nasd.errors import ConfigError
 from nasd.strategies.base import Strategy
 
-_FREE = ("executor.", "store.", "data.resident_limit", "snapshots.", "log.", "notify.")
-"""What decides where, how long and with how much room evaluations run; a name that ends with a dot: all below it."""
+_FREE = ("executor.", "store.", "data.resident_limit", "snapshots.", "log.", "notify.", "search.derive")
+"""What decides where, how long and with how much room evaluations run, and what follows a search; a name that
+ends with a dot: all below it."""
 
 _LENGTHS = {
     "enas": ("search.epochs",),
@@ -17,7 +18,7 @@ _LENGTHS = {
 }
 """How long a search goes on, by strategy; for all others it is `search.trials`."""
 
-_OF_WORKERS = ("executor.", "data.resident_limit", "search.epochs")
+_OF_WORKERS = ("executor.", "data.resident_limit", "search.epochs", "search.derive")
 _NOT_OF_WORKERS = ("executor.trial_timeout", "executor.trial_attempts")
 _AT_STARTS = ("log.",)
 

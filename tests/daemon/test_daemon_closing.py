@@ -6,10 +6,11 @@ from dataclasses import replace
 from nasd import protocol
 from nasd.daemon import committing
 from nasd.daemon.jobs import JobQueue
+from nasd.protocol import SetParams
 from nasd.runs.changing import change
 from nasd.runs.opening import search_of
 from store import Delta, DiskFullError, Run
-from tests.helpers.nasd_harness import living, make, rows, soon
+from tests.helpers.nasd_harness import living, make, rows, soon, sound
 
 
 async def test_the_best_derived_architectures_are_trained_when_the_search_has_finished(home):
@@ -109,3 +110,17 @@ async def test_a_search_that_is_lengthened_trains_what_it_derives_then_besides(h
     assert len(set(nets)) == len(nets)
     assert {one.net for one in trained} <= set(nets)
     assert len(nets) > len(before)
+
+
+async def test_how_many_are_trained_may_be_set_when_the_search_has_finished(home):
+    directory = make(home, 6, "enas", search={"derive": 0})
+    async with living(directory) as live:
+        await live.state("finished")
+        client = await live.connect()
+        await client.call("set", SetParams(settings=("search.derive=2",)), timeout=60)
+        await soon(lambda: sum(isinstance(e, protocol.JobChanged) and e.job.status == "done" for e in live.events) >= 2)
+        await client.close()
+    with Run.open(directory) as run:
+        assert len(run.jobs()) == 2
+        assert len(search_of(run).strategy.trainings()) == 2
+    sound(directory)
