@@ -18,7 +18,14 @@ from nasd.client import Target
 from tui.app import NasdApp
 
 FONT_FACE = re.compile(r"@font-face \{.*?\}", re.DOTALL)  # fetched from the network; any monospaced font will do
-SCREENS = {"overview": "1", "trials": "2", "trial": "3", "qtable": "4", "log": "6", "insight": "9"}  # of a search by Q-learning
+SCREENS = {
+    "overview": "1",
+    "trials": "2",
+    "trial": "3",
+    "qtable": "4",
+    "log": "6",
+    "insight": "9",
+}  # of a search by Q-learning
 
 
 async def settled(pilot: Pilot[None]) -> None:
