@@ -18,14 +18,8 @@ from nasd.client import Target
 from tui.app import NasdApp
 
 FONT_FACE = re.compile(r"@font-face \{.*?\}", re.DOTALL)  # fetched from the network; any monospaced font will do
-SCREENS = {
-    "overview": "1",
-    "trials": "2",
-    "trial": "3",
-    "qtable": "4",
-    "log": "6",
-    "insight": "9",
-}  # of a search by Q-learning
+SCREENS = {"overview": "1", "trials": "2", "trial": "3", "qtable": "4", "log": "6", "insight": "9"}
+"""Of a search by Q-learning."""
 
 
 async def settled(pilot: Pilot[None]) -> None:
@@ -38,6 +32,15 @@ async def settled(pilot: Pilot[None]) -> None:
     await pilot.pause(1.0)
 
 
+async def training(app: NasdApp, pilot: Pilot[None]) -> None:
+    """Until some trial has a learning curve, if one comes within minutes: the overview shows it."""
+    for _ in range(1800):
+        status = app.link.status
+        if status is not None and any(len(worker.validation_accuracies) > 9 for worker in status.workers):
+            return
+        await pilot.pause(0.1)
+
+
 async def shoot(target: Target, folder: Path, size: tuple[int, int], host: str | None) -> None:
     """Go through the screens and keep each."""
     app = NasdApp(target, host=host)
@@ -48,6 +51,7 @@ async def shoot(target: Target, folder: Path, size: tuple[int, int], host: str |
                 break
         else:
             sys.exit(app.link.sentence)
+        await training(app, pilot)
         for name, key in SCREENS.items():
             await pilot.press(key)
             await settled(pilot)

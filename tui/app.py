@@ -163,6 +163,8 @@ class NasdApp(App[None]):
 
     async def _tell(self) -> None:
         """Draw all that was told since the last time."""
+        if not self.screen_stack:  # the app is at its end
+            return
         started = time.thread_time()
         news, self._news = self._news, []
         if any(isinstance(change, Renewed) for change in news):

@@ -56,6 +56,13 @@ class Box:
         command = f"{sys.executable} -m nasd.cli attach {target}"
         self.tmux("new-session", "-d", "-x", "100", "-y", "30", "-c", str(ROOT), command)
 
+    def attach_from_a_shell(self, target: str = "e2e") -> None:
+        """The same, by a shell that can suspend it."""
+        shell = "env PS1='prompt> ' bash --norc --noprofile -i"
+        self.tmux("new-session", "-d", "-x", "120", "-y", "40", "-c", str(ROOT), shell)
+        self.until(lambda shown: "prompt>" in shown, "a shell")
+        self.press(f"{sys.executable} -m nasd.cli attach {target}", "Enter")
+
     def press(self, *keys: str) -> None:
         self.tmux("send-keys", *keys)
 

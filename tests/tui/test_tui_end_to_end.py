@@ -72,3 +72,55 @@ def test_a_day_in_two_minutes(box: Box) -> None:
     while box.trials() <= held:
         assert time.monotonic() < end
         time.sleep(0.2)
+
+
+def test_from_a_stopped_run_to_its_best_trial(box: Box) -> None:
+    box.start()
+    end = time.monotonic() + 120
+    while box.trials() < 6:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    box.nasd("stop", "e2e")
+
+    # a run without a daemon opens all the same; from there its daemon is started
+    box.attach_from_a_shell()
+    box.until(lambda shown: "no daemon" in shown and re.search(r"trials \d", shown), "the files", 120)
+    box.press("X")
+    box.until(lambda shown: "Start a daemon for" in shown, "asked once more")
+    box.press("y")
+    box.until(lambda shown: "● live" in shown and "● running" in shown, "its daemon", 120)
+
+    # the best trial, by a command
+    box.press(":")
+    box.until(lambda shown: "Search for commands" in shown or "Overview  (1)" in shown, "the commands")
+    box.press("best")
+    box.until(lambda shown: "Show the best trial" in shown, "the command")
+    box.press("Enter")
+    box.until(lambda shown: "learning curves" in shown and "1st of" in shown, "the best trial")
+
+    # a filter, two rows of it side by side, a star
+    box.press("2")
+    box.until(lambda shown: re.search(r"\d+ trials", shown) and "SM(10)" in shown, "the list")
+    box.press("/")
+    box.press("status:evaluated")
+    box.until(lambda shown: "status:evaluated" in shown and "status: evaluated, early_stopped" in shown, "the filter")
+    box.press("Enter")
+    box.until(lambda shown: "f status" in shown.splitlines()[-1], "the keys of the list")
+    box.press("Down", "Space", "Space")  # not the first row, which follows the newest
+    box.until(lambda shown: "2 marked" in shown, "two marks")
+    box.press("c")
+    box.until(lambda shown: "layer" in shown and "esc" in shown.lower(), "the comparison")
+    box.press("Escape")
+    box.until(lambda shown: "2 marked" in shown, "the list again")
+    box.press("*")
+    box.until(lambda shown: "★" in shown, "a star")
+
+    # suspended and resumed
+    before = box.until(lambda shown: "2 marked" in shown, "the list")
+    box.press("C-z")
+    box.until(lambda shown: "prompt>" in shown.rstrip().splitlines()[-1], "the shell")
+    box.press("fg", "Enter")
+    shown = box.until(lambda shown: "2 marked" in shown and "SM(10)" in shown and "detach" in shown, "the same screen")
+    assert before.splitlines()[1] == shown.splitlines()[1], "the tabs"
+    box.press("q")
+    box.until(lambda shown: "prompt>" in shown.rstrip().splitlines()[-1], "the shell")

@@ -14,7 +14,7 @@ from tui.link import Change, Link, Renewed
 from tui.messages import ShowTrial
 from tui.panes.insight_best import BestPart
 from tui.panes.insight_front import FrontPart
-from tui.panes.insight_part import Part
+from tui.panes.insight_part import InsightPart
 from tui.panes.insight_stages import StagesPart
 from tui.panes.insight_worth import WorthPart
 from tui.panes.pane import Pane
@@ -45,7 +45,7 @@ class Insight(Pane, can_focus=True):
     def __init__(self, link: Link, id: str) -> None:
         super().__init__(link, id)
         self._front = FrontPart()
-        self._parts: tuple[Part, ...] = (BestPart(), self._front, WorthPart(), StagesPart())
+        self._parts: tuple[InsightPart, ...] = (BestPart(), self._front, WorthPart(), StagesPart())
         self._active = 0
         self._since: float | None = 0.0  # seconds since it was asked for; None: there is nothing new
         self._loaded = False

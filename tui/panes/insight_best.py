@@ -7,10 +7,10 @@ from textual.content import Content
 
 from nasd.protocol import CurvePoint, Insight
 from tui import chart, text
-from tui.panes.insight_part import Part, net
+from tui.panes.insight_part import InsightPart, net
 
 
-class BestPart(Part):
+class BestPart(InsightPart):
     """The cursor stays on its trial; at the end it follows the newest."""
 
     NAME = "best so far"

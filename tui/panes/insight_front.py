@@ -7,12 +7,12 @@ from textual.content import Content
 
 from nasd.protocol import Front, FrontAxis, FrontTrial, Insight
 from tui import chart, text
-from tui.panes.insight_part import Part, listed, net, pointer, short
+from tui.panes.insight_part import InsightPart, listed, net, pointer, short
 
 AXES: dict[FrontAxis, str] = {"parameters": "parameters", "embedding": "embedding size", "seconds": "seconds"}
 
 
-class FrontPart(Part):
+class FrontPart(InsightPart):
     """A chart with the costs on a logarithmic axis, and below it the trials of the front, the best first."""
 
     NAME = "Pareto front"

@@ -12,11 +12,11 @@ from tui.widgets.panel import Panel
 Row = TypeVar("Row")
 
 
-class Part(Panel):
+class InsightPart(Panel):
     """A panel with a cursor of its own; the keys act on the one that is active."""
 
     DEFAULT_CSS = """
-    Part.-active { border: round $primary; border-title-color: $primary; }
+    InsightPart.-active { border: round $primary; border-title-color: $primary; }
     """
 
     NAME = ""

@@ -6,11 +6,11 @@ from textual.content import Content
 
 from nasd.protocol import Insight, StageRewards
 from tui import text
-from tui.panes.insight_part import Part
+from tui.panes.insight_part import InsightPart
 from tui.panes.overview_stages import box
 
 
-class StagesPart(Part):
+class StagesPart(InsightPart):
     """A line a stage: trials, a box from quartile to quartile with whiskers to the extremes, median, best."""
 
     NAME = "stages"

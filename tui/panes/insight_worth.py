@@ -6,12 +6,12 @@ from textual.content import Content
 
 from nasd.protocol import Decision, Insight, Level
 from tui import text
-from tui.panes.insight_part import Part, listed, pointer
+from tui.panes.insight_part import InsightPart, listed, pointer
 
 NAME_WIDTH = 22
 
 
-class WorthPart(Part):
+class WorthPart(InsightPart):
     """The decisions by importance; below them the values of the one under the cursor, with their effects."""
 
     NAME = "what each decision is worth"

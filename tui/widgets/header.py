@@ -82,7 +82,7 @@ class Header(Widget):
 
     def _connection(self) -> Content:
         link = self._link
-        if link.live and link.status is not None and link.status.read_only:
+        if link.condition == "live" and link.status is not None and link.status.read_only:  # files have no heartbeat
             return Content.styled("■ no daemon", "$warning" if link.status.state != "finished" else "$dim")
         if link.live:
             return Content.styled("● live", "$success")
