@@ -268,8 +268,10 @@ def main():
                 torture.run(torture.round())
                 if say(torture, began) > arguments.minutes:
                     break
-        finally:
+        except BaseException:
             say(torture, began)
+            raise
+        finally:
             torture.close()
     for event, count in sorted(torture.counts.items()):
         sys.stdout.write(f"  {event:<36}{count:5}\n")

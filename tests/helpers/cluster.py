@@ -1,6 +1,7 @@
 """A Ray cluster of several raylets on the loopback address, in a process of its own that ends with this one."""
 
 import atexit
+import contextlib
 import json
 import os
 import subprocess
@@ -69,11 +70,17 @@ def _serve():
     for line in sys.stdin:
         settings = json.loads(line)
         cpus = settings.pop("cpus")
+        before = set(psutil.Process().children(recursive=True))
         for left in reversed(range(TRIES)):
             try:
                 node = cluster.add_node(num_cpus=cpus, **settings, **SMALL)
             except Exception:  # noqa: BLE001 - on a busy machine Ray gives up its own processes too soon
                 answer = {"error": traceback.format_exc()}
+                begun = set(psutil.Process().children(recursive=True)) - before
+                for process in begun:  # else they keep the port
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        process.kill()
+                psutil.wait_procs(begun, 20)
                 if left:
                     continue
             else:
