@@ -1,6 +1,6 @@
 """What looks at the first images say of an architecture, and what they save.
 
-    python -m benchmarks.rungs [--architectures 60] [--samples 3000] [--images 500 1500] [--keep 0.5 0.33]
+    python -m benchmarks.rungs [--architectures 60] [--samples 3000] [--images 500 1500] [--keep 0.33 0.5]
 
 Architectures of the paper's space (`configs/dp-nas.yaml`), drawn at random among those of at most `--max-gflops`, are
 evaluated whole, with their scores at each rung beside. Then rungs are put to the sequence as a search would put them:
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=3000, help="training images that count as all")
     parser.add_argument("--validation", type=int, default=1000)
     parser.add_argument("--images", type=int, nargs="+", default=[500, 1500])
-    parser.add_argument("--keep", type=float, nargs="+", default=[0.5, 0.33])
+    parser.add_argument("--keep", type=float, nargs="+", default=[0.33, 0.5])
     parser.add_argument("--after", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)

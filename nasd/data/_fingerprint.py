@@ -143,7 +143,8 @@ def difference(before: Fingerprint, now: Fingerprint) -> str:
         ]
     elif (before.count, before.size) != (now.count, now.size):
         said.append(f"{before.count:,} files of {before.size:,} bytes were {now.count:,} of {now.size:,} bytes")
-    return "; ".join(said) or "the contents of files changed"
+    text = "; ".join(said) or "the contents of files changed"
+    return text.encode(errors="backslashreplace").decode()  # names need not be UTF-8
 
 
 def _named(singular: str, plural: str, what: str, names: list[str]) -> list[str]:

@@ -109,6 +109,9 @@ def _classes(folder: Path) -> tuple[str, ...]:
             f"{folder} cannot be read ({error.strerror}): an image folder holds train/<class>/<image> and "
             "test/<class>/<image>"
         ) from error
+    for name in classes:
+        if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise DataMissingError(f"{folder} has a class folder whose name {name!r} is not UTF-8: rename it")
     if not classes:
         raise DataMissingError(f"{folder} has no class folders: put the images of each class in a folder of its own")
     return classes

@@ -64,9 +64,8 @@ def _walk(folder: str, apart: tuple[Path, ...], seen: set[tuple[int, int]]) -> I
                     below.append(entry.path)
             elif is_image(entry.name):
                 if not entry.is_file():
-                    raise DataMissingError(
-                        f"{entry.path} is a link to an image that is not there: mend it, or remove it"
-                    )
+                    what = "a link to an image that is not there: mend it, or" if entry.is_symlink() else "no file:"
+                    raise DataMissingError(f"{entry.path} is {what} remove it")
                 names.append(entry.name)
     yield folder, names
     for path in sorted(below):

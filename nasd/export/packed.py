@@ -8,6 +8,7 @@ images (N, C, H, W), float32 in [0, 1], to logits (N, classes).
 import io
 import json
 import math
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,9 @@ def _program(network: SupernetNetwork) -> bytes:
     finally:
         network.train(was_training)
     buffer = io.BytesIO()
-    torch.export.save(program, buffer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch's, of weights that share memory, which it then saves once
+        torch.export.save(program, buffer)
     return buffer.getvalue()
 
 

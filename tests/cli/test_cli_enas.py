@@ -5,11 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from nasd.cli import cli
 from store import Run
+from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_search import World
 from tests.helpers.nasd_harness import short_folder
 
 PRESET = Path(__file__).parents[2] / "configs" / "enas-digits.yaml"
@@ -55,3 +58,15 @@ def test_the_preset_runs_to_its_end_and_trains_what_it_derived(epochs: int, chan
         for trial in trials:
             said("plot", "architecture", run, "--trial", trial.number, "-o", home / "it.svg")
             assert "block 4.2" in (home / "it.svg").read_text()
+
+
+def test_status_says_how_far_an_epoch_is_and_where_the_controller_stands() -> None:
+    world = World(5, name="run", strategy="enas")
+    facts = {"reward": 0.6123, "baseline": None, "entropy": 0.5, "units": [{"label": "block 1.1"}]}
+    worker = msgspec.structs.replace(world.worker(), epoch=24, epochs=38, facts=facts)
+    world.worker = lambda: worker  # type: ignore[method-assign]
+    with short_folder() as home, FakeDaemon(home / "run", world).thread():
+        (home / "run" / "run.db").touch()
+        assert "  worker    0 on cuda:0: trial 6, train 24 of 38, reward 0.6123, entropy 0.5\n" in said(
+            "status", home / "run"
+        )

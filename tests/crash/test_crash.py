@@ -9,6 +9,8 @@ import pytest
 
 from benchmarks import kill_and_compare as crash
 from nasd import config as configuration
+from nasd.runs import changes
+from nasd.runs.changing import change
 from store import Run
 
 CONFIG = Path(__file__).parents[2] / "configs" / "digits.yaml"
@@ -40,6 +42,25 @@ def test_six_kills_change_nothing(folder):
     assert sorted(kills.done) == ["daemon"] * 3 + ["worker"] * 3
     assert crash.check(killed) >= TRIALS
     crash.compare(undisturbed, killed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_one_that_was_finished_and_lengthened_and_killed_is_one_that_was_long_from_the_start(folder):
+    long = crash.make(configuration.load(CONFIG, (crash.schedule(24), *SMALL)), folder / "one")
+    crash.undisturbed(long)
+    with Run.open(long) as run:
+        (first, count), *rest = changes.config_of(run).search.epsilon_schedule
+    short = crash.make(
+        configuration.load(CONFIG, (f"search.epsilon_schedule=[[{first}, {count // 2}]]", *SMALL)), folder / "two"
+    )
+    crash.undisturbed(short)
+    with Run.open(short, writable=True) as run:
+        change(run, (f"search.epsilon_schedule={[[first, count], *map(list, rest)]}",))
+    kills = crash.Kills(seed=7, daemon=1, worker=1, longest=0.1, trials=24)
+    crash.killed(short, kills, say=lambda _: None)
+    assert sorted(kills.done) == ["daemon", "worker"]
+    crash.compare(long, short)
 
 
 @pytest.mark.slow

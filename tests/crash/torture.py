@@ -233,6 +233,17 @@ def small_disk(place):
     return subprocess.run(mounting, capture_output=True, check=False).returncode == 0
 
 
+def say(torture, began):
+    """How far it is; returns minutes."""
+    minutes = (time.monotonic() - began) / 60
+    sys.stdout.write(
+        f"{torture.counts.total():5} events, {torture.kills:5} kills, "
+        f"{torture.finished:4} searches the same, {minutes:5.1f} min\n"
+    )
+    sys.stdout.flush()
+    return minutes
+
+
 def kind(executor):
     if executor == "processes":
         return Torture
@@ -255,15 +266,10 @@ def main():
         try:
             while torture.kills < arguments.kills:
                 torture.run(torture.round())
-                minutes = (time.monotonic() - began) / 60
-                sys.stdout.write(
-                    f"{torture.counts.total():5} events, {torture.kills:5} kills, "
-                    f"{torture.finished:4} searches the same, {minutes:5.1f} min\n"
-                )
-                sys.stdout.flush()
-                if minutes > arguments.minutes:
+                if say(torture, began) > arguments.minutes:
                     break
         finally:
+            say(torture, began)
             torture.close()
     for event, count in sorted(torture.counts.items()):
         sys.stdout.write(f"  {event:<36}{count:5}\n")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from nasd.executors.ray import guardian
 from tests.crash import torments
 from tests.crash.torture import DAEMON, Torture
 from tests.helpers.cluster import LOOPBACK, Cluster
@@ -52,7 +53,7 @@ class TortureOnRay(Torture):
 
     events: dict = field(default_factory=lambda: EVENTS)
     often: dict = field(default_factory=lambda: KILLS)
-    gone: float = 90.0
+    gone: float = guardian.LEASE + 30.0  # usually seconds; not where the raylet of a lost bridge was lost as well
 
     def __post_init__(self):
         os.environ |= LOOPBACK

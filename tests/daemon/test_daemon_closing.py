@@ -6,6 +6,8 @@ from dataclasses import replace
 from nasd import protocol
 from nasd.daemon import committing
 from nasd.daemon.jobs import JobQueue
+from nasd.runs.changing import change
+from nasd.runs.opening import search_of
 from store import Delta, DiskFullError, Run
 from tests.helpers.nasd_harness import living, make, rows, soon
 
@@ -89,3 +91,21 @@ async def test_with_none_asked_for_none_is_queued(home):
         await live.state("finished")
     with Run.open(directory) as run:
         assert run.jobs() == []
+
+
+async def test_a_search_that_is_lengthened_trains_what_it_derives_then_besides(home):
+    directory = make(home, 3, "enas", search={"derive": 2})
+    async with living(directory, exit_when_finished=True) as live:
+        await asyncio.wait_for(live.task, 60)
+    with Run.open(directory, writable=True) as run:
+        before = run.jobs()
+        change(run, ("search.epochs=12",))
+    async with living(directory, exit_when_finished=True) as live:
+        await asyncio.wait_for(live.task, 60)
+    with Run.open(directory) as run:
+        after, trained = run.jobs(), search_of(run).strategy.trainings()
+    assert all(job in after for job in before)
+    nets = [job.params["net"] for job in after]
+    assert len(set(nets)) == len(nets)
+    assert {one.net for one in trained} <= set(nets)
+    assert len(nets) > len(before)

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from nasd.config import DataConfig
-from nasd.data import describe, load
+from nasd.data import describe, fingerprint, load
+from nasd.data._fingerprint import difference
 from nasd.errors import DataMissingError
 
 
@@ -81,6 +82,27 @@ def test_a_linked_image_is_one_and_a_dead_link_is_named(root, tmp_path):
     assert sizes(root) == (6, 6)
     (tmp_path / "000.png").unlink()
     with pytest.raises(DataMissingError, match=r"train/a/000\.png is a link to an image that is not there"):
+        read(root)
+
+
+def test_names_that_are_no_utf_8(root):
+    """Of files they may be; of classes they could be told to nobody."""
+    folder = os.fsencode(root / "train")
+    image = root / "train" / "a" / "000.png"
+    frozen = fingerprint(DataConfig(name="image_folder", root=root, image_size=8))
+    with open(folder + b"/a/\xff.png", "wb") as copy:  # noqa: PTH123
+        copy.write(image.read_bytes())
+    assert sizes(root) == (7, 6)
+    now = fingerprint(DataConfig(name="image_folder", root=root, image_size=8))
+    assert difference(frozen, now) == r"file train/a/\udcff.png is new"
+    os.mkdir(folder + b"/\xe9")  # noqa: PTH102
+    with pytest.raises(DataMissingError, match=r"'\\udce9' is not UTF-8: rename it"):
+        read(root)
+
+
+def test_a_pipe_is_no_image(root):
+    os.mkfifo(root / "train" / "a" / "pipe.png")
+    with pytest.raises(DataMissingError, match=r"pipe\.png is no file: remove it"):
         read(root)
 
 

@@ -264,8 +264,9 @@ class FakeDaemon:
     def do_jobs(self, params: p.JobsParams) -> p.JobPage:
         rows = self._ordered()
         return p.JobPage(
-            total=len(rows), offset=params.offset, rows=tuple(rows[params.offset : params.offset + params.limit])
-        )
+            total=len(rows), offset=params.offset, rows=tuple(rows[params.offset : params.offset + params.limit]),
+            notes=self.world.notes,
+        )  # fmt: skip
 
     def change_job(self, job: p.JobRow) -> p.JobRow:
         self.world.jobs = [one for one in self.world.jobs if one.id != job.id] + [job]

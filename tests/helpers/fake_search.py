@@ -114,6 +114,7 @@ class World:
         self.activity = "evaluating the next trial"
         self.problems: tuple[str, ...] = ()
         self.jobs: list[p.JobRow] = []
+        self.notes: tuple[str, ...] = ()  # of the jobs
         self.log: list[p.LogRecord] = []
         self.epoch = 0
         self.curve: list[float] = []

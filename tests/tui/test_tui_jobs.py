@@ -93,3 +93,11 @@ async def test_jobs_show_progress_and_results(daemon: FakeDaemon) -> None:
         result = {"repeats": repeats, "mean_test_accuracy": 0.90431, "stdev_test_accuracy": None}
         daemon.change_job(msgspec.structs.replace(job, progress=1.0, status="done", result=result))
         await until(lambda: "2 repeats 91.00 · mean test accuracy 90.43 %" in screen(app))
+
+
+async def test_what_trainings_from_scratch_came_to_is_told_above_the_job(daemon: FakeDaemon) -> None:
+    daemon.world.notes = ("trained from scratch: 3 of 3 architectures", "rank correlation +0.50")
+    queue(daemon, "done")
+    async with attached(daemon, (120, 30)) as (app, pilot):
+        await press(pilot, "5")
+        await until(lambda: "trained from scratch: 3 of 3 architectures · rank correlation +0.50" in screen(app))

@@ -42,7 +42,7 @@ def serve(build: Callable[[Setup], Work]) -> None:
     try:
         work = build(setup)
     except NasdError as error:
-        report(SetupFailed(reason=str(error)))
+        report(SetupFailed(reason=str(error).encode(errors="backslashreplace").decode()))  # names of files may be any
         return
     report(Ready())
     leaving = False

@@ -12,7 +12,7 @@ import msgspec
 from nasd.evaluators.base import File
 from nasd.evaluators.orders import DeepPrior, Order, Supernet, Think, Training
 from nasd.evaluators.training.weight_files import CHECKPOINT, WeightFiles
-from nasd.executors import messages
+from nasd.executors import messages, worker
 from nasd.executors.channel import End, WorkerLostError, WorkerUnfitError
 from nasd.executors.processes.channel import Staged
 from nasd.executors.ray.guardian import versions
@@ -23,6 +23,7 @@ from store import files as store_files
 
 log = logging.getLogger("nasd.cluster")
 
+SIGNS = 6  # of life in the time without one after which a worker counts as lost
 DISK_AGAIN = 5.0  # seconds until a disk that refused what a run cannot do without is tried again
 
 
@@ -81,6 +82,7 @@ class Actor:
                 gpu=gpu,
                 memory=needs.memory,
                 scratch=needs.scratch,
+                sign=worker.SILENCE / SIGNS,
             )
 
         self._id, self._life = self._link.open(self._number, request)

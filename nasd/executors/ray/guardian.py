@@ -35,6 +35,7 @@ LEASE = 120.0  # seconds without a word from the owner after which an actor ends
 PRINTED = 1000  # lines that a worker printed and nobody has fetched yet; older ones are dropped
 USUAL = (sys.executable, "-m", "nasd.executors.processes.worker")
 PREFIX = "nasd-"
+ALIVE = messages.encode(messages.Alive())
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +63,7 @@ class Guardian:
         self._changed = threading.Condition()
         self._lines: deque[Line] = deque()
         self._printed: deque[Said] = deque(maxlen=PRINTED)
+        self._alive = False  # it gave a sign of life that nobody has fetched
         self._words: deque[str] = deque(maxlen=WORDS)
         self._end: Ended | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,12 +121,16 @@ class Guardian:
     def read(self, wait: float) -> bytes:
         """What the worker said and printed since the last call, and whether it has ended: messages as JSON lines.
 
-        Waits up to `wait` seconds for something.
+        Waits up to `wait` seconds for something else than a sign of life, of which there is one at the most: a call
+        for each would take the daemon's box more than the evaluations do.
         """
         self._heard = time.monotonic()
         with self._changed:
             self._changed.wait_for(lambda: self._lines or self._printed or self._end, wait)
             found: list[Said | Line | Ended] = [*self._printed, *self._lines]
+            if self._alive:
+                found.append(Line(id=self._id, line=ALIVE))
+            self._alive = False
             self._printed.clear()
             self._lines.clear()
             if self._end is not None:
@@ -231,8 +237,12 @@ class Guardian:
             if len(line) > MAX_LINE:
                 process.kill()
                 return
+            content = line.rstrip(b"\n")
             with self._changed:
-                self._lines.append(Line(id=self._id, line=line.rstrip(b"\n")))
+                if content == ALIVE:
+                    self._alive = True
+                    continue
+                self._lines.append(Line(id=self._id, line=content))
                 self._changed.notify_all()
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:

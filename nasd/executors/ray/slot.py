@@ -16,7 +16,6 @@ from nasd.executors.ray.wire import Ended, Line, Open, Opened, Said, Waits
 
 PATIENCE = 5.0  # seconds without a place after which a worker's task may go to another worker
 STOPPING = 5.0  # seconds in which an actor ends its worker; then Ray ends it
-READ = 2.0  # seconds that a call waits for something to report
 CALLS = 8  # that an actor takes at the same time
 
 _heard: msgspec.json.Decoder[Said | Line | Ended] = msgspec.json.Decoder(Said | Line | Ended)
@@ -112,7 +111,7 @@ class Slot:
 
     async def _read(self) -> Ended:
         while True:
-            for line in (await self.actor.read.remote(READ)).splitlines():
+            for line in (await self.actor.read.remote(self._request.sign)).splitlines():
                 message = _heard.decode(line)
                 if isinstance(message, Ended):
                     return message

@@ -31,6 +31,7 @@ class Open(_Message, frozen=True, tag="open"):
     gpu: float
     memory: int | None
     scratch: str | None
+    sign: float = 2.0  # seconds between two signs of life of a worker that says nothing else
 
 
 class Write(_Message, frozen=True, tag="write"):

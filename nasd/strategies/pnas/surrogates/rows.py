@@ -53,7 +53,7 @@ class Scale:
 
     Larger cells have higher rewards, and all but the smallest were chosen for what they are made of. What is usual is
     therefore no mean, but the intercept of each number of blocks in a ridge regression on what cells are made of: else
-    whatever only large cells have were credited with their size.
+    whatever only large cells have would be credited with their size.
     """
 
     def __init__(self, rows: Rows) -> None:
