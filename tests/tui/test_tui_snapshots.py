@@ -109,6 +109,12 @@ def test_screen(snap_compare: Any, served: FakeDaemon, name: str, size: tuple[in
     assert snap_compare(app_of(served), run_before=shooting(*SCREENS[name]), terminal_size=size)
 
 
+@pytest.mark.parametrize("size", [(120, 40), (250, 80)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("name", ["insight", "machine"])
+def test_screen_of_other_sizes(snap_compare: Any, served: FakeDaemon, name: str, size: tuple[int, int]) -> None:
+    assert snap_compare(app_of(served), run_before=shooting(*SCREENS[name]), terminal_size=size)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize(
     ("strategy", "name", "keys"),
