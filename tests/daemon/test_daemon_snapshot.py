@@ -6,6 +6,7 @@ import pytest
 
 from nasd import config as configuration
 from nasd.cli import cli
+from nasd.runs import changes
 from store import Run, snapshot
 from tests.daemon.test_daemon_torn import updates_of
 from tests.helpers.nasd_harness import living, make, rows, short_folder, soon, sound, tell
@@ -93,4 +94,21 @@ def test_the_commands(nasd, home):
     make(home, 3)
     assert "0 trials in" in nasd("snapshot", "stub", home / "file.tar")
     assert "nasd start other" in nasd("restore", home / "file.tar", "--name", "other")
+    assert json.loads(nasd("verify", "other", "--json"))["problems"] == []
+
+
+@pytest.mark.parametrize("set_later", [False, True])
+def test_a_command_that_a_snapshot_names_is_not_run(nasd, home, set_later):
+    """By its config, or by a change that was made to it."""
+    command = {"command": ["touch", "/tmp/of somebody else"]}
+    make(home, 3, **({} if set_later else {"notify": command}))
+    if set_later:
+        nasd("set", "stub", f"notify={json.dumps(command)}")
+    nasd("snapshot", "stub", home / "file.tar")
+    said = nasd("restore", home / "file.tar", "--name", "other")
+    assert 'notify.command was taken out; if you trust it:  ["touch", "/tmp/of somebody else"]' in said
+    with Run.open(home / "other") as run:
+        assert changes.config_of(run).notify.command == ()
+    with Run.open(home / "stub") as run:
+        assert changes.config_of(run).notify.command == ("touch", "/tmp/of somebody else")
     assert json.loads(nasd("verify", "other", "--json"))["problems"] == []
