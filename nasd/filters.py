@@ -1,4 +1,4 @@
-"""The filter language of trials, one for the terminal UI, the command line and the daemon. Light: no library is used.
+"""The filter language, one for the terminal UI, the command line and the daemon. Light: no library is used.
 
 filter = alternative { "|" alternative }
 alternative = { term }                      all of them
@@ -9,21 +9,26 @@ operator = "<" "<=" ">" ">=" "=" "!=" ":"   ":" is "=" of numbers, "contains" of
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, Generic, Literal, TypeVar
 
 from nasd.errors import NasdError
 
 MOST_TEXT = 1000  # characters
 MOST_TERMS = 40
 
+Row = TypeVar("Row")
 Kind = Literal["share", "number", "seconds", "text", "choice", "switch"]
 Operator = Literal["<", "<=", ">", ">=", "=", "!=", "contains"]
 
 STATUSES = ("evaluated", "early_stopped", "duplicate", "infeasible", "failed")
 
-FIELDS: Mapping[str, tuple[Kind, str]] = {
+Fields = Mapping[str, tuple[Kind, str]]
+"""Of every field its kind, and what it is; of a choice the values, with commas between them."""
+
+FIELDS: Fields = {
     "reward": ("share", "the reward, 0.84 or 84%"),
     "val": ("share", "the best validation accuracy"),
     "test": ("share", "the test accuracy"),
@@ -44,7 +49,7 @@ FIELDS: Mapping[str, tuple[Kind, str]] = {
     "imported": ("switch", "yes or no: from another search"),
     "star": ("switch", "yes or no: starred"),
 }
-"""Of every field its kind, and what it is."""
+"""Of trials."""
 _FACTS = {"eps": "facts.epsilon"}
 """Fields that are short for what a strategy notes of its trials."""
 
@@ -52,6 +57,9 @@ _TERM = re.compile(r"""(?:"[^"]*"|[^\s|"])+|\|""")
 _FIELD = re.compile(r"^([A-Za-z_][\w.]*)(<=|>=|!=|<|>|=|:)(.*)$", re.DOTALL)
 _FACTOR = {"k": 1e3, "m": 1e6, "g": 1e9}
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": lt, "<=": le, ">": gt, ">=": ge, "=": eq, "!=": ne, "contains": lambda value, wanted: wanted in value
+}  # fmt: skip
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
@@ -83,8 +91,12 @@ Alternatives = tuple[tuple[Term, ...], ...]
 """At least one alternative must hold, which does if all its terms do. None: everything matches."""
 
 
-def parse(text: str) -> Alternatives:
+def parse(text: str, fields: Fields = FIELDS) -> Alternatives:
     """Read a filter.
+
+    Args:
+        text: As it was typed.
+        fields: What it may ask for.
 
     Raises:
         FilterError: A term is none; it names the term and what was expected.
@@ -105,10 +117,41 @@ def parse(text: str) -> Alternatives:
         count += 1
         if count > MOST_TERMS:
             raise FilterError(text, match.start(), match.end(), f"at most {MOST_TERMS} terms")
-        found[-1].append(_term(text, match.start(), match.end()))
+        found[-1].append(_term(text, match.start(), match.end(), fields))
     if len(found) > 1 and not found[-1]:
         raise FilterError(text, bar, bar + 1, "a term behind |")
     return tuple(tuple(terms) for terms in found if terms)
+
+
+@dataclass(frozen=True)
+class Listing(Generic[Row]):
+    """What can be asked of the rows of a list that is kept in memory."""
+
+    fields: Fields
+    searched: str  # where a text without a field is looked for, in words
+    values: Callable[[Row], Mapping[str, str | float | bool | None]]  # of the fields; None: it has none
+    texts: Callable[[Row], str]  # where a text without a field is looked for
+
+    def matching(self, text: str) -> Callable[[Row], bool]:
+        """What tells whether a row matches a filter.
+
+        Raises:
+            FilterError: A term is none.
+        """
+        alternatives = parse(text, self.fields)
+        return lambda row: not alternatives or self._holds(alternatives, row)
+
+    def _holds(self, alternatives: Alternatives, row: Row) -> bool:
+        values: Mapping[str, str | float | bool | None] = {"": self.texts(row), **self.values(row)}
+        return any(all(_fulfils(term, values[term.field]) for term in terms) for terms in alternatives)
+
+
+def _fulfils(term: Term, value: str | float | bool | None) -> bool:
+    """Whether a value is what a term asks for; a missing one only fulfils a negated term."""
+    wanted = term.value
+    if isinstance(value, str) and isinstance(wanted, str):
+        value, wanted = value.casefold(), wanted.casefold()
+    return (value is not None and _COMPARED[term.operator](value, wanted)) != term.negated
 
 
 def needs_sizes(alternatives: Alternatives) -> bool:
@@ -116,24 +159,24 @@ def needs_sizes(alternatives: Alternatives) -> bool:
     return any(term.field in ("layers", "params") for terms in alternatives for term in terms)
 
 
-def complete(text: str) -> str:
+def complete(text: str, fields: Fields = FIELDS) -> str:
     """The text with its last word completed to a field or a value, if there is one that fits; else as it is."""
     start = max(text.rfind(" "), text.rfind("|"), text.rfind("!")) + 1
     word = text[start:]
     if not word:
         return text
     if (match := _FIELD.match(word)) is not None:
-        kind = FIELDS.get(match[1], ("", ""))[0]
-        values = STATUSES if kind == "choice" else ("yes", "no") if kind == "switch" else ()
+        kind, what = fields.get(match[1], ("", ""))
+        values = what.split(", ") if kind == "choice" else ["yes", "no"] if kind == "switch" else []
         value = next((value for value in values if value.startswith(match[3]) and value != match[3]), match[3])
         return text[:start] + match[1] + match[2] + value
-    name = next((name for name in FIELDS if name.startswith(word) and name != word), None)
+    name = next((name for name in fields if name.startswith(word) and name != word), None)
     if name is None:
         return text
-    return text[:start] + name + (":" if FIELDS[name][0] in ("text", "choice", "switch") else "")
+    return text[:start] + name + (":" if fields[name][0] in ("text", "choice", "switch") else "")
 
 
-def _term(text: str, start: int, end: int) -> Term:
+def _term(text: str, start: int, end: int, fields: Fields) -> Term:
     word = text[start:end]
     negated = word.startswith("!") and len(word) > 1
     plain = word[1:] if negated else word
@@ -141,13 +184,14 @@ def _term(text: str, start: int, end: int) -> Term:
     if match is None:
         return Term("", "contains", plain.replace('"', ""), negated)
     name, sign, given = match[1].lower(), match[2], match[3].replace('"', "")
-    if name not in FIELDS and not name.startswith("facts."):
-        near = difflib.get_close_matches(name, FIELDS, 1)
-        hint = f"{near[0]}{sign}..." if near else f"a field ({', '.join(FIELDS)}), or a text in quotes"
+    noted = fields is FIELDS and name.startswith("facts.")
+    if name not in fields and not noted:
+        near = difflib.get_close_matches(name, fields, 1)
+        hint = f"{near[0]}{sign}..." if near else f"a field ({', '.join(fields)}), or a text in quotes"
         raise FilterError(text, start, end, hint)
-    if name.startswith("facts."):
+    if noted:
         name = match[1]
-    kind, what = FIELDS.get(name, ("text" if _number(given, {}) is None else "number", "a value"))
+    kind, what = fields.get(name, ("text" if _number(given, {}) is None else "number", "a value"))
     if not given:
         raise FilterError(text, start, end, f"a value behind {sign}: {what}")
     return Term(_FACTS.get(name, name), *_valued(kind, sign, given, FilterError(text, start, end, what)), negated)
@@ -161,7 +205,9 @@ def _valued(kind: Kind, sign: str, given: str, wrong: FilterError) -> tuple[Oper
         case "text":
             return ("contains" if sign == ":" else operator), given
         case "choice":
-            fitting = [status for status in STATUSES if status.startswith(given.lower().replace(" ", "_"))]
+            fitting = [
+                status for status in wrong.expected.split(", ") if status.startswith(given.lower().replace(" ", "_"))
+            ]
             if len(fitting) != 1:
                 raise wrong
             return operator, fitting[0]

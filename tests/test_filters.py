@@ -1,10 +1,14 @@
 """The filter language: what is read, and which term is named where it is not."""
 
 import contextlib
+from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
-from nasd.filters import FIELDS, FilterError, Term, complete, parse
+from nasd.filters import FIELDS, FilterError, Listing, Term, complete, parse
+from nasd.protocol import JOB_LISTING, LOG_LISTING, RUN_LISTING
+from nasd.protocol.qlearning import ACTION_LISTING
 
 
 @pytest.mark.parametrize(
@@ -70,3 +74,57 @@ def test_completes_fields_and_values() -> None:
     assert complete("dup:") == "dup:yes"
     assert complete("C(32,5") == "C(32,5"
     assert all(complete(name[:-1]).startswith(name[:-1]) for name in FIELDS)
+
+
+ROWS: Listing[dict[str, str | float | bool | None]] = Listing(
+    fields={
+        "name": ("text", "a name"),
+        "size": ("number", "a size"),
+        "state": ("choice", "on, off"),
+        "new": ("switch", "yes or no"),
+    },
+    searched="name",
+    values=lambda row: row,
+    texts=lambda row: str(row["name"]),
+)
+A = {"name": "Alpha", "size": 3, "state": "on", "new": True}
+B = {"name": "beta", "size": None, "state": "off", "new": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", [A, B]),
+        ("alp", [A]),
+        ("!alp", [B]),
+        ("name:ALPHA", [A]),
+        ("name=alph", []),
+        ("size>=3", [A]),
+        ("size!=4", [A]),  # a missing value is neither
+        ("!size>2", [B]),
+        ("state:off", [B]),
+        ("state:o size<1k", None),  # both begin so
+        ("new:no | size=3", [A, B]),
+        ("new:yes state:off", []),
+    ],
+)
+def test_rows_in_memory_are_filtered(text: str, found: list[object] | None) -> None:
+    if found is None:
+        with pytest.raises(FilterError, match="expected on, off"):
+            ROWS.matching(text)
+        return
+    assert [row for row in (A, B) if ROWS.matching(text)(row)] == found
+
+
+def test_fields_belong_to_their_list() -> None:
+    with pytest.raises(FilterError, match="expected a field"):
+        parse("facts.parent=1", ROWS.fields)
+    assert complete("sta", ROWS.fields) == "state:"
+    assert complete("state:of", ROWS.fields) == "state:off"
+
+
+@pytest.mark.parametrize("listing", [JOB_LISTING, LOG_LISTING, RUN_LISTING, ACTION_LISTING])
+def test_every_list_tells_the_values_of_its_fields(listing: Listing[Any]) -> None:
+    row = MagicMock()
+    row.problems = ()
+    assert set(listing.values(row)) == set(listing.fields)

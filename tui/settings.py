@@ -2,11 +2,17 @@
 
 import contextlib
 import os
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from nasd import paths
 from nasd.errors import NasdError
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from tui.app import NasdApp
 
 _FILE = "tui.json"
 
@@ -16,6 +22,7 @@ class Settings(msgspec.Struct, kw_only=True):
 
     theme: str = ""
     alerts: bool = True
+    trial_columns: tuple[str, ...] | None = None  # of the screen Trials; None: as suits the width
 
 
 def load() -> Settings:
@@ -24,6 +31,11 @@ def load() -> Settings:
         return msgspec.json.decode((paths.config_folder() / _FILE).read_bytes(), type=Settings)
     except (OSError, NasdError, msgspec.DecodeError):
         return Settings()
+
+
+def of(app: "App[object]") -> Settings:
+    """Those that the running UI has."""
+    return cast("NasdApp", app).settings
 
 
 def save(settings: Settings) -> None:

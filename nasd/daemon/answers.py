@@ -111,7 +111,10 @@ async def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.Trial
     where = filters.parse(params.where)
     if filters.needs_sizes(where):  # seconds, for a long run, the first time
         await asyncio.to_thread(shown.run.know_sizes, filtering.size_of(shown.space))
-    return views.trial_page(shown.run, params, where)
+    page = views.trial_page(shown.run, params, where)
+    if params.sizes:
+        page = await asyncio.to_thread(views.with_sizes, page, filtering.size_of(shown.space))
+    return page
 
 
 def _mark(daemon: "Daemon", params: protocol.MarkParams) -> protocol.TrialRow:

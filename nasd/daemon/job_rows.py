@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from nasd.daemon.retrain import Retrain, without_curves
-from nasd.protocol import MAX_FRAME, MAX_PAGE, JobPage, JobRow, JobsParams, encode
+from nasd.protocol import JOB_LISTING, MAX_FRAME, MAX_PAGE, JobPage, JobRow, JobsParams, encode
 from nasd.runs.from_scratch import ranking
 from store import Job
 
@@ -12,9 +12,15 @@ def page(jobs: Iterable[Job], params: JobsParams) -> JobPage:
     """Open jobs in the order in which they are worked off, then the ended ones, newest first.
 
     Fewer than asked for where they would not fit into a frame.
+
+    Raises:
+        FilterError: The filter is none.
     """
     jobs = tuple(jobs)
     ordered = sorted(jobs, key=lambda job: (0, urgency(job)) if is_open(job) else (1, -job.id))
+    if params.where:
+        matches = JOB_LISTING.matching(params.where)
+        ordered = [job for job in ordered if matches(to_row(job))]
     start, count = max(0, params.offset), max(1, min(params.limit, MAX_PAGE))
     rows: list[JobRow] = []
     taken = 0

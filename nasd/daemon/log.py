@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from nasd.config import LogConfig
-from nasd.protocol import MAX_FRAME, LogLevel, LogPage, LogParams, LogRecord, encode
+from nasd.protocol import LOG_LISTING, MAX_FRAME, LogLevel, LogPage, LogParams, LogRecord, encode
 
 LEVELS: dict[LogLevel, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 HELD = 5000  # records in memory, for clients
@@ -78,13 +78,14 @@ class LogFiles:
 
 
 def _page(records: Sequence[LogRecord], params: LogParams) -> LogPage:
-    level, text = LEVELS[params.level], params.text.casefold()
+    level, text, matches = LEVELS[params.level], params.text.casefold(), LOG_LISTING.matching(params.where)
     taken = 0
     rows: list[LogRecord] = []
     for record in reversed(records):
         if params.before is not None and record.id >= params.before:
             continue
-        if LEVELS[record.level] >= level and (text in record.message.casefold() or text in record.source.casefold()):
+        found = text in record.message.casefold() or text in record.source.casefold()
+        if found and LEVELS[record.level] >= level and matches(record):
             taken += len(encode(record))
             if rows and taken > PAGE_BYTES:
                 break

@@ -1,6 +1,6 @@
 """What clients see: rows of the store as the protocol's messages, and what they send, checked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +39,8 @@ def trial_row(trial: Trial) -> TrialRow:
         seconds=trial.seconds,
         finished_at=trial.finished_at,
         embedding=trial.embedding,
+        embedding_dim=trial.embedding_dim,
+        device=trial.device,
     )
 
 
@@ -72,15 +74,31 @@ def trial_page(run: Run, params: TrialsParams, where: filters.Alternatives = ())
 
 
 def _listed(run: Run, trial: Trial, proposed: int, mark: Mapping[str, Any]) -> TrialRow:
-    """A line of a page; a duplicate shows the accuracies of its original."""
+    """A line of a page; a duplicate shows the accuracies and the embedding size of its original."""
     row = trial_row(trial)
     changes: dict[str, Any] = {}
     if trial.duplicate_of is not None and (original := run.trial(trial.duplicate_of)) is not None:
-        changes |= {"best_validation": original.best_validation, "test_accuracy": original.test_accuracy}
+        changes |= {
+            "best_validation": original.best_validation,
+            "test_accuracy": original.test_accuracy,
+            "embedding_dim": original.embedding_dim,
+        }
     if proposed > 1:
         changes["proposed"] = proposed
     changes |= {name: value for name, value in mark.items() if name in ("star", "note")}
     return msgspec.structs.replace(row, **changes) if changes else row
+
+
+def with_sizes(page: TrialPage, size_of: Callable[[str], tuple[int, int]]) -> TrialPage:
+    """The page with layers and parameters of each architecture; None where both are 0, of one the space lacks."""
+    rows = []
+    for row in page.rows:
+        layers, parameters = size_of(row.net)
+        known = bool(layers or parameters)
+        rows.append(
+            msgspec.structs.replace(row, layers=layers if known else None, parameters=parameters if known else None)
+        )
+    return msgspec.structs.replace(page, rows=tuple(rows))
 
 
 def marked(run: Run, params: MarkParams) -> tuple[Delta, TrialRow]:

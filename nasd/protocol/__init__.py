@@ -29,6 +29,7 @@ from nasd.protocol.insight import (
 )
 from nasd.protocol.jobs import (
     FROM_SCRATCH,
+    JOB_LISTING,
     MAX_EPOCHS,
     MAX_PRIORITY,
     MAX_REPEATS,
@@ -41,7 +42,7 @@ from nasd.protocol.jobs import (
     QueueJobParams,
     Selected,
 )
-from nasd.protocol.log import LogLevel, LogPage, LogParams, LogRecord
+from nasd.protocol.log import LOG_LISTING, LogLevel, LogPage, LogParams, LogRecord
 from nasd.protocol.machine import (
     Device,
     DeviceHistory,
@@ -52,7 +53,7 @@ from nasd.protocol.machine import (
     WorkerStatus,
 )
 from nasd.protocol.methods import METHODS, OF_EVERY_RUN, OF_STRATEGIES, strategy_of
-from nasd.protocol.runs import Changes, ConfigText, RunList, RunRow, SetParams
+from nasd.protocol.runs import RUN_LISTING, Changes, ConfigText, RunList, RunRow, SetParams
 from nasd.protocol.search import (
     RewardPoint,
     Rewards,
@@ -101,6 +102,8 @@ from nasd.protocol.wire import (
 
 __all__ = [
     "FROM_SCRATCH",
+    "JOB_LISTING",
+    "LOG_LISTING",
     "MAX_EPOCHS",
     "MAX_FRAME",
     "MAX_PAGE",
@@ -110,6 +113,7 @@ __all__ = [
     "OF_EVERY_RUN",
     "OF_STRATEGIES",
     "PROTOCOL",
+    "RUN_LISTING",
     "Changes",
     "ConfigText",
     "CurvePoint",

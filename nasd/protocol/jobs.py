@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+from nasd.filters import Listing
 from nasd.protocol.wire import Message, Params, Whole
 
 MAX_REPEATS = 1000
@@ -41,6 +42,39 @@ class JobRow(Message, frozen=True):
     device: str | None = None  # of its own; None: it takes turns with the trials
 
 
+JOB_LISTING: Listing[JobRow] = Listing(
+    fields={
+        "job": ("number", "the job's number"),
+        "status": ("choice", "queued, running, paused, done, failed, cancelled"),
+        "kind": ("text", "such as retrain"),
+        "trial": ("number", "the trial that it repeats"),
+        "prio": ("number", "its priority"),
+        "progress": ("share", "how far it is, 0.5 or 50%"),
+        "repeats": ("number", "how often it evaluates"),
+        "full": ("switch", "yes or no: trained in full"),
+        "device": ("text", "a device of its own"),
+        "label": ("text", "what it was queued for"),
+        "reason": ("text", "why it failed"),
+    },
+    searched="what it does, architecture and reason",
+    values=lambda job: {
+        "job": job.id,
+        "status": "paused" if job.paused else job.status,
+        "kind": job.kind,
+        "trial": job.trial,
+        "prio": job.priority,
+        "progress": job.progress,
+        "repeats": job.repeats,
+        "full": job.full,
+        "device": job.device,
+        "label": job.label,
+        "reason": job.reason,
+    },
+    texts=lambda job: f"{job.summary} {job.net} {job.reason or ''}",
+)
+"""What a filter may ask of a job."""
+
+
 class JobPage(Message, frozen=True):
     """The queue, in the order in which it is worked off, then the ended jobs, newest first."""
 
@@ -51,10 +85,11 @@ class JobPage(Message, frozen=True):
 
 
 class JobsParams(Params, frozen=True):
-    """`jobs`."""
+    """`jobs`. `where` is a filter of `JOB_LISTING`."""
 
     offset: Whole = 0
     limit: Whole = 100
+    where: str = ""
 
 
 class Selected(Params, frozen=True):

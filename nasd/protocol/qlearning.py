@@ -1,5 +1,6 @@
 """What only Q-learning has: its table, state by state, and an architecture's place in it."""
 
+from nasd.filters import Listing
 from nasd.protocol.wire import Message, Method, Params, Whole
 
 
@@ -13,12 +14,29 @@ class Action(Message, frozen=True):
     terminal: bool
 
 
+ACTION_LISTING: Listing[Action] = Listing(
+    fields={
+        "q": ("number", "the Q-value"),
+        "tried": ("number", "trials that took it"),
+        "greedy": ("switch", "yes or no: among the best"),
+        "ends": ("switch", "yes or no: the architecture ends with it"),
+    },
+    searched="the action as it is written",
+    values=lambda action: {"q": action.q, "tried": action.tried, "greedy": action.greedy, "ends": action.terminal},
+    texts=lambda action: action.text,
+)
+"""What a filter may ask of an action."""
+
+
 class QParams(Params, frozen=True):
-    """`qlearning.page`: the layers from the start, as `Action.text` gives them."""
+    """`qlearning.page`: the layers from the start, as `Action.text` gives them; `where` is a filter of
+    `ACTION_LISTING`.
+    """
 
     path: tuple[str, ...] = ()
     offset: Whole = 0
     limit: Whole = 100
+    where: str = ""
 
 
 class QPage(Message, frozen=True):
@@ -28,7 +46,7 @@ class QPage(Message, frozen=True):
     image_size: int
     depth: int
     actions: tuple[Action, ...]
-    total: int
+    total: int  # that match
     offset: int
     greedy_path: tuple[str, ...]  # from here to the end
     best: float = 0.0  # highest Q-value of the state

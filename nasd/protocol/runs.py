@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from nasd.filters import Listing
 from nasd.protocol.wire import Message, Params
 
 
@@ -20,6 +21,33 @@ class RunRow(Message, frozen=True):
     eta_seconds: float | None = None
     pace: float | None = None  # trials that count, an hour
     problems: tuple[str, ...] = ()
+
+
+RUN_LISTING: Listing[RunRow] = Listing(
+    fields={
+        "run": ("text", "the run's name"),
+        "state": ("choice", "running, paused, finished, stopped, unreadable"),
+        "daemon": ("switch", "yes or no: a daemon runs it"),
+        "trials": ("number", "rows in the trial table"),
+        "counted": ("number", "trials that advanced the search"),
+        "best": ("share", "the best reward, 0.84 or 84%"),
+        "eta": ("seconds", "seconds to the end, 30m or 2h"),
+        "problems": ("text", "what needs a person"),
+    },
+    searched="name, directory and problems",
+    values=lambda run: {
+        "run": run.name,
+        "state": run.state,
+        "daemon": run.served,
+        "trials": run.trials,
+        "counted": run.counted,
+        "best": run.best_reward,
+        "eta": run.eta_seconds,
+        "problems": "; ".join(run.problems),
+    },
+    texts=lambda run: " ".join((run.name, run.directory, *run.problems)),
+)
+"""What a filter may ask of a run."""
 
 
 class RunList(Message, frozen=True):

@@ -33,6 +33,10 @@ class TrialRow(Message, frozen=True):
     proposed: int = 1  # how often, where each architecture is listed once
     star: bool = False
     note: str = ""
+    embedding_dim: int | None = None
+    device: str = ""
+    layers: int | None = None  # these two where they were asked for; None: the space does not have the architecture
+    parameters: int | None = None
 
 
 class TrialDetail(Message, frozen=True):
@@ -79,6 +83,7 @@ class TrialsParams(Params, frozen=True):
     status: tuple[TrialStatus, ...] = ()  # empty: all
     where: str = ""
     distinct: bool = False  # each architecture once
+    sizes: bool = False  # tell layers and parameters
 
 
 class TrialParams(Params, frozen=True):

@@ -236,4 +236,6 @@ async def test_a_page_of_large_jobs_fits_into_a_frame(home):
         assert 1 < len(page.rows) < 39
         rest = await client.call("jobs", protocol.JobsParams(offset=len(page.rows)))
         assert rest.rows[0].id == page.rows[-1].id + 1
+        one = await client.call("jobs", protocol.JobsParams(where="job=7 repeats=1000"))
+        assert (one.total, one.rows[0].id) == (1, 7)
         await client.close()

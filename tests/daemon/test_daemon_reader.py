@@ -37,14 +37,26 @@ async def test_answers_as_the_daemon_did(stopped):
     assert [stage.of for stage in status.progress.stages] == [4, 2]
     page = await connection.call("trials", protocol.TrialsParams())
     assert [row.number for row in page.rows] == [row["number"] for row in rows(stopped)][::-1]
+    assert {row.parameters for row in page.rows} == {None}, "sizes are told where they are asked for"
+    sized = await connection.call("trials", protocol.TrialsParams(sizes=True, where="trial=1"))
     detail = await connection.call("trial", protocol.TrialParams(number=1))
     assert detail.graph.nodes
+    (row,) = sized.rows
+    assert (row.parameters, row.embedding_dim) == (detail.graph.parameters, detail.embedding_dim)
+    assert row.layers == sum(bool(node.text) for node in detail.graph.nodes)
     q_page = await connection.call("qlearning.page", QParams())
     assert any(action.tried for action in q_page.actions)
+    tried = await connection.call("qlearning.page", QParams(where="tried>0"))
+    assert tried.total == sum(action.tried > 0 for action in q_page.actions)
+    assert (tried.best, tried.lowest, tried.greedy_path) == (q_page.best, q_page.lowest, q_page.greedy_path)
     rewards = await connection.call("rewards", protocol.RewardsParams())
     assert len(rewards.points) == 6
     log = await connection.call("log", protocol.LogParams(text="finished"))
     assert any("the search is finished" in record.message for record in log.rows)
+    warnings = await connection.call("log", protocol.LogParams(where="!level:info finished"))
+    assert not any("the search is finished" in record.message for record in warnings.rows)
+    with pytest.raises(NasdError, match="expected debug, info, warning, error"):
+        await connection.call("log", protocol.LogParams(where="level:loud"))
     assert (await connection.call("jobs", protocol.JobsParams())).total == 0
     assert [row.name for row in (await connection.call("runs")).rows] == ["stub"]
     assert "name: stub" in (await connection.call("config")).yaml

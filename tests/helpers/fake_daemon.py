@@ -51,6 +51,8 @@ def holds(term: filters.Term, row: p.TrialRow) -> bool:
             found = row.status == term.value
         case "star":
             found = row.star == term.value
+        case "trial":
+            found = row.number == term.value
         case "dup":
             found = (row.duplicate_of is not None) == term.value
         case _:
@@ -245,6 +247,13 @@ class FakeDaemon:
         page = rows[::-1][start:stop] if params.descending and len(rows) < 5000 else rows[start:stop]
         if params.descending and len(rows) >= 5000:
             page = rows[max(0, len(rows) - stop) : max(0, len(rows) - start)][::-1]
+        if params.sizes:
+            page = [
+                msgspec.structs.replace(
+                    row, layers=row.net.count("(") - 1, parameters=self.world.graph(row.net).parameters
+                )
+                for row in page
+            ]
         return p.TrialPage(total=len(rows), offset=start, rows=tuple(page))
 
     def do_mark(self, params: p.MarkParams) -> p.TrialRow:
@@ -262,7 +271,7 @@ class FakeDaemon:
         return [*open_, *sorted(ended, key=lambda job: -(job.finished_at or 0))]
 
     def do_jobs(self, params: p.JobsParams) -> p.JobPage:
-        rows = self._ordered()
+        rows = list(filter(p.JOB_LISTING.matching(params.where), self._ordered()))
         return p.JobPage(
             total=len(rows), offset=params.offset, rows=tuple(rows[params.offset : params.offset + params.limit]),
             notes=self.world.notes,
@@ -301,11 +310,13 @@ class FakeDaemon:
 
     def do_log(self, params: p.LogParams) -> p.LogPage:
         order = ("debug", "info", "warning", "error")
+        matches = p.LOG_LISTING.matching(params.where)
         rows = [
             row for row in self.world.log
             if order.index(row.level) >= order.index(params.level)
             and (params.before is None or row.id < params.before)
             and params.text.lower() in f"{row.source} {row.message}".lower()
+            and matches(row)
         ]  # fmt: skip
         return p.LogPage(rows=tuple(rows[-params.limit :]), first=1)
 

@@ -14,7 +14,7 @@ from nasd.errors import NasdError
 from nasd.graph import Graph, Node
 from nasd.protocol import pnas
 from nasd.protocol.evolution import Member, Population, PopulationParams
-from nasd.protocol.qlearning import Action, Neighbour, Neighbours, NeighboursParams, QPage, QParams
+from nasd.protocol.qlearning import ACTION_LISTING, Action, Neighbour, Neighbours, NeighboursParams, QPage, QParams
 from tests.helpers import fake_cells
 
 CREATED = 1_763_600_000.0
@@ -406,9 +406,10 @@ class World:
         actions.sort(key=lambda action: -action.q)
         best = actions[0].q if actions else 0.0
         actions = [msgspec.structs.replace(action, greedy=action.q == best) for action in actions]
+        listed = list(filter(ACTION_LISTING.matching(params.where), actions))
         return QPage(
             path=params.path, image_size=side, depth=sum(text.startswith("C") for text in params.path),
-            actions=tuple(actions[params.offset : params.offset + params.limit]), total=len(actions),
+            actions=tuple(listed[params.offset : params.offset + params.limit]), total=len(listed),
             best=best, lowest=min((action.q for action in actions if action.tried), default=best),
             offset=params.offset, greedy_path=self.greedy(params.path, actions, side),
         )  # fmt: skip

@@ -76,6 +76,7 @@ async def test_a_trial_by_its_number_and_the_best(daemon: FakeDaemon) -> None:
         await command(app, pilot, "best")
         await until(lambda: f"trial {daemon.world.best[0].number} " in screen(app))
         assert app.recent == ["best", "117"]
+        await settle(pilot)
         await pilot.press("colon")
         await until(lambda: "117  (recent)" in screen(app))
 

@@ -32,11 +32,11 @@ async def test_log_follows_searches_and_goes_back(daemon: FakeDaemon) -> None:
         await press(pilot, "l", "l")
         assert asked(daemon, "log")[-1].level == "debug"
         await press(pilot, "slash", *"lost while", "enter")
-        await until(lambda: asked(daemon, "log")[-1].text == "lost while")
+        await until(lambda: asked(daemon, "log")[-1].where == "lost while")
         await settle(pilot)
         assert "SIGKILL" in screen(app)
         daemon.say("info", "does not match")
         await settle(pilot)
         assert "does not match" not in screen(app)
         await press(pilot, "escape")
-        await until(lambda: asked(daemon, "log")[-1].text == "")
+        await until(lambda: asked(daemon, "log")[-1].where == "")

@@ -15,7 +15,8 @@ from nasd.errors import NasdError
 from tui import text, theme
 from tui.link import Change, Link, Renewed
 from tui.messages import ShowTrial
-from tui.panes.pane import Pane
+from tui.panes.pane import ListPane
+from tui.widgets.filter import FilterLine
 from tui.widgets.table import Cell, Column, PagedTable
 from tui.work import work
 
@@ -31,7 +32,10 @@ COLUMNS = (
 )
 
 
-class Jobs(Pane):
+EMPTY = "No job was queued yet.\nr queues one here, or on a trial in the screens Trials and Trial."
+
+
+class Jobs(ListPane):
     """The queue in the order in which it is worked off, then the ended jobs."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -47,29 +51,37 @@ class Jobs(Pane):
     def __init__(self, link: Link, id: str) -> None:
         super().__init__(link, id)
         self._detail = _JobDetail()
-        self._table: PagedTable[protocol.JobRow] = PagedTable(
+        self.line = FilterLine(
+            protocol.JOB_LISTING.fields,
+            protocol.JOB_LISTING.searched,
+            "status:failed | kind:retrain trial=117",
+            id="jobs",
+            lasting=False,
+        )
+        self.listed: PagedTable[protocol.JobRow] = PagedTable(
             COLUMNS, self._cells, lambda job: job.id, self._fetch,
-            "No job was queued yet.\nr queues one here, or on a trial in the screens Trials and Trial.",
+            EMPTY,
         )  # fmt: skip
 
     def compose(self) -> ComposeResult:
         """The queue, then the job under the cursor."""
-        yield self._table
+        yield self.line
+        yield self.listed
         yield self._detail
 
     def enter(self) -> None:
         """Catch up."""
-        self._table.focus()
-        self._table.renew()
+        self.listed.focus()
+        self.listed.renew()
 
     def hear(self, change: Change) -> None:
         """Jobs change by themselves."""
         if isinstance(change, Renewed | protocol.JobChanged):
-            self._table.renew()
+            self.listed.renew()
 
     def action_reorder(self, step: int) -> None:
         """Sooner or later, if it waits."""
-        if (job := self._table.row) is None:
+        if (job := self.listed.row) is None:
             return
         if job.status != "queued":
             self.notify(f"Job {job.id} is {job.status}: only queued jobs can be moved.", timeout=3)
@@ -78,7 +90,7 @@ class Jobs(Pane):
 
     def action_pause_job(self) -> None:
         """Hold it back; if it is paused already, let it go on."""
-        if (job := self._table.row) is None:
+        if (job := self.listed.row) is None:
             return
         if job.status not in ("queued", "running"):
             self.notify(f"Job {job.id} is {job.status}: there is nothing to pause.", timeout=3)
@@ -89,7 +101,7 @@ class Jobs(Pane):
         """Asked once more."""
         from tui.dialogs.confirm import Confirm  # noqa: PLC0415
 
-        if (job := self._table.row) is None:
+        if (job := self.listed.row) is None:
             return
         if job.status not in ("queued", "running"):
             self.notify(f"Job {job.id} is {job.status}: there is nothing to cancel.", timeout=3)
@@ -99,6 +111,11 @@ class Jobs(Pane):
         self.app.push_screen(
             Confirm(question, "Cancel job"), lambda yes: self._ask("cancel_job", params) if yes else None
         )
+
+    @on(FilterLine.Asked)
+    def _asked(self) -> None:
+        self.listed.empty = "No job matches.\nEsc lists all again." if self.line.where else EMPTY
+        self.listed.restart()
 
     @on(PagedTable.Opened)
     def _opened(self, message: PagedTable.Opened) -> None:
@@ -112,7 +129,7 @@ class Jobs(Pane):
 
     @on(PagedTable.Moved)
     def _moved(self) -> None:
-        self._detail.show(self._table.row, self.link.now)
+        self._detail.show(self.listed.row, self.link.now)
 
     def _ask(self, method: str, params: protocol.Params) -> None:
         work(self, f"jobs-{method}", self._asking, method, params)
@@ -122,10 +139,12 @@ class Jobs(Pane):
             await self.link.call(method, params)
         except NasdError as error:
             self.notify(text.clean(str(error)), severity="error", markup=False)
-        self._table.renew()
+        self.listed.renew()
 
     async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[protocol.JobRow]]:
-        page: protocol.JobPage = await self.link.call("jobs", protocol.JobsParams(offset=offset, limit=limit))
+        page: protocol.JobPage = await self.link.call(
+            "jobs", protocol.JobsParams(offset=offset, limit=limit, where=self.line.where)
+        )
         self._detail.border_title = Content(" · ".join(map(text.clean, page.notes)))
         return page.total, page.rows
 

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from textual import on
+from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.widget import Widget
 
 from tui.link import Change, Link
+from tui.widgets.filter import FilterLine
 
 
 class Pane(Container):
@@ -37,6 +41,32 @@ class Pane(Container):
 
     def draw(self) -> None:
         """All that was heard by now is to be drawn; at most ten times a second."""
+
+
+class ListPane(Pane):
+    """A screen with a list and the filter line above it; it asks anew at `FilterLine.Asked`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter", key_display="/", id="list.filter", tooltip="List only what matches"),
+        Binding("escape", "clear", "clear filter", show=False, id="list.clear", tooltip="List all again"),
+    ]
+
+    line: FilterLine
+    listed: Widget
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.line.type()
+
+    def action_clear(self) -> None:
+        """List all again; from the filter line back to the list."""
+        if self.line.text:
+            self.line.put("")
+        self.listed.focus()
+
+    @on(FilterLine.Left)
+    def _back(self) -> None:
+        self.listed.focus()
 
 
 class StrategyPane(Pane):

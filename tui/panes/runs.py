@@ -16,7 +16,8 @@ from tui import text
 from tui.box import Box, tell
 from tui.link import Link
 from tui.messages import AttachRun
-from tui.panes.pane import Pane
+from tui.panes.pane import ListPane
+from tui.widgets.filter import FilterLine
 from tui.widgets.table import Cell, Column, PagedTable
 from tui.work import work
 
@@ -44,7 +45,10 @@ STATES = {
 }
 
 
-class Runs(Pane):
+EMPTY = "There is no run on this box.\n`nasd start CONFIG` begins one."
+
+
+class Runs(ListPane):
     """The list; the run one is attached to is marked."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -56,14 +60,22 @@ class Runs(Pane):
     def __init__(self, link: Link, id: str, box: Box) -> None:
         super().__init__(link, id)
         self._box = box
-        self._table: PagedTable[protocol.RunRow] = PagedTable(
+        self.line = FilterLine(
+            protocol.RUN_LISTING.fields,
+            protocol.RUN_LISTING.searched,
+            "state:running best>0.9",
+            id="runs",
+            lasting=False,
+        )
+        self.listed: PagedTable[protocol.RunRow] = PagedTable(
             COLUMNS, self._cells, lambda run: run.directory, self._fetch,
-            "There is no run on this box.\n`nasd start CONFIG` begins one.",
+            EMPTY,
         )  # fmt: skip
 
     def compose(self) -> ComposeResult:
         """The list."""
-        yield self._table
+        yield self.line
+        yield self.listed
 
     def on_mount(self) -> None:
         """Runs change by themselves."""
@@ -71,16 +83,16 @@ class Runs(Pane):
 
     def enter(self) -> None:
         """Ask anew."""
-        self._table.focus()
-        self._table.renew()
+        self.listed.focus()
+        self.listed.renew()
 
     def action_again(self) -> None:
         """Ask anew."""
-        self._table.renew()
+        self.listed.renew()
 
     def action_pause_run(self) -> None:
         """Pause it, or let it go on."""
-        if (run := self._table.row) is None:
+        if (run := self.listed.row) is None:
             return
         if not run.served:
             self.notify(f"No daemon runs {text.clean(run.name)}: there is nothing to pause.", markup=False)
@@ -91,7 +103,7 @@ class Runs(Pane):
         """Asked once more."""
         from tui.dialogs.confirm import Confirm  # noqa: PLC0415
 
-        if (run := self._table.row) is None:
+        if (run := self.listed.row) is None:
             return
         name, method = text.clean(run.name), "stop" if run.served else "start"
         verb = method.capitalize()
@@ -104,6 +116,11 @@ class Runs(Pane):
 
         self.app.push_screen(Confirm(question, verb), chosen)
 
+    @on(FilterLine.Asked)
+    def _asked(self) -> None:
+        self.listed.empty = "No run matches.\nEsc lists all again." if self.line.where else EMPTY
+        self.listed.restart()
+
     @on(PagedTable.Opened)
     def _opened(self, message: PagedTable.Opened) -> None:
         run: protocol.RunRow = message.row
@@ -114,7 +131,7 @@ class Runs(Pane):
 
     def _look(self) -> None:
         if self.display:
-            self._table.renew()
+            self.listed.renew()
 
     def _target(self, run: protocol.RunRow) -> Target:
         return self.link.target.sibling(run.directory)
@@ -131,14 +148,15 @@ class Runs(Pane):
             self.notify(text.clean(str(error)), severity="error", markup=False, timeout=8)
         else:
             self.notify(f"{text.clean(run.name)}: {text.clean(said)}", markup=False)
-        self._table.renew()
+        self.listed.renew()
 
     def _here(self, run: protocol.RunRow) -> bool:
         return self.link.status is not None and self.link.status.directory == run.directory
 
     async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[protocol.RunRow]]:
         runs = await self._box.runs(self.link.target)
-        return len(runs.rows), runs.rows[offset : offset + limit]
+        rows = tuple(filter(protocol.RUN_LISTING.matching(self.line.where), runs.rows))
+        return len(rows), rows[offset : offset + limit]
 
     def _cells(self, run: protocol.RunRow) -> Sequence[Cell]:
         glyph, colour = STATES[run.state]

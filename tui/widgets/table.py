@@ -28,6 +28,10 @@ PAUSE = 0.4
 """Least seconds between two reloads because of events; a slow link stretches it to four times its answer time."""
 
 
+LEAST_REST = 8
+"""Cells that the column without a width keeps."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One column; width 0 takes what the others leave, and there is at most one such column, the last."""
@@ -155,6 +159,12 @@ class PagedTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fals
             self._loader = None
         self._stale = True
         self._load()
+        self.refresh()
+
+    def show_columns(self, columns: Sequence[Column]) -> None:
+        """Other columns, for which `cells` has cells by now; the rows are asked for anew, the cursor stays."""
+        self.columns = columns
+        self.renew()
         self.refresh()
 
     def renew(self) -> None:
@@ -355,6 +365,9 @@ class PagedTable(ScrollView, Generic[Row], can_focus=True, inherit_bindings=Fals
         """The columns that are shown, with their start and width."""
         width = self.size.width - 1
         shown = [column for column in self.columns if width >= column.least]
+        rest = LEAST_REST if shown and not shown[-1].width else 0
+        while len(shown) > 2 and sum(column.width + 1 for column in shown) + rest > width:
+            shown.pop(-2 if rest else -1)  # what does not fit is left out, from the right
         fixed = sum(column.width + 1 for column in shown)
         start, found = 1, []
         for column in shown:

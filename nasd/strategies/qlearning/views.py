@@ -1,7 +1,7 @@
 """What clients see of a Q-table: a state's actions, and where an architecture stands among its alternatives."""
 
 from nasd.errors import NasdError
-from nasd.protocol.qlearning import Action, Neighbour, Neighbours, NeighboursParams, QPage, QParams
+from nasd.protocol.qlearning import ACTION_LISTING, Action, Neighbour, Neighbours, NeighboursParams, QPage, QParams
 from nasd.protocol.wire import MAX_PAGE
 from nasd.spaces.layers import SearchSpace, State
 from nasd.strategies.qlearning.strategy import QLearning
@@ -11,7 +11,7 @@ def page(strategy: QLearning, space: SearchSpace, params: QParams) -> QPage:
     """A state and its actions, best first.
 
     Raises:
-        NasdError: The path does not lead anywhere.
+        NasdError: The path does not lead anywhere, or the filter is none.
     """
     state = space.start()
     for depth, text in enumerate(params.path):
@@ -21,12 +21,10 @@ def page(strategy: QLearning, space: SearchSpace, params: QParams) -> QPage:
     best = max(values.values(), default=0.0)
     tried = [value for action, value in values.items() if strategy.tried(state, action)]
     ranked = sorted(actions, key=lambda action: (-values[action], -strategy.tried(state, action)))
-    offset, limit = max(0, params.offset), max(1, min(params.limit, MAX_PAGE))
-    return QPage(
-        path=params.path,
-        image_size=state.image_size,
-        depth=state.layer_depth,
-        actions=tuple(
+    matches = ACTION_LISTING.matching(params.where)
+    listed = [
+        action
+        for action in (
             Action(
                 text=space.text(action),
                 q=values[action],
@@ -34,9 +32,17 @@ def page(strategy: QLearning, space: SearchSpace, params: QParams) -> QPage:
                 greedy=values[action] == best,
                 terminal=bool(action.terminate),
             )
-            for action in ranked[offset : offset + limit]
-        ),
-        total=len(ranked),
+            for action in ranked
+        )
+        if matches(action)
+    ]
+    offset, limit = max(0, params.offset), max(1, min(params.limit, MAX_PAGE))
+    return QPage(
+        path=params.path,
+        image_size=state.image_size,
+        depth=state.layer_depth,
+        actions=tuple(listed[offset : offset + limit]),
+        total=len(listed),
         offset=offset,
         greedy_path=_greedy_path(strategy, space, state),
         best=best,

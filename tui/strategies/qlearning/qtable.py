@@ -10,11 +10,12 @@ from textual.content import Content
 from textual.widget import Widget
 
 from nasd import protocol
-from nasd.protocol.qlearning import Action, QPage, QParams
+from nasd.protocol.qlearning import ACTION_LISTING, Action, QPage, QParams
 from tui import text
 from tui.link import Change, Link, Renewed
 from tui.messages import ShowTrials
-from tui.panes.pane import StrategyPane
+from tui.panes.pane import ListPane, StrategyPane
+from tui.widgets.filter import FilterLine
 from tui.widgets.table import Cell, Column, PagedTable
 
 COLUMNS = (
@@ -27,7 +28,10 @@ COLUMNS = (
 )
 
 
-class QTable(StrategyPane):
+EMPTY = "This state has no actions.\nBackspace goes back."
+
+
+class QTable(ListPane, StrategyPane):
     """Where one is, the greedy path from there, and the actions, best first."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -44,38 +48,42 @@ class QTable(StrategyPane):
         self._page: QPage | None = None
         self._cursors: list[int] = []
         self._head = _Where()
-        self._table: PagedTable[Action] = PagedTable(
+        self.line = FilterLine(
+            ACTION_LISTING.fields, ACTION_LISTING.searched, "tried>0 q>0.8 !ends:yes", id="q", lasting=False
+        )
+        self.listed: PagedTable[Action] = PagedTable(
             COLUMNS, self._cells, lambda action: action.text, self._fetch,
-            "This state has no actions.\nBackspace goes back.",
+            EMPTY,
         )  # fmt: skip
 
     def compose(self) -> ComposeResult:
         """Where, then the actions."""
         yield self._head
-        yield self._table
+        yield self.line
+        yield self.listed
 
     def enter(self) -> None:
         """Catch up."""
-        self._table.focus()
-        self._table.renew()
+        self.listed.focus()
+        self.listed.renew()
 
     def hear(self, change: Change) -> None:
         """Every trial changes Q-values."""
         if isinstance(change, Renewed | protocol.TrialFinished):
-            self._table.renew()
+            self.listed.renew()
 
     def go(self, place: tuple[str, ...]) -> None:
         """Show a state, by the layers that lead there."""
         self._path, self._cursors = place, []
-        self._table.restart()
+        self.listed.restart()
 
     def action_back(self) -> None:
         """One layer back, with the cursor where it was."""
         if self._path:
             self._path = self._path[:-1]
-            self._table.restart()
+            self.listed.restart()
             if self._cursors:
-                self._table.cursor = self._cursors.pop()
+                self.listed.cursor = self._cursors.pop()
 
     def action_greedy(self) -> None:
         """By the best action."""
@@ -87,7 +95,7 @@ class QTable(StrategyPane):
 
     def action_trials(self) -> None:
         """Those whose architecture begins with the layers up to the row under the cursor."""
-        action: Action | None = self._table.row
+        action: Action | None = self.listed.row
         if action is not None:
             begin = ", ".join((*self._path, action.text))
             self.post_message(ShowTrials(f'"[{begin}{"]" if action.terminal else ","}"'))
@@ -96,15 +104,20 @@ class QTable(StrategyPane):
         """Back to the start."""
         self.go(())
 
+    @on(FilterLine.Asked)
+    def _asked(self) -> None:
+        self.listed.empty = "No action matches.\nEsc lists all again." if self.line.where else EMPTY
+        self.listed.restart()
+
     @on(PagedTable.Opened)
     def _opened(self, message: PagedTable.Opened) -> None:
         action: Action = message.row
         if action.terminal:
             self.notify("The architecture ends here. Backspace goes back.", timeout=3)
             return
-        self._cursors.append(self._table.cursor)
+        self._cursors.append(self.listed.cursor)
         self._path = (*self._path, action.text)
-        self._table.restart()
+        self.listed.restart()
 
     def _follow(self, steps: int) -> None:
         greedy = self._page.greedy_path if self._page else ()
@@ -121,7 +134,9 @@ class QTable(StrategyPane):
 
     async def _fetch(self, offset: int, limit: int) -> tuple[int, Sequence[Action]]:
         path = self._path
-        page: QPage = await self.link.call("qlearning.page", QParams(path=path, offset=offset, limit=limit))
+        page: QPage = await self.link.call(
+            "qlearning.page", QParams(path=path, offset=offset, limit=limit, where=self.line.where)
+        )
         self._page = page
         self._head.show(page)
         return page.total, page.actions
