@@ -179,7 +179,7 @@ class World:
         chance = rng.random()
         if before != number:
             original = self.rows[before - 1]
-            same = ("reward", "counted", "best_validation", "test_accuracy", "reason")
+            same = ("reward", "counted", "best_validation", "test_accuracy", "reason", "embedding_dim")
             kept = {name: getattr(original, name) for name in same}
             row = p.TrialRow(
                 status="duplicate", duplicate_of=before, seconds=0.0, finished_at=self.clock, **common, **kept
@@ -206,7 +206,8 @@ class World:
             row = p.TrialRow(
                 status="evaluated", reward=reward, counted=True, best_validation=round(reward + 0.006, 4),
                 test_accuracy=round(reward - 0.004, 4), seconds=seconds, finished_at=self.clock + seconds,
-                imported=number <= 12, embedding=f"embeddings/{number}.zarr", **common,
+                imported=number <= 12, embedding=f"embeddings/{number}.zarr",
+                embedding_dim=6272, device="cuda:0", **common,
             )  # fmt: skip
         self.clock = row.finished_at
         self.rows.append(row)

@@ -84,7 +84,7 @@ CHOICES = (
     Choice("dim", "values of the embedding", Column("dim", 7, "right"), lambda seen: _number(seen.row.embedding_dim)),
     Choice(
         "stage",
-        "part of the search, such as the phase of an epsilon",
+        "part of the search, such as an epsilon",
         Column("stage", 8),
         lambda seen: (text.clean(seen.row.stage), "dim"),
     ),
