@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from textual import on
@@ -26,7 +26,8 @@ from tui.messages import AttachRun, CopyNet, Retrain, ShowPlace, ShowTrial, Show
 from tui.pace import Pace
 from tui.panes.overview import Overview
 from tui.panes.pane import Pane
-from tui.strategies.table import Extras, extras, load
+from tui.screens import NAMES, OVERVIEW, RUNS, STRATEGY, TRIAL, TRIALS, make
+from tui.strategies.table import Extras, extras
 from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 from tui.widgets.notice import Notice
@@ -35,14 +36,6 @@ from tui.work import work
 
 OF_DAEMON = frozenset({"pause", "resume", "checkpoint", "stop", "export", "retrain_net"})
 """Actions that only a daemon can do; not offered while none answers."""
-
-OVERVIEW, TRIALS, TRIAL, STRATEGY, JOBS, LOG, RUNS, CONFIG, INSIGHT = range(9)
-
-NAMES: Mapping[int, str] = {
-    OVERVIEW: "Overview", TRIALS: "Trials", TRIAL: "Trial", STRATEGY: "", JOBS: "Jobs", LOG: "Log", RUNS: "Runs",
-    CONFIG: "Config", INSIGHT: "Insight",
-}  # fmt: skip
-"""The screens that every search has; the strategy's own is named by its extras, and keeps its key if there is none."""
 
 
 def _everywhere(key: str, action: str, description: str, tooltip: str, id: str) -> Binding:
@@ -223,7 +216,7 @@ class NasdApp(App[None]):
         """Show a screen, made when it is first needed."""
         pane = self._panes.get(index)
         if pane is None:
-            pane = self._panes[index] = _make(index, self._extras, self.link, self.box)
+            pane = self._panes[index] = make(index, self._extras, self.link, self.box)
             self.query_one("#panes").mount(pane)
         for other in self._panes.values():
             other.display = other is pane
@@ -426,19 +419,3 @@ def _runner(app: App[None], action: str, node: Any) -> Callable[[], Any]:
         await app.run_action(action, node)
 
     return run
-
-
-def _make(index: int, extras: Extras, link: Link, box: Box) -> Pane:
-    """The screen with this number. Imported when first shown: the first paint does not wait for the others."""
-    makers = {
-        TRIALS: "tui.panes.trials:Trials",
-        TRIAL: extras.trial,
-        STRATEGY: extras.pane,
-        JOBS: "tui.panes.jobs:Jobs",
-        LOG: "tui.panes.log:Log",
-        RUNS: "tui.panes.runs:Runs",
-        CONFIG: "tui.panes.config:Config",
-        INSIGHT: "tui.panes.insight:Insight",
-    }
-    pane: Pane = load(makers[index])(link, f"pane-{index}", *([box] if index == RUNS else []))
-    return pane

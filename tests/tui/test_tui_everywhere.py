@@ -5,10 +5,10 @@ from textual.widgets import OptionList
 
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.pilot import asked, attached, press, queue, screen, settle, until
-from tui.app import JOBS, LOG, OVERVIEW, TRIALS
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.export import Export
 from tui.dialogs.help import Help
+from tui.screens import JOBS, LOG, OVERVIEW, TRIALS
 from tui.widgets.keybar import KeyBar
 from tui.widgets.table import PagedTable
 from tui.widgets.tabs import Tabs
@@ -23,14 +23,14 @@ async def test_header_tells_all(daemon: FakeDaemon) -> None:
 
 async def test_numbers_brackets_and_the_mouse_change_screens(daemon: FakeDaemon) -> None:
     async with attached(daemon) as (app, pilot):
-        for index, key in enumerate("12345678"):
+        for index, key in enumerate("123456789"):
             await press(pilot, key)
             assert app.query_one(Tabs).current == index
             assert [pane.display for pane in app._panes.values()].count(True) == 1
             assert app._panes[index].display
         await press(pilot, "]")
         assert app.query_one(Tabs).current == OVERVIEW
-        await press(pilot, "[", "[", "[")
+        await press(pilot, *["["] * 4)
         assert app.query_one(Tabs).current == LOG
         await pilot.click(Tabs, offset=(15, 0))
         await settle(pilot)

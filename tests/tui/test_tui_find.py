@@ -8,9 +8,9 @@ from textual.widgets import Input, OptionList
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.pilot import asked, attached, press, screen, settle, told, until
 from tui import settings
-from tui.app import TRIAL
 from tui.dialogs.compare import Compare
 from tui.dialogs.retrain import RetrainDialog
+from tui.screens import TRIAL
 from tui.widgets.table import PagedTable
 from tui.widgets.tabs import Tabs
 

@@ -6,8 +6,8 @@ from textual.widgets import Input
 from nasd import protocol as p
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.pilot import asked, attached, press, queue, screen, settle, told, until
-from tui.app import JOBS
 from tui.dialogs.retrain import RetrainDialog
+from tui.screens import JOBS
 from tui.widgets.table import PagedTable
 
 

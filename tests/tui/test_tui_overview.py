@@ -7,7 +7,7 @@ import pytest
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.fake_search import World
 from tests.helpers.pilot import Clock, attached, press, screen, settle, until
-from tui.app import TRIAL
+from tui.screens import TRIAL
 from tui.widgets.header import Header
 from tui.widgets.tabs import Tabs
 

@@ -6,7 +6,7 @@ from nasd import protocol as p
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.fake_search import World
 from tests.helpers.pilot import attached, press, screen, settle, told, until
-from tui.app import OVERVIEW, RUNS
+from tui.screens import OVERVIEW, RUNS
 from tui.widgets.tabs import Tabs
 
 

@@ -13,7 +13,8 @@ from nasd import protocol as p
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.fake_search import World
 from tests.helpers.pilot import attached, press, screen, settle, told, until
-from tui.app import OVERVIEW, STRATEGY, TRIAL, NasdApp
+from tui.app import NasdApp
+from tui.screens import OVERVIEW, STRATEGY, TRIAL
 from tui.text import common_start
 from tui.widgets.table import PagedTable
 from tui.widgets.tabs import Tabs

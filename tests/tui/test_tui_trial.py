@@ -11,8 +11,8 @@ from nasd.outcome import Labels, LabelScore
 from nasd.protocol.qlearning import QParams
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.pilot import asked, attached, press, screen, settle, until
-from tui.app import STRATEGY, TRIAL, TRIALS
 from tui.dialogs.retrain import RetrainDialog
+from tui.screens import STRATEGY, TRIAL, TRIALS
 from tui.widgets.table import PagedTable
 from tui.widgets.tabs import Tabs
 

@@ -9,10 +9,10 @@ from nasd import protocol as p
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.fake_search import World
 from tests.helpers.pilot import asked, attached, press, screen, settle, until
-from tui.app import TRIAL
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.retrain import RetrainDialog
 from tui.panes.trials import Trials
+from tui.screens import TRIAL
 from tui.widgets.table import PagedTable
 from tui.widgets.tabs import Tabs
 

@@ -22,10 +22,10 @@ from tests.helpers.fake_search import World
 from tests.helpers.pilot import Clock, attached, press, queue, screen, settle, told, until
 from tests.helpers.terminal import Grid
 from tui import text
-from tui.app import JOBS, LOG, TRIAL
 from tui.dialogs.job import JobDialog
 from tui.dialogs.retrain import RetrainDialog
 from tui.pace import LEAST, LONGEST, Pace
+from tui.screens import JOBS, LOG, TRIAL
 from tui.widgets.header import Header
 from tui.widgets.logview import LogView
 from tui.widgets.tabs import Tabs
