@@ -31,7 +31,7 @@ demo: $(READY) ## run a whole search on the embedded digits, less than a minute
 	@echo; echo "Look at it again:  NASD_HOME=runs $(BIN)/nasd trials --top 10 digits    Start over: rm -r runs/digits"
 
 test: lint ## format, types, architecture, and the whole test suite but the slow tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15
 
 test-slow: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow

@@ -28,7 +28,7 @@ async def test_runs_are_known_with_a_daemon_and_without(home):
             assert seen["under-way"].served
             assert seen["under-way"].state == "running"
             assert seen["under-way"].pace > 0
-            assert "pausing" in await tell(target.sibling(str(under_way)), "pause")
+            assert "paus" in await tell(target.sibling(str(under_way)), "pause")
             for _ in range(200):
                 if (await rows())["under-way"].state == "paused":
                     break

@@ -76,7 +76,7 @@ async def test_memory_stays_flat(folder: Path, events: int) -> None:
         # Two rounds of all screens: the second must not need more than the first, but for what the caches of rich and
         # Textual, which are bounded, had not yet seen: 100 to 350 KB, more on a busy machine. Events would be 4 MB.
         assert used[5] - used[2] < 700_000, used
-        assert objects[5] - objects[2] < 1_000, objects
+        assert objects[5] - objects[2] < 3_000, objects  # of 6,000 events and more
         assert len(app._panes[0]._plot._points) <= 1501  # type: ignore[attr-defined]
         await press(pilot, "6")
         assert len(app.query_one(LogView).records) <= 5_500
