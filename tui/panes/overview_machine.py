@@ -61,8 +61,8 @@ class MachinePanel(Panel):
         lines += [(f"{device.name}", device.utilisation, "") for device in history.devices[:1]]
         known = text.duration(history.times[-1] - history.times[0])
         room = max(8, width - 9 - 7)
-        heading = f"the last {known}; m shows all"
-        found = [Content.styled(heading if len(heading) <= width else text.shorten(f"{known}, m: all", width), "$dim")]
+        said = f"the last {known}; m shows all"
+        found = [Content.styled(said if len(said) <= width else f"the last {known}", "$dim")]
         for name, values, written in lines:
             series = [value or 0.0 for value in values]
             thinned = [value for _, value in chart.thin(list(enumerate(series)), room)]
