@@ -79,14 +79,8 @@ def test_killed_anywhere_an_ordered_search_with_three_ahead_is_the_same_run(home
     assert sound(whole) == sound(directory)
 
 
-def test_only_the_best_of_a_quick_look_are_evaluated_fully_also_after_kills(home):
-    """Each trial's floor is what the trials `lookahead` before it and older say, whenever it is evaluated."""
-    sections = {
-        "search": {"lookahead": 2},
-        "executor": {"workers_per_device": 2},
-        "training": {"screen": {"keep": 0.3, "after": 5}},
-    }
-    orders = {"screen": True}
+def killed_as_undisturbed(home, sections, **orders):
+    """A search of forty trials whose daemon was killed three times, after it was compared with an undisturbed one."""
     whole = make(home / "whole", 40, **sections)
     tell(whole, **orders)
     with Process(whole) as daemon:
@@ -104,6 +98,17 @@ def test_only_the_best_of_a_quick_look_are_evaluated_fully_also_after_kills(home
         daemon.end()
     assert rows(whole) == rows(directory)
     assert sound(whole) == sound(directory)
+    return directory
+
+
+def test_only_the_best_of_a_quick_look_are_evaluated_fully_also_after_kills(home):
+    """Each trial's floor is what the trials `lookahead` before it and older say, whenever it is evaluated."""
+    sections = {
+        "search": {"lookahead": 2},
+        "executor": {"workers_per_device": 2},
+        "training": {"screen": {"keep": 0.3, "after": 5}},
+    }
+    directory = killed_as_undisturbed(home, sections, screen=True)
     scores, held_back = {}, 0
     for row in rows(directory):
         before = sorted((scores[n] for n in scores if n <= row["number"] - 2), reverse=True)
@@ -127,22 +132,7 @@ def test_what_is_stopped_at_a_rung_is_the_same_after_kills(home):
         "executor": {"workers_per_device": 2},
         "evaluation": {"kind": "deep_prior", "rungs": rungs},
     }
-    whole = make(home / "whole", 40, **sections)
-    with Process(whole) as daemon:
-        daemon.ready().state("finished")
-        daemon.end()
-    directory = make(home, 40, **sections)
-    tell(directory, seconds=0.02)
-    for trials in (4, 12, 25):
-        with Process(directory) as daemon:
-            daemon.ready()
-            until(lambda daemon=daemon, n=trials: daemon.status().progress.trials >= n, "some trials")
-            daemon.kill()
-    with Process(directory) as daemon:
-        daemon.ready().state("finished")
-        daemon.end()
-    assert rows(whole) == rows(directory)
-    assert sound(whole) == sound(directory)
+    directory = killed_as_undisturbed(home, sections)
     looked = [row["metrics"]["rungs"] for row in rows(directory) if row["status"] in ("evaluated", "early_stopped")]
     cuts = [len(look["scores"]) for look in looked if look["cut"]]
     assert {1, 2} == set(cuts)
