@@ -19,8 +19,10 @@ MOST_TOUCHED = ("tests/daemon", "tests/store", "tests/cli", "tests/executors", "
 HOME = "home of é und Ü"
 
 # A shell is process 1, without an init: it reaps orphans only while it waits for its child.
+# The checkout stays where it is, also below /tmp: the working directory keeps hold of it meanwhile.
 CONTAINER = """\
-mount -t tmpfs -o size=64m tmp /tmp && mount -t tmpfs -o ro shm /dev/shm && "$@"; exit $?
+mount -t tmpfs -o size=64m tmp /tmp && mount -t tmpfs -o ro shm /dev/shm &&
+  mkdir -p "$PWD" && mount -c --bind . "$PWD" && cd "$PWD" && "$@"; exit $?
 """
 
 

@@ -11,12 +11,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 # Mounts of a container's own; the process is number 1, without an init; /tmp is small, the home and /dev/shm read-only.
+# The checkout stays where it is, also if that is below one of them: the working directory keeps hold of it meanwhile.
 CONTAINER = """\
 set -e
 mount -t tmpfs -o size=64k tmp /tmp
 mount -t tmpfs -o ro shm /dev/shm
 mount -t tmpfs data /mnt
 mount -t tmpfs -o ro home /srv
+mkdir -p {root}
+mount -c --bind . {root}
+cd /
 exec unshare --map-user=12345 --map-group=12345 env -i PATH=/usr/bin:/bin LANG=C {home} \
   NASD_HOME='/mnt/runs of é' PYTHONPATH={root} sh -c {command}
 """
@@ -27,7 +31,7 @@ def contain(command, home="HOME=/srv"):
     script = CONTAINER.format(root=shlex.quote(str(ROOT)), command=shlex.quote(command), home=home)
     return subprocess.run(
         ["unshare", "-m", "-p", "--fork", "--mount-proc", "sh", "-c", script],
-        capture_output=True, text=True, check=False, timeout=170, cwd="/",
+        capture_output=True, text=True, check=False, timeout=170, cwd=ROOT,
     )  # fmt: skip
 
 
