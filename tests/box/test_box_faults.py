@@ -1,6 +1,7 @@
 """Each thing that a box can lack, provoked in a process of its own, and what is no fault of the box."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def test_what_the_box_lacks_is_recognised(tmp_path, lack, prepare, code):
     child = CHILD.format(code=code.format(tmp_path), nobody=NOBODY)
     command = [sys.executable, "-c", child]
     if prepare or "share_memory" in code:
-        words = f'{prepare.format(tmp_path) or ":"} && exec "$0" -c "$1"'
+        words = f'{prepare.format(shlex.quote(str(tmp_path))) or ":"} && exec "$0" -c "$1"'
         command = ["unshare", "-m", "sh", "-c", words, sys.executable, child]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.stdout.strip() == faults._LACKS[lack], done.stderr
