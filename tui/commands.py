@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import Hit, Hits, Provider
 
 from nasd.errors import NasdError
 from tui import text
@@ -27,10 +27,10 @@ class Commands(Provider):
         return cast("NasdApp", self.app)
 
     async def discover(self) -> Hits:
-        """What was used last, newest first."""
-        for words in self._nasd.recent:
+        """What was used last, newest first, above what other providers have, in whatever order they are asked."""
+        for place, words in enumerate(self._nasd.recent):
             async for name, tooltip, action in self._fitting(words):
-                yield DiscoveryHit(f"{name}  (recent)", action, help=tooltip)
+                yield Hit(1000.0 - place, f"{name}  (recent)", action, help=tooltip)
                 break
 
     async def search(self, query: str) -> Hits:

@@ -79,6 +79,10 @@ async def test_a_trial_by_its_number_and_the_best(daemon: FakeDaemon) -> None:
         await settle(pilot)
         await pilot.press("colon")
         await until(lambda: "117  (recent)" in screen(app))
+        # Above all else: the providers are a set, which is asked in any order.
+        listed = app.screen.query_one(OptionList)
+        first = [str(listed.get_option_at_index(index).prompt) for index in range(2)]
+        assert ["best  (recent)" in first[0], "117  (recent)" in first[1]] == [True, True], first
 
 
 async def test_themes_are_chosen_and_remembered(daemon: FakeDaemon) -> None:
