@@ -147,6 +147,15 @@ async def test_a_bridge_that_is_killed_is_replaced(site, gate, soon):
     assert [outcome(one) for one in await asyncio.gather(*evaluations)] == [outcome_of(NET, 1), outcome_of(NET, 2)]
 
 
+async def test_an_actor_that_is_killed_is_nobodys_fault(site, gate, soon):
+    executor = site.executor(trial_attempts=1)
+    evaluation = asyncio.create_task(executor.evaluate(task(1)))
+    (status,) = await soon(lambda: busy(executor))
+    psutil.Process(status.pid).parent().kill()
+    gate.unlink()
+    assert outcome(await evaluation) == outcome_of(NET, 1)
+
+
 @pytest.mark.parametrize("which", ["bridge", "actor"])
 async def test_what_stalls_is_replaced(site, gate, monkeypatch, soon, which):
     """As a network does that takes packets and gives none."""
@@ -170,7 +179,8 @@ def test_a_node_that_runs_out_of_memory_blames_what_ran_there():
 
     cause = slot._cause(ray.exceptions.OutOfMemoryError("Task was killed due to the node running low on memory"))
     assert cause == {"reason": "was ended by Ray because its node ran out of memory", "blame": True}
-    assert not slot._cause(ray.exceptions.ActorDiedError())["blame"]
+    lost = "Some common causes include: (1) the process was killed by the OOM killer due to high memory usage, (2) ..."
+    assert not slot._cause(ray.exceptions.RayActorError(None, lost, False, False))["blame"]
 
 
 class TestTrainings:
