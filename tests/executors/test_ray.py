@@ -99,7 +99,9 @@ async def test_a_raylet_that_is_killed_costs_what_its_workers_are_at(site, gate,
     await soon(lambda: len(busy(executor)) == 6)
     nodes = {status.node for status in executor.workers}
     assert len(nodes) == 3
+    there = psutil.Process(extra).children(recursive=True)
     os.kill(extra, signal.SIGKILL)
+    await soon(lambda: not running(there), "the end of its actors and workers")
     await soon(lambda: len({status.node for status in busy(executor)}) == 2)
     gate.unlink()
     assert [outcome(one) for one in await asyncio.gather(*evaluations)] == [outcome_of(NET, s) for s in range(1, 7)]
@@ -161,7 +163,7 @@ async def test_what_stalls_is_replaced(site, gate, monkeypatch, soon, which):
     """As a network does that takes packets and gives none."""
     monkeypatch.setattr(link, "NO_ANSWER", 12.0)
     monkeypatch.setattr(link, "LEAVING", 5.0)
-    site.seconds_of_silence(60.0 if which == "bridge" else 15.0)
+    site.seconds_of_silence(60.0 if which == "bridge" else 8.0)
     executor = site.executor(trial_attempts=1)
     evaluation = asyncio.create_task(executor.evaluate(task(1)))
     (status,) = await soon(lambda: busy(executor))

@@ -11,7 +11,8 @@ import traceback
 import psutil
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-SMALL = {"object_store_memory": 100 << 20, "include_dashboard": False}
+SMALL = {"object_store_memory": 100 << 20, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+QUICK = {"health_check_period_ms": 1000}  # else a killed raylet is missed after 15 s; after 5 of them
 TRIES = 3  # at a node
 _shared = None
 
@@ -24,7 +25,8 @@ class Cluster:
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             text=True, env={**os.environ, **LOOPBACK},
         )  # fmt: skip
-        self.address = self._ask(cpus=0, **({} if port is None else {"gcs_server_port": int(port)}))["address"]
+        port = {} if port is None else {"gcs_server_port": int(port)}
+        self.address = self._ask(cpus=0, _system_config=QUICK, **port)["address"]
         self.raylets = [self.add(cpus) for _ in range(nodes)]
 
     def add(self, cpus=4):
