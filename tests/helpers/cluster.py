@@ -12,7 +12,10 @@ import psutil
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 SMALL = {"object_store_memory": 100 << 20, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
-QUICK = {"health_check_period_ms": 1000}  # else a killed raylet is missed after 15 s; after 5 of them
+QUICK = {
+    "health_check_period_ms": 1000,  # of which a killed raylet misses five before it is dead: else 3000
+    "prestart_worker_first_driver": False,  # a process for each CPU, of which a test needs one or two
+}
 TRIES = 3  # at a node
 _shared = None
 
