@@ -12,6 +12,7 @@ from nasd import config as configuration
 from store import Run
 from tests.crash.test_crash import CONFIG, SMALL
 from tests.helpers import cluster
+from tests.helpers.nasd_harness import until
 
 TRIALS = 40  # that count
 FULL = ("evaluation.kind=training", *SMALL)  # their workers start without the six seconds of compiling
@@ -54,7 +55,7 @@ def test_a_raylet_and_the_daemon_killed_change_nothing(folder, monkeypatch):
             ours = [*psutil.Process(daemon.pid).children(recursive=True), psutil.Process(left.pid)]
             daemon.kill()
             daemon.wait()
-            assert not psutil.wait_procs(ours, timeout=60)[1], "something outlived the daemon"
+            until(lambda: not cluster.running(ours), "the end of all that it had", 120.0)
             assert crash.check(on_ray) < TRIALS
             daemon = crash.start(on_ray)
             crash.wait_until(lambda: crash.finished(on_ray), daemon, 240)

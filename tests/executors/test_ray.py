@@ -26,6 +26,7 @@ from nasd.executors.ray.executor import Ray
 from nasd.outcome import Evaluated
 from tests.executors.sites import RaySite, outcome, task, until
 from tests.helpers import cluster
+from tests.helpers.cluster import running
 from tests.helpers.stub_worker import outcome_of
 
 NET = "[C(16,3,1,1,1), SM(10)]"
@@ -33,16 +34,6 @@ NET = "[C(16,3,1,1,1), SM(10)]"
 
 def busy(executor):
     return [status for status in executor.workers if status.state == "busy" and status.stage == "train"]
-
-
-def running(processes):
-    """Those that have not ended; who adopted one may not have collected it yet."""
-    left = []
-    for one in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if one.is_running() and one.status() != psutil.STATUS_ZOMBIE:
-                left.append(one)
-    return left
 
 
 @pytest.fixture

@@ -75,6 +75,16 @@ def shared(monkeypatch):
     return _shared
 
 
+def running(processes):
+    """Those that have not ended; who adopted one may not have collected it yet."""
+    left = []
+    for one in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if one.is_running() and one.status() != psutil.STATUS_ZOMBIE:
+                left.append(one)
+    return left
+
+
 def _serve():
     from ray.cluster_utils import Cluster as Raylets
 
