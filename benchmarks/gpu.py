@@ -4,9 +4,9 @@
 
 Runs the parts below one after the other, each in a process of its own, and writes what they print as `gpu.md`, with one
 table of all parts at its head, and as `gpu.json`. Without a GPU the same parts run in a small form on the CPU, in two
-minutes, so that they stay sound (`make bench`). Time is divided by the parts' shares; what a part leaves goes to those
-that follow. A part that does not end in its time keeps the rows that it has, and one for which no time is left is left
-out; either is said.
+minutes on free cores, so that they stay sound (`make bench`). Time is divided by the parts' shares; what a part leaves
+goes to those that follow. A part that does not end in its time keeps the rows that it has, and one for which no time is
+left is left out; either is said.
 
 A bare machine needs Python 3.11 to 3.13 with the modules of `NEEDED`; numba, zarr and textual it need not have.
 """
@@ -76,13 +76,13 @@ PARTS = {
     "bfloat16": Part(
         "paired accuracy against float32",
         50,
-        "benchmarks.precision --only A wide deep --seeds 5",
+        "benchmarks.precision --only A wide --seeds 5",
         "benchmarks.precision --only tiny --seeds 2 --samples 500 --epochs 2 --threads 1",
     ),
     "tf32": Part(
         "the same",
         50,
-        "benchmarks.precision --precision tf32 --only A wide deep --seeds 5",
+        "benchmarks.precision --precision tf32 --only A wide --seeds 5",
         "benchmarks.precision --precision tf32 --only tiny --seeds 2 --samples 500 --epochs 2 --threads 1",
     ),
     "memory": Part(
@@ -105,13 +105,13 @@ PARTS = {
     ),
     "search": Part(
         "a search of the paper's space, as many trials as fit",
-        80,
-        SEARCH + " --samples 54000 --validation 6000 --precision bfloat16 --epochs 70 --trials 80 10 10 --minutes 1",
+        70,
+        SEARCH + " --samples 54000 --validation 6000 --precision bfloat16 --epochs 70 --trials 80 10 10 --minutes 0.7",
         SEARCH + " --samples 500 --validation 200 --features 32 --max-gflops 0.02 --epochs 2 --trials 4 2 2",
     ),
     "kills": Part(
         "a search killed and resumed, bit for bit",
-        80,
+        100,
         KILLED + " --trials 8 --kills 2 --longest 2 --set executor.devices=[cuda]",
         KILLED + " --trials 3 --kills 1 --longest 1 --set executor.devices=[cpu]",
     ),
@@ -174,8 +174,9 @@ def run(arguments: str, seconds: float) -> Result:
     """Run a part, at most so long; its children end with it."""
     command = [sys.executable, "-m", *arguments.split()]
     result, began = Result(" ".join(["python", *command[1:]])), time.monotonic()
-    with tempfile.TemporaryFile("w+") as out:
-        with subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, start_new_session=True) as part:
+    with tempfile.TemporaryDirectory(prefix="gpu-") as folder, Path(folder, "out").open("w+") as out:
+        place = {"cwd": ROOT, "env": os.environ | {"TMPDIR": folder}, "start_new_session": True}
+        with subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, **place) as part:
             try:
                 result.outcome = "failed" if part.wait(seconds) else "done"
             except subprocess.TimeoutExpired:
@@ -195,7 +196,7 @@ def summary(name: str, results: dict[str, Result], minutes: float) -> str:
     lines = [
         f"# {name}",
         "",
-        f"`python -m benchmarks.gpu --minutes {minutes:g}`, {time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}.",
+        f"`python -m benchmarks.gpu`, {minutes:g} minutes, {time.strftime('%Y-%m-%d')}, load {os.getloadavg()[0]:.1f}.",
         "",
         "| part | what | outcome | s |",
         "| --- | --- | --- | --- |",
@@ -208,14 +209,15 @@ def summary(name: str, results: dict[str, Result], minutes: float) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, help="for all parts; else 9, on a CPU 2.5")
+    parser.add_argument("--minutes", type=float, help="for all parts; else 9, on a CPU 10")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--out", type=Path, default=Path("gpu"), help="where the files go, without their endings")
     arguments = parser.parse_args()
     if lack := missing():
         sys.exit(lack)
     name = device()
-    minutes = arguments.minutes or (2.5 if name == "cpu" else 9.0)
+    minutes = arguments.minutes or (10.0 if name == "cpu" else 9.0)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     end, results = time.monotonic() + 60 * minutes, dict[str, Result]()
     for number, part in enumerate(arguments.only):
         shares = [PARTS[later].share for later in arguments.only[number:]]
