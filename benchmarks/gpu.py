@@ -174,9 +174,13 @@ def run(arguments: str, seconds: float) -> Result:
     """Run a part, at most so long; its children end with it."""
     command = [sys.executable, "-m", *arguments.split()]
     result, began = Result(" ".join(["python", *command[1:]])), time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="gpu-") as folder, Path(folder, "out").open("w+") as out:
-        place = {"cwd": ROOT, "env": os.environ | {"TMPDIR": folder}, "start_new_session": True}
-        with subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, **place) as part:
+    with (
+        tempfile.TemporaryDirectory(prefix="gpu-", ignore_cleanup_errors=True) as folder,
+        Path(folder, "out").open("w+") as out,
+    ):
+        place = {"cwd": ROOT, "env": os.environ | {"TMPDIR": folder, "PYTHONUNBUFFERED": "1"}}
+        streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, **streams, **place, start_new_session=True) as part:
             try:
                 result.outcome = "failed" if part.wait(seconds) else "done"
             except subprocess.TimeoutExpired:
