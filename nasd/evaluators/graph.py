@@ -15,7 +15,8 @@ def recorded(work: Callable[[], None]) -> Callable[[], None]:
     """
     graph = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.graph(graph, stream=torch.cuda.Stream()):  # torch's own may be that of another device
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own may be that of another device
+        with torch.cuda.graph(graph, stream=stream):
             work()
     except RuntimeError:  # of whatever kind: what else is wrong shows when it runs unrecorded
         return work
