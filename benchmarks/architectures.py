@@ -1,5 +1,6 @@
 """The architectures and the data that the benchmarks of the evaluator share."""
 
+import os
 from pathlib import Path
 
 from nasd.config import DataConfig, LayersConfig
@@ -29,8 +30,8 @@ MEDIAN = (
 
 
 def load_data(root: Path | None = None, samples: int | None = None) -> Data:
-    """FashionMNIST from `root` or beside the repository; digits, scaled to the same size, where it is not."""
-    root = root or FASHION_MNIST
+    """FashionMNIST from `root`, NASD_DATA or beside the repository; where it is not, digits, scaled to the same size."""
+    root = root or Path(os.environ.get("NASD_DATA", FASHION_MNIST))
     if (root / "FashionMNIST").is_dir():
         return load(DataConfig(name="fashion_mnist", root=root, train_samples=samples), 1)
     return load(DataConfig(name="digits", image_size=28, train_samples=samples), 1)

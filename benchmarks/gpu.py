@@ -178,7 +178,8 @@ def run(arguments: str, seconds: float) -> Result:
         tempfile.TemporaryDirectory(prefix="gpu-", ignore_cleanup_errors=True) as folder,
         Path(folder, "out").open("w+") as out,
     ):
-        place = {"cwd": ROOT, "env": os.environ | {"TMPDIR": folder, "PYTHONUNBUFFERED": "1"}}
+        kept = {"TMPDIR": folder, "PYTHONUNBUFFERED": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        place = {"cwd": ROOT, "env": os.environ | kept}
         streams = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": subprocess.STDOUT}
         with subprocess.Popen(command, **streams, **place, start_new_session=True) as part:
             try:

@@ -69,14 +69,17 @@ def remaining(
         if left.get(trial.stage, 0) > 0:
             left[trial.stage] -= 1
             median += 0.0 if trial.gflop is None else float(np.array([1.0, trial.gflop]) @ rates)
+    for stage in set(left) - {*expected, ""}:  # those that nothing is known of are one
+        left[""] = left.get("", 0) + left[stage]
+        del left[stage]
     for stage, count in left.items():
         here = works[[trial.stage == stage for trial in recent]]
         known = np.concatenate([expected[stage], here]) if stage in expected else works
         median += count * float((known @ rates).mean())
-        variance += count * float((known @ rates).var())
-    # Three sources of error: what the trials to come are, what else they take, and that the rates are estimates.
+        # What the trials to come are, and that their mean is an estimate.
+        variance += float((known @ rates).var()) * (count + count**2 / len(known))
     total = sum(stages.values())
-    variance += noise * (total + total**2 / len(recent))
+    variance += noise * (total + total**2 / len(recent))  # what else they take, and that the rates are estimates
     spread = QUANTILE * math.sqrt(variance)
     return Left(median, max(0.0, median - spread), median + spread)
 

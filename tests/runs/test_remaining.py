@@ -48,6 +48,15 @@ def test_without_a_simulation_the_pace_goes_on(recent):
     assert remaining({"": 100}, [], {}, recent).median == pytest.approx(300)
 
 
+def test_stages_that_were_not_simulated_are_estimated_together():
+    recent = [Ended("", 1, 1.0, 3.0), Ended("", 1, 1.0, 5.0)]
+    apart = remaining({"e=1": 50, "e=0": 30, "": 20}, [], {}, recent)
+    assert apart == remaining({"": 100}, [], {}, recent)
+    assert apart.median == pytest.approx(400)
+    known = {"": np.array([[1.0, 1.0]])}
+    assert remaining({"": 60, "e=0": 40}, [], known, recent).median == pytest.approx(400)
+
+
 def test_trials_that_need_no_evaluation_take_no_time():
     left = remaining({"e=0": 50}, [], {}, [Ended("e=0", 0, 0.0, 0.001)] * 5)
     assert left.median == pytest.approx(0.0)
