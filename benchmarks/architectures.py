@@ -30,7 +30,7 @@ MEDIAN = (
 
 
 def load_data(root: Path | None = None, samples: int | None = None) -> Data:
-    """FashionMNIST from `root`, NASD_DATA or beside the repository; where it is not, digits, scaled to the same size."""
+    """FashionMNIST from `root`, NASD_DATA or beside the repository; else digits, scaled to the same size."""
     root = root or Path(os.environ.get("NASD_DATA", FASHION_MNIST))
     if (root / "FashionMNIST").is_dir():
         return load(DataConfig(name="fashion_mnist", root=root, train_samples=samples), 1)
