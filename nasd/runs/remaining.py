@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+UNLIKE = 0.1  # of the time left: how far a search is from its simulation (docs/planning.md)
 QUANTILE = 1.2816  # of the normal distribution, at 90 %
 
 Works = NDArray[np.float64]
@@ -64,7 +65,7 @@ def remaining(
     rates = _rates(works, seconds)
     noise = float(np.var(seconds - works @ rates, ddof=1))
     left = dict(stages)
-    median = variance = 0.0
+    median = simulated = variance = 0.0
     for trial in open:
         if left.get(trial.stage, 0) > 0:
             left[trial.stage] -= 1
@@ -76,10 +77,12 @@ def remaining(
         here = works[[trial.stage == stage for trial in recent]]
         known = np.concatenate([expected[stage], here]) if stage in expected else works
         median += count * float((known @ rates).mean())
+        simulated += count * float((known @ rates).mean()) if stage in expected else 0.0
         # What the trials to come are, and that their mean is an estimate.
         variance += float((known @ rates).var()) * (count + count**2 / len(known))
     total = sum(stages.values())
     variance += noise * (total + total**2 / len(recent))  # what else they take, and that the rates are estimates
+    variance += (UNLIKE * simulated) ** 2
     spread = QUANTILE * math.sqrt(variance)
     return Left(median, max(0.0, median - spread), median + spread)
 
