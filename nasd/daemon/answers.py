@@ -109,7 +109,7 @@ async def _insight(shown: Shown, params: protocol.InsightParams) -> protocol.Ins
 
 async def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.TrialPage:
     where = filters.parse(params.where)
-    if filters.needs_sizes(where):  # seconds, for a long run, the first time
+    if filters.needs_sizes(where) or params.sort in ("layers", "parameters"):  # seconds, for a long run, the first time
         await asyncio.to_thread(shown.run.know_sizes, filtering.size_of(shown.space))
     page = views.trial_page(shown.run, params, where)
     if params.sizes:

@@ -61,13 +61,13 @@ def test_finds_what_a_loop_finds(run: Run, text: str) -> None:
     wanted = [one.number for one in run.trials() if CASES[text](one)]
     assert [one.number for one in run.trials(where=where)] == wanted
     assert [one.number for one in run.trials(where=where, sort="reward", descending=True)] == wanted[::-1]
-    assert run.count(where=where) == len(wanted)
+    assert run.page(where=where, limit=1)[0] == len(wanted)
 
 
 def test_distinct_leaves_duplicates_out_and_counts_them(run: Run) -> None:
     rows: list[Trial] = run.trials(distinct=True)
     assert all(row.duplicate_of is None for row in rows)
-    assert run.count(distinct=True) == len(rows) == 36
+    assert run.page(distinct=True, limit=1)[0] == len(rows) == 36
     assert run.times_proposed([1, 2]) == {1: 5, 2: 1}
 
 

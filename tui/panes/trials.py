@@ -27,7 +27,6 @@ BEST_FIRST = ("reward", "best_validation", "test_accuracy")
 
 MOST_COMPARED = 5
 
-SORTS: tuple[protocol.TrialSort, ...] = get_args(protocol.TrialSort)
 STATUSES: tuple[protocol.TrialStatus, ...] = get_args(protocol.TrialStatus)
 
 
@@ -110,9 +109,10 @@ class Trials(ListPane):
         self._ask()
 
     def action_sort(self) -> None:
-        """By the next column."""
-        now = SORTS.index(self.listed.sort)
-        self._sort_by(SORTS[(now + 1) % len(SORTS)])
+        """By the next column that is shown and can be sorted by."""
+        sorts = [choice.column.sort for choice in self._choices if choice.column.sort]
+        now = sorts.index(self.listed.sort) if self.listed.sort in sorts else -1
+        self._sort_by(sorts[(now + 1) % len(sorts)])
 
     def action_reverse(self) -> None:
         """The other way round."""
