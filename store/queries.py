@@ -144,6 +144,12 @@ def count(connection: sqlite3.Connection) -> int:
     return int(number)
 
 
+def counted(connection: sqlite3.Connection) -> int:
+    """How many trials counted."""
+    (number,) = connection.execute("SELECT count(*) FROM trial WHERE counted").fetchone()
+    return int(number)
+
+
 def _matching(wanted: Wanted) -> tuple[str, list[Parameter]]:
     """A WHERE, or nothing, and what is bound in it."""
     parts = []

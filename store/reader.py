@@ -70,6 +70,11 @@ class Reader:
         with self._reading("count trials"):
             return queries.count(self._connection)
 
+    def counted(self) -> int:
+        """How many trials advanced the search; errors as for `trials`."""
+        with self._reading("count trials"):
+            return queries.counted(self._connection)
+
     def know_sizes(self, size_of: Callable[[str], tuple[int, int]]) -> None:
         """Note the size of each trial's architecture, for conditions on it; only of trials not noted before.
 

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar
 
 from textual import on
@@ -16,6 +16,7 @@ from textual.screen import Screen
 
 from nasd import protocol
 from nasd.client import Target
+from nasd.client.aio import Connection
 from nasd.client.starting import start
 from nasd.errors import NasdError
 from tui import settings, text, theme
@@ -82,13 +83,20 @@ class NasdApp(App[None]):
         Binding("q", "detach", "detach", id="view.detach", tooltip="Leave; the search goes on"),
     ]
 
-    def __init__(self, target: Target, host: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        target: Target,
+        host: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        opening: Awaitable[Connection] | None = None,
+    ) -> None:
         """Create the app.
 
         Args:
             target: Which daemon to attach to.
             host: What this box is called; its node name.
             clock: Seconds that only go forward; tests have their own.
+            opening: The connection, if it is being opened already.
         """
         super().__init__()
         self.register_theme(theme.DARK)
@@ -97,7 +105,7 @@ class NasdApp(App[None]):
         self.theme = self.settings.theme if self.settings.theme in self.available_themes else theme.DARK.name
         self.box = Box()
         self.recent: list[str] = []  # commands, newest first
-        self.link = Link(target, self._hear, clock)
+        self.link = Link(target, self._hear, clock, opening)
         self._host = host or os.uname().nodename
         self._panes: dict[int, Pane] = {}
         self._shown = OVERVIEW

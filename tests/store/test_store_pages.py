@@ -88,6 +88,7 @@ def test_summaries(mixed):
     assert mixed.best(0) == []
     assert mixed.by_status() == {"evaluated": 3, "infeasible": 1, "early_stopped": 1, "duplicate": 1, "failed": 1}
     found = mixed.rewards()
+    assert mixed.counted() == len(found.numbers)
     assert list(found.numbers) == [1, 3, 4, 5, 7]
     assert list(found.rewards) == [0.5, 0.1, 0.5, 0.9, 0.5]
     assert found.of_stages == ["e=1"] * 5
