@@ -167,7 +167,9 @@ def _runs(shown: Shown, _: protocol.Empty) -> protocol.RunList:
 
 
 def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
-    return protocol.ConfigText(yaml=changes.text_of(shown.run), changed=configuration.changed(shown.config))
+    # Not the file's own text, in which an earlier version wrote several keys on a line: each may be marked.
+    text = configuration.dump(changes.config_of(shown.run))
+    return protocol.ConfigText(yaml=text, changed=configuration.changed(shown.config))
 
 
 async def _set(daemon: "Daemon", params: protocol.SetParams) -> protocol.Changes:
