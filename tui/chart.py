@@ -38,15 +38,15 @@ class Axes:
 
     x: tuple[float, float]
     y: tuple[float, float]
-    x_text: Callable[[float], str] = field(default=lambda value: f"{value:g}")
+    x_text: Callable[[float], str] | None = None  # None: what is counted, such as epochs, so that ticks are whole
     y_text: Callable[[float], str] = field(default=lambda value: f"{value:g}")
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
+def ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
     """At most `most` round values (1, 2 or 5 times a power of ten) between `low` and `high`."""
     if high <= low or most < 1:
         return [low]
-    step = 10.0 ** math.floor(math.log10((high - low) / most))
+    step = 10.0 ** max(0 if whole else -math.inf, math.floor(math.log10((high - low) / most)))
     for factor in (1, 2, 5, 10, 20, 50):
         first = math.ceil(low / (step * factor) - 1e-9)
         last = math.floor(high / (step * factor) + 1e-9)
@@ -107,8 +107,8 @@ def _row(axes: Axes, value: float, rows: int) -> int:
 def _x_axis(columns: int, margin: int, axes: Axes) -> Content:
     text = [" "] * (columns + margin + 1)
     free = 0
-    for value in ticks(*axes.x, max(2, columns // 9)):
-        label = axes.x_text(value)
+    for value in ticks(*axes.x, max(2, columns // 9), whole=axes.x_text is None):
+        label = f"{value:g}" if axes.x_text is None else axes.x_text(value)
         at = margin + 1 + round((value - axes.x[0]) / (axes.x[1] - axes.x[0]) * (columns - 1))
         start = min(len(text) - len(label), max(free, at - len(label) // 2))
         if start >= free:
