@@ -102,7 +102,7 @@ def _when(grid: Grid, master: int, true: object, limit: float = 20.0, missing: s
 
 async def test_a_daemon_that_was_stopped_is_not_seen_stopping_for_ever(daemon: FakeDaemon) -> None:
     clock = Clock()
-    async with attached(daemon, (120, 30), clock) as (app, pilot):
+    async with attached(daemon, (120, 30), clock) as (app, _):
         daemon.turn("stopping", "stopping")
         await until(lambda: "stopping" in screen(app).splitlines()[0])
         await daemon.stop()
