@@ -286,10 +286,10 @@ def main() -> None:
         report("  the same once it is read", 1000, learned),
         report("event to screen", 100, shown),
         share <= 10,
-        late <= soon + 10,
+        late <= soon + 5,
     ]
     print(f"processor time at 100 events a second, 10 of them trials: {share:.1f} % of a core, <= 10 %")
-    print(f"memory after 40 % of {arguments.events:,} events and after all: {soon:.1f}, {late:.1f} MB, <= 10 MB more")
+    print(f"memory after 40 % of {arguments.events:,} events and after all: {soon:.1f}, {late:.1f} MB, <= 5 MB more")
     sys.exit(0 if all(fine) else 1)
 
 

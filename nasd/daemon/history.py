@@ -148,7 +148,7 @@ class _Rewards:
         """Take in the first ones."""
         self._first = numbers[0] if numbers else None
         self._sorted = sorted(rewards)
-        edges = (bisect_left(self._sorted, edge, key=lambda reward: reward * BINS) for edge in range(1, BINS))
+        edges = (bisect_left(self._sorted, edge, key=_bin) for edge in range(1, BINS))
         self._bins = [end - start for start, end in pairwise((0, *edges, len(self._sorted)))]
 
     def add(self, number: int, reward: float) -> None:

@@ -176,4 +176,4 @@ def _share(value: float) -> str:
 
 def _unit(seconds: float) -> tuple[float, str]:
     """In which a span of time has a few round values: its length in seconds, and its name."""
-    return next(unit for unit in ((3600.0, "h"), (60.0, "m"), (1.0, "s")) if seconds >= 3 * unit[0] or unit[1] == "s")
+    return (3600.0, "h") if seconds >= 10_800 else (60.0, "m") if seconds >= 180 else (1.0, "s")
