@@ -28,6 +28,7 @@ class Reader:
         self.path = path
         self._connection = connection
         self._mutex = threading.RLock()
+        self._sizing = threading.Lock()
         self._closed = False
 
     @property
@@ -81,21 +82,25 @@ class Reader:
         Args:
             size_of: Layers and parameters of an architecture.
         """
-        while True:
-            with self._mutex, disk_errors(self.path / "run.db", "read the architectures"):
-                self._require_open()
-                self._connection.execute(
-                    "CREATE TEMP TABLE IF NOT EXISTS size "
-                    "(number INTEGER PRIMARY KEY, ordinal INTEGER, layers INTEGER, parameters INTEGER)"
-                )
-                (last,) = self._connection.execute("SELECT coalesce(max(ordinal), 0) FROM temp.size").fetchone()
-                block = queries.nets(self._connection, last, _BLOCK)
-            if not block:
-                return
-            rows = [(number, ordinal, *size_of(net)) for number, ordinal, net in block]
-            with self._mutex, disk_errors(self.path / "run.db", "note the sizes of architectures"):
-                self._require_open()
-                self._connection.executemany("INSERT OR REPLACE INTO temp.size VALUES (?, ?, ?, ?)", rows)
+        with self._sizing:  # who comes second waits, and finds them noted
+            while self._know_more_sizes(size_of):
+                pass
+
+    def _know_more_sizes(self, size_of: Callable[[str], tuple[int, int]]) -> bool:
+        """Note those of a block of trials; False: there was none left."""
+        with self._mutex, disk_errors(self.path / "run.db", "read the architectures"):
+            self._require_open()
+            self._connection.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS size "
+                "(number INTEGER PRIMARY KEY, ordinal INTEGER, layers INTEGER, parameters INTEGER)"
+            )
+            (last,) = self._connection.execute("SELECT coalesce(max(ordinal), 0) FROM temp.size").fetchone()
+            block = queries.nets(self._connection, last, _BLOCK)
+        rows = [(number, ordinal, *size_of(net)) for number, ordinal, net in block]
+        with self._mutex, disk_errors(self.path / "run.db", "note the sizes of architectures"):
+            self._require_open()
+            self._connection.executemany("INSERT OR REPLACE INTO temp.size VALUES (?, ?, ?, ?)", rows)
+        return bool(block)
 
     def evaluated(self, after: int = 0, *, count: int) -> list[Evaluated]:
         """The next `count` evaluated trials behind an order: architectures with what was measured of them, in short."""

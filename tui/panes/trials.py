@@ -27,6 +27,9 @@ BEST_FIRST = ("reward", "best_validation", "test_accuracy")
 
 MOST_COMPARED = 5
 
+MOST_PATIENCE = 60.0
+"""Seconds for a page: the first one by layers or parameters of a long run reads 10,000 architectures a second."""
+
 STATUSES: tuple[protocol.TrialStatus, ...] = get_args(protocol.TrialStatus)
 
 
@@ -263,6 +266,7 @@ class Trials(ListPane):
                 distinct=self._once,
                 sizes=any(choice.sizes for choice in self._choices),
             ),
+            timeout=MOST_PATIENCE,
         )
         return page.total, page.rows
 
