@@ -2,9 +2,10 @@
 
 import math
 from array import array
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise
 
 from nasd.protocol import RewardPoint, Rewards, SearchProgress, StageProgress, StageRewards, TrialStatus
 from nasd.runs.remaining import Ended, Open, Works, remaining
@@ -82,11 +83,14 @@ class History:
         self.by_status.update(by_status)
         self._numbers.extend(numbers)
         self._rewards.extend(rewards)
-        of_stages: dict[str, tuple[list[int], list[float]]] = {}
-        for number, reward, stage in zip(numbers, rewards, stages, strict=True):
-            of_stage = of_stages.setdefault(stage, ([], []))
-            of_stage[0].append(number)
-            of_stage[1].append(reward)
+        of_stages: dict[str, tuple[array[int], array[float]]] = {}
+        start = 0
+        for stage, same in groupby(stages):  # a stage's trials mostly follow each other
+            end = start + len(list(same))
+            of_stage = of_stages.setdefault(stage, (array("i"), array("d")))
+            of_stage[0].extend(numbers[start:end])
+            of_stage[1].extend(rewards[start:end])
+            start = end
         for stage, of_stage in of_stages.items():
             self._stages.setdefault(stage, _Rewards()).load(*of_stage)
 
@@ -152,8 +156,8 @@ class _Rewards:
         """Take in the first ones."""
         self._first = numbers[0] if numbers else None
         self._sorted = sorted(rewards)
-        for reward in rewards:
-            self._bins[_bin(reward)] += 1
+        edges = (bisect_left(self._sorted, edge, key=_bin) for edge in range(1, BINS))
+        self._bins = [end - start for start, end in pairwise((0, *edges, len(self._sorted)))]
 
     def add(self, number: int, reward: float) -> None:
         """Take in the next one."""
