@@ -57,6 +57,9 @@ class EncoderConfig(Section):
     batch_norm_statistics: Literal["batch", "population"] = "batch"
     # tf32: on GPUs that have it, else float32. None: settled when a run is created, until then float32.
     precision: Literal["float32", "tf32", "bfloat16"] | None = None
+    # Of untrained chains of layers. fft: by Fourier transform, in float32. measured: whichever is faster, by a table
+    # that is settled when a run is created: side of the window: side of the image: from so many channels on fft.
+    convolution: Literal["direct", "fft", "measured"] | dict[Positive, dict[Positive, Positive]] = "direct"
 
 
 class ScreenConfig(Section):
