@@ -92,7 +92,7 @@ def _status(shown: Shown, _: protocol.Empty) -> protocol.Status:
 
 
 def _subscribe(daemon: "Daemon", _: protocol.Empty) -> protocol.Snapshot:
-    return protocol.Snapshot(seq=daemon.server.seq, status=daemon.status())
+    return protocol.Snapshot(seq=daemon.broadcast.seq, status=daemon.status())
 
 
 def _rewards(shown: Shown, params: protocol.RewardsParams) -> protocol.Rewards:

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -18,7 +19,9 @@ from nasd.daemon import answers, committing, views
 from nasd.daemon import log as logs
 from nasd.daemon.alerts import Alerts, low_disk
 from nasd.daemon.backups import Backups
+from nasd.daemon.broadcast import Broadcast
 from nasd.daemon.changing import Changing
+from nasd.daemon.condition import Condition
 from nasd.daemon.history import History
 from nasd.daemon.identity import identify
 from nasd.daemon.insight import Insights
@@ -39,8 +42,6 @@ from nasd.protocol import (
     Logged,
     LogRecord,
     MachineLoad,
-    RunState,
-    StateChanged,
     Status,
     TrialFinished,
     WorkerChanged,
@@ -80,7 +81,9 @@ class Daemon:
         exit_when_finished: bool = False,
         worker_command: tuple[str, ...] | None = None,
     ) -> None:
-        self._directory, self._listener, self._exit_when_finished = directory, listener, exit_when_finished
+        self._directory, self._exit_when_finished = directory, exit_when_finished
+        self._stop = asyncio.Event()
+        self.broadcast = Broadcast(listener, deserted=self._stop.set)
         socket_path = paths.socket_path(directory)
         self.run = Run.open(directory, writable=True)
         try:
@@ -102,19 +105,17 @@ class Daemon:
         self._records = Records(self.run, config)
         self._gauge = Gauge(self._directory)
         self._machine = self._gauge.read()
-        self._problems: dict[str, str] = {}
         newest = self.run.trials(limit=views.RECENT, descending=True)
         self._alerts = Alerts(Notifier(config.notify, config.name, self._directory), map(views.trial_row, newest))
-        self._state: RunState = "starting"
-        self._shown: tuple[str, str, tuple[str, ...]] | None = None
+        self._condition = Condition(self.broadcast, self._alerts, lambda: self.scheduler)
+        self._disk = partial(self._condition.problem, "disk")
         self._started_at = time.time()
-        self._stop = asyncio.Event()
         self._executor = rooms.executor(config)(
             config,
             changes.text_of(self.run) if config is settled else configuration.dump(config),
             self.run.embeddings.path,
             changed=self._worker_changed,
-            trouble=lambda worker, problem: self._problem(f"worker {worker}", problem),
+            trouble=lambda worker, problem: self._condition.problem(f"worker {worker}", problem),
             command=worker_command,
             identity=checkpoint.flags.get(run_data.IDENTITY),
         )
@@ -129,8 +130,8 @@ class Daemon:
             lookahead=config.search.lookahead or self._executor.capacity,
             keep_embeddings=config.store.keep_embeddings,
             on_trial=self._trial_finished,
-            on_change=self._show,
-            trouble=self._disk_problem,
+            on_change=self._condition.tell,
+            trouble=self._disk,
             on_failures=self._failing,
             paused=bool(checkpoint.flags.get("paused")),
         )
@@ -146,20 +147,20 @@ class Daemon:
             config.training.epochs,
             checkpoint.jobs,
             self._job_changed,
-            trouble=lambda problem: self._problem("jobs' disk", problem),
+            trouble=partial(self._condition.problem, "jobs' disk"),
         )
         self._backups = Backups(
-            self._directory, config.name, config.snapshots, trouble=lambda problem: self._problem("snapshot", problem)
+            self._directory, config.name, config.snapshots, trouble=partial(self._condition.problem, "snapshot")
         )
         self._quota = Quota(
             self.run,
             config.store.disk_quota,
             self.scheduler.embeddings_dropped,
-            trouble=lambda problem: self._problem("quota", problem),
+            trouble=partial(self._condition.problem, "quota"),
         )
         self._changing = Changing(self.run, config, self.scheduler, self._executor, self._quota, self._backups)
         self._changed = asyncio.Event()
-        self.server = Server(socket_path, self._hello, answers.table(self, rooms.views(config)))
+        self.server = Server(socket_path, self._hello, answers.table(self, rooms.views(config)), self.broadcast)
 
     async def serve(self) -> int:
         """Run until told to stop.
@@ -185,13 +186,13 @@ class Daemon:
                 asyncio.create_task(self._search(), name="search"),
                 asyncio.create_task(self._work_jobs(), name="jobs"),
                 asyncio.create_task(self._beat(), name="machine"),
-                asyncio.create_task(identify(self.run, self.config, self._disk_problem), name="data"),
+                asyncio.create_task(identify(self.run, self.config, self._disk), name="data"),
             ]
             tell_systemd("READY=1")
             await self._stop.wait()
         finally:
             tell_systemd("STOPPING=1")
-            self._set("stopping")
+            self._condition.enter("stopping")
             log.info("stopping")
             for task in tasks:
                 task.cancel()
@@ -205,13 +206,13 @@ class Daemon:
             await self.server.close()
             self.last_status = self.status()
             self.run.close()
-        return 1 if "search" in self._problems else 0
+        return 1 if "search" in self._condition.problems else 0
 
     # --- what runs ------------------------------------------------------------------------------------------------
 
     async def _search(self) -> None:
         while not self._stop.is_set():
-            self._set("running")
+            self._condition.enter("running")
             try:
                 await self._note()
                 while True:
@@ -228,7 +229,7 @@ class Daemon:
                 self._failed(f"the search ended by an error of its own, see the log: {error}")
                 return
             await self._note()
-            self._set("finished")
+            self._condition.enter("finished")
             self._alerts.finished(self.history.by_status.total(), self._best[0].reward if self._best else None)
             log.info("the search is finished: %d trials", self.history.by_status.total())
             if self._exit_when_finished:
@@ -249,11 +250,11 @@ class Daemon:
             await self.jobs.queue_trainings(self.strategy.trainings())
         except (StoreError, NasdError) as error:
             log.error("%s", error)
-            self._problem("trainings", f"what the search came to is not trained from scratch: {error}")
+            self._condition.problem("trainings", f"what the search came to is not trained from scratch: {error}")
 
     def _failed(self, problem: str) -> None:
-        self._problem("search", problem)
-        self._set("failed")
+        self._condition.problem("search", problem)
+        self._condition.enter("failed")
         if self._exit_when_finished:
             self._stop.set()
 
@@ -261,7 +262,7 @@ class Daemon:
         """Write down how far the search goes, for those who only look at the directory."""
         noted = {"total": self.strategy.progress().of, "finished": self.strategy.finished}
         if not noted.items() <= self.run.flags().items():
-            await committing.commit(self.run, Delta(flags=noted), self._disk_problem)
+            await committing.commit(self.run, Delta(flags=noted), self._disk)
 
     async def _work_jobs(self) -> None:
         try:
@@ -269,7 +270,7 @@ class Daemon:
         except ExceptionGroup as group:
             log.exception("the job queue ended by an error of its own")
             errors = "; ".join(map(str, group.exceptions))
-            self._problem("jobs", f"the job queue ended by an error of its own, see the log: {errors}")
+            self._condition.problem("jobs", f"the job queue ended by an error of its own, see the log: {errors}")
 
     async def _beat(self) -> None:
         while True:
@@ -278,30 +279,21 @@ class Daemon:
             try:
                 machine = await asyncio.to_thread(self._gauge.read)  # a GPU's driver may hang
             except (OSError, RuntimeError) as error:  # RuntimeError: no thread could be started for it
-                self._problem("machine", f"the run directory cannot be looked at: {error}")
+                self._condition.problem("machine", f"the run directory cannot be looked at: {error}")
                 continue
             self._machine = msgspec.structs.replace(machine, nodes=tuple(self._executor.nodes))
-            self._problem("machine", None)
+            self._condition.problem("machine", None)
             self.load.add(time.time(), self._machine)
-            self._problem("disk space", low_disk(self._machine))
+            self._condition.problem("disk space", low_disk(self._machine))
             if measured:
                 self._quota.keep()
-            self._publish(lambda seq: MachineLoad(seq=seq, time=time.time(), machine=self._machine))
+            self.broadcast.publish(lambda seq: MachineLoad(seq=seq, time=time.time(), machine=self._machine))
 
     def _resumed(self) -> str:
         trials = self.history.by_status.total()
         return f"resumes {self.config.name} after {trials} trials" if trials else f"begins {self.config.name}"
 
     # --- what changes ---------------------------------------------------------------------------------------------
-
-    def _publish(self, make: Callable[[int], Event]) -> None:
-        self.server.publish(make)
-        if self._listener is not None:
-            try:
-                self._listener(make(self.server.seq))
-            except OSError:  # the terminal, or what the progress was piped into, is gone
-                self._listener = None
-                self._stop.set()
 
     def _trial_finished(self, trial: Trial, seconds: float) -> None:
         self.history.add(
@@ -321,35 +313,26 @@ class Daemon:
         progress = self.history.progress(self.strategy.progress())
         self._backups.trial_finished(progress.trials)
         self._records.trial_finished(trial)
-        self._publish(lambda seq: TrialFinished(seq=seq, time=time.time(), row=row, progress=progress, best=best))
+        self.broadcast.publish(
+            lambda seq: TrialFinished(seq=seq, time=time.time(), row=row, progress=progress, best=best)
+        )
         if trial.embedding is not None:
             self._quota.keep()
 
     def _worker_changed(self, worker: WorkerStatus) -> None:
-        self._publish(lambda seq: WorkerChanged(seq=seq, time=time.time(), worker=worker))
-        self._show()
+        self.broadcast.publish(lambda seq: WorkerChanged(seq=seq, time=time.time(), worker=worker))
+        self._condition.tell()
 
     def _job_changed(self, job: JobRow) -> None:
-        self._publish(lambda seq: JobChanged(seq=seq, time=time.time(), job=job, queued=self.jobs.queued))
+        self.broadcast.publish(lambda seq: JobChanged(seq=seq, time=time.time(), job=job, queued=self.jobs.queued))
 
     def _logged(self, record: LogRecord) -> None:
-        if record.level != "debug" and hasattr(self, "server"):
-            self._publish(lambda seq: Logged(seq=seq, time=time.time(), record=record))
-
-    def _problem(self, of: str, problem: str | None) -> None:
-        if problem is None:
-            self._problems.pop(of, None)
-        else:
-            self._problems[of] = problem
-        self._alerts.problem(of, problem)
-        self._show()
-
-    def _disk_problem(self, problem: str | None) -> None:
-        self._problem("disk", problem)
+        if record.level != "debug":
+            self.broadcast.publish(lambda seq: Logged(seq=seq, time=time.time(), record=record))
 
     def _failing(self, problem: str) -> None:
         log.error("%s", problem)
-        self._problem("search", problem)
+        self._condition.problem("search", problem)
         self.scheduler.pause(True)
         try:
             self._pause(True)
@@ -357,26 +340,6 @@ class Daemon:
             log.error("the pause will not outlast a restart: %s", error)
         if self._exit_when_finished:  # nobody may be there to resume it
             self._stop.set()
-
-    def _set(self, state: RunState) -> None:
-        self._state = state
-        self._show()
-
-    @property
-    def state(self) -> RunState:
-        """What the daemon is at, pauses included."""
-        if self._state == "running" and self.scheduler.paused:
-            return "pausing" if self.scheduler.busy else "paused"
-        return self._state
-
-    def _show(self) -> None:
-        """Tell subscribers if state, activity or problems are not what they heard last."""
-        now = (self.state, self.scheduler.activity, tuple(self._problems.values()))
-        if now != self._shown:
-            self._shown = now
-            self._publish(
-                lambda seq: StateChanged(seq=seq, time=time.time(), state=now[0], activity=now[1], problems=now[2])
-            )
 
     # --- what clients see and ask ---------------------------------------------------------------------------------
 
@@ -399,14 +362,14 @@ class Daemon:
             version=__version__,
             strategy=self.config.search.strategy,
             space=self.config.space.kind,
-            state=self.state,
+            state=self._condition.state,
             activity=self.scheduler.activity,
             progress=msgspec.structs.replace(progress, notes=(*progress.notes, *self.jobs.notes)),
             best=tuple(map(views.trial_row, self._best)),
             recent=tuple(map(views.trial_row, self.run.trials(limit=views.RECENT, descending=True))),
             workers=tuple(self._executor.workers),
             machine=self._machine,
-            problems=tuple(self._problems.values()),
+            problems=tuple(self._condition.problems.values()),
             started_at=self._started_at,
             created_at=self.run.created_at,
             time=time.time(),
@@ -435,7 +398,7 @@ class Daemon:
             NasdError: The search ended by an error, or the settings cannot be.
             StoreError: The disk refuses.
         """
-        if self._state == "failed":
+        if self._condition.phase == "failed":
             raise NasdError("the search ended by an error of its own: stop the run first, then set it and start it")
         lines = await self._changing.change(settings)
         self._alerts.go_by(self.config.notify)
@@ -449,19 +412,19 @@ class Daemon:
             NasdError: The search is not running.
             StoreError: The disk refuses.
         """
-        if self._state not in ("starting", "running"):
-            raise NasdError(f"the search is {self._state}: there is nothing to pause or resume")
+        if self._condition.phase not in ("starting", "running"):
+            raise NasdError(f"the search is {self._condition.phase}: there is nothing to pause or resume")
         if not paused:
-            self._problem("search", None)
+            self._condition.problem("search", None)
         self._pause(paused)
 
     def stop_soon(self) -> None:
         """End the daemon once the answer to the request is out."""
         asyncio.get_running_loop().call_later(0.05, self._stop.set)
-        self._set("stopping")
+        self._condition.enter("stopping")
 
     def _pause(self, paused: bool) -> None:
         self.run.commit(Delta(flags={"paused": paused}))  # a reboot does not end a pause
         self.scheduler.pause(paused)
         log.info("paused" if paused else "resumed")
-        self._show()
+        self._condition.tell()

@@ -11,6 +11,7 @@ import msgspec
 from nasd import __version__, paths, protocol
 from nasd.client import Target
 from nasd.client.aio import Connection
+from nasd.daemon.broadcast import Broadcast
 from nasd.daemon.methods import Handler, Methods
 from nasd.daemon.server import Server
 from nasd.errors import NasdError
@@ -32,7 +33,9 @@ class Home:
         self._folder = folder
         self._read: dict[Path, tuple[Any, RunRow]] = {}  # by directory: what its files looked like, and what they said
         handlers: dict[str, Handler] = {name: _refuse for name in protocol.OF_EVERY_RUN if name != "hello"}
-        self.server = Server(folder / paths.SOCKET_NAME, self._hello, Methods("", handlers | {"runs": self._runs}))
+        self.server = Server(
+            folder / paths.SOCKET_NAME, self._hello, Methods("", handlers | {"runs": self._runs}), Broadcast()
+        )
 
     def _hello(self) -> Hello:
         return Hello(

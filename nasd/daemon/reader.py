@@ -18,6 +18,7 @@ import msgspec
 
 from nasd import __version__, paths, protocol, rooms
 from nasd.daemon import answers, views
+from nasd.daemon.broadcast import Broadcast
 from nasd.daemon.history import History
 from nasd.daemon.insight import Insights
 from nasd.daemon.job_rows import page
@@ -64,7 +65,9 @@ class Reader:
         self._flags = self.run.flags()
         self._progress = _progress(counted, self._flags.get("total"))
         self._search: asyncio.Task[Search] | None = None
-        self.server = Server(paths.socket_path(directory), self._hello, self._methods(rooms.views(self.config)))
+        self.broadcast = Broadcast()
+        methods = self._methods(rooms.views(self.config))
+        self.server = Server(paths.socket_path(directory), self._hello, methods, self.broadcast)
 
     async def serve(self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> None:
         """Answer one client until it leaves, or a daemon runs."""
@@ -129,7 +132,7 @@ class Reader:
     async def _subscribe(self, _: protocol.Empty) -> protocol.Snapshot:
         if self._search is not None:
             await asyncio.wait({self._search}, timeout=PATIENCE)
-        return protocol.Snapshot(seq=self.server.seq, status=self.status())
+        return protocol.Snapshot(seq=self.broadcast.seq, status=self.status())
 
     def _refuse(self, method: str, _: Any) -> Message:
         raise NotRunningError(f"{method} needs a daemon: start it with `nasd start {self.run.path.name}`")
@@ -163,7 +166,7 @@ class Reader:
         if isinstance(search, Exception):
             raise NasdError(f"the strategy cannot be restored: {search}") from search
         self._progress = search.strategy.progress()
-        self.server.publish(lambda seq: protocol.StatusRenewed(seq=seq, time=time.time(), status=self.status()))
+        self.broadcast.publish(lambda seq: protocol.StatusRenewed(seq=seq, time=time.time(), status=self.status()))
         return search
 
 

@@ -1,4 +1,4 @@
-"""The socket server: JSON-RPC to whoever may connect, events to whoever subscribed; nobody is waited for."""
+"""The socket server: JSON-RPC to whoever may connect, events to whoever subscribed."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from nasd import __version__, protocol
+from nasd.daemon.broadcast import Broadcast
 from nasd.daemon.methods import Methods
 from nasd.daemon.turns import Turns
 from nasd.errors import NasdError
@@ -23,7 +24,6 @@ log = logging.getLogger("nasd.server")
 
 HANDSHAKE_TIME = 10.0  # seconds until `hello`
 WRITE_TIME = 10.0  # seconds that a client may take to read an answer
-BACKLOG = 8 << 20  # bytes of unread events at which a subscriber is dropped
 MAX_CLIENTS = 256
 
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -38,25 +38,20 @@ class Peer(NamedTuple):
 
 
 class Server:
-    """Serves one Unix socket. `publish` reaches every subscriber."""
+    """Serves one Unix socket.
 
-    def __init__(self, path: Path, hello: Callable[[], Hello], methods: Methods) -> None:
-        self._path, self._hello, self._methods = path, hello, methods
+    Args:
+        path: Of the socket.
+        hello: Greets a client.
+        methods: Answer what it asks.
+        broadcast: Whom a client that subscribes listens to.
+    """
+
+    def __init__(self, path: Path, hello: Callable[[], Hello], methods: Methods, broadcast: Broadcast) -> None:
+        self._path, self._hello, self._methods, self._broadcast = path, hello, methods, broadcast
         self._server: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
-        self._subscribers: set[asyncio.StreamWriter] = set()
-        self._seq = 0
         self._turns = Turns()
-
-    @property
-    def subscribers(self) -> int:
-        """How many clients listen."""
-        return len(self._subscribers)
-
-    @property
-    def seq(self) -> int:
-        """The number of the last event."""
-        return self._seq
 
     async def start(self) -> None:
         """Bind and listen. The caller holds the run's lock, so a socket that is there already is a dead daemon's.
@@ -86,26 +81,6 @@ class Server:
         with contextlib.suppress(OSError):
             self._path.unlink()
 
-    def publish(self, make: Callable[[int], protocol.Event]) -> None:
-        """Send an event to all subscribers.
-
-        Args:
-            make: Makes it from its sequence number; not called while nobody listens.
-        """
-        if not self._subscribers:
-            return  # a snapshot is numbered with `seq`, so no gap can be seen
-        self._seq += 1
-        frame = protocol.encode_event(make(self._seq))
-        slow = [writer for writer in self._subscribers if writer.transport.get_write_buffer_size() > BACKLOG]
-        for writer in slow:
-            self._subscribers.discard(writer)
-            writer.transport.abort()
-        for writer in self._subscribers:
-            if not writer.is_closing():
-                writer.write(frame)
-        for _ in slow:  # only now: a log record is itself an event
-            log.warning("dropped a subscriber that does not read")
-
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client that did not come by the socket, such as one on a pipe, until it leaves."""
         try:
@@ -113,7 +88,7 @@ class Server:
         except (OSError, TimeoutError):
             pass  # it went away
         finally:
-            self._subscribers.discard(writer)
+            self._broadcast.discard(writer)
             writer.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -133,7 +108,7 @@ class Server:
             pass  # by `close`; asyncio would log a cancelled connection as a fault
         finally:
             self._clients.discard(task)
-            self._subscribers.discard(writer)
+            self._broadcast.discard(writer)
             writer.transport.abort() if writer.is_closing() else writer.close()
 
     async def _serve(self, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -204,7 +179,7 @@ class Server:
             message = f"the answer to {request.method} is larger than a frame may be: ask for less at once"
             return protocol.encode_error(request.id, ErrorCode.TOO_LARGE, message)
         if request.method == "subscribe":
-            self._subscribers.add(writer)
+            self._broadcast.add(writer)
         return frame
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from nasd import protocol
 from nasd.client import RemoteError
+from nasd.daemon import broadcast as broadcast_module
 from nasd.daemon import server as server_module
 from tests.daemon.raw import PAGE, Raw, request
 from tests.helpers.nasd_harness import living, make, soon
@@ -81,7 +82,7 @@ class TestSubscribers:
             await client.close()
 
     async def test_one_that_does_not_read_is_dropped_and_the_others_are_served(self, home, monkeypatch):
-        monkeypatch.setattr(server_module, "BACKLOG", 200_000)
+        monkeypatch.setattr(broadcast_module, "BACKLOG", 200_000)
         directory = make(home, 3)
         async with living(directory) as live, Raw(directory) as sleeper:
             await sleeper.greeted()
@@ -89,12 +90,12 @@ class TestSubscribers:
             sleeper.writer.transport.pause_reading()
             client = await live.connect()
             await client.subscribe()
-            server = live.daemon.server
+            broadcast = live.daemon.broadcast
             for number in itertools.count():
                 server_module.log.warning("%d %s", number, "x" * 3000)
                 if number % 50 == 0:
                     await asyncio.sleep(0)
-                if server.subscribers == 1:
+                if broadcast.subscribers == 1:
                     break
                 assert number < 20_000, "it is still subscribed"
             heard = 0

@@ -14,6 +14,7 @@ import msgspec
 
 from nasd import config as configuration
 from nasd import protocol
+from nasd.daemon.broadcast import Broadcast
 from nasd.daemon.server import Peer, Server
 from nasd.errors import ConfigError
 from nasd.executors import messages
@@ -117,7 +118,7 @@ async def answered(method, params):
 def session(data: bytes) -> None:
     """All that one client sends: each answer is one, and nobody but that client notices."""
     asyncio.set_event_loop(LOOP)
-    ear, server = Ear(), Server(Path("/nowhere"), lambda: HELLO, answered)
+    ear, server = Ear(), Server(Path("/nowhere"), lambda: HELLO, answered, Broadcast())
 
     async def serve():
         reader = asyncio.StreamReader(limit=1024)
