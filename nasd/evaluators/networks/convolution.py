@@ -1,17 +1,15 @@
 """A convolution of an untrained encoder: direct, or by Fourier transform where the run's table says so."""
 
-from collections.abc import Mapping
-
 from torch import Tensor, nn
 
-from nasd.config import EncoderConfig
+from nasd.config import EncoderConfig, FftConfig
 from nasd.evaluators.networks import fft
 
-Table = Mapping[int, Mapping[int, int]]
-"""By side of the window and side of the image: how many channels there are at least where a transform is faster."""
+Table = tuple[FftConfig, ...]
+"""Where a transform is faster."""
 
-DIRECT: Table = {}
-ALWAYS: Table = {2: {1: 1}}
+DIRECT: Table = ()
+ALWAYS: Table = (FftConfig(kernel=2, side=1, channels=1),)
 
 
 def table(config: EncoderConfig) -> Table:
@@ -24,14 +22,15 @@ def table(config: EncoderConfig) -> Table:
 def by_fft(table: Table, kernel: int, stride: int, side: int, inputs: int, outputs: int) -> bool:
     """Whether a convolution is computed by Fourier transform: a function of its shape, never of time or memory.
 
-    The next smaller window and image of the table count, as larger ones only gain more. A stride s leaves a direct
+    The entry of the next smaller window and image counts, as larger ones only gain more. A stride s leaves a direct
     convolution as much work for each place as a window s times smaller. Transforms take time in proportion to
     inputs + outputs, products in proportion to inputs x outputs: what decides is their quotient, the harmonic mean.
     """
-    kernels = [one for one in table if one <= kernel // stride]
-    sides = table[max(kernels)] if kernels else {}
-    smaller = [one for one in sides if one <= side]
-    return bool(smaller) and 2 * inputs * outputs >= sides[max(smaller)] * (inputs + outputs)
+    fitting = [entry for entry in table if entry.kernel <= kernel // stride]
+    largest = max((entry.kernel for entry in fitting), default=0)
+    fitting = [entry for entry in fitting if entry.kernel == largest and entry.side <= side]
+    least = max(fitting, key=lambda entry: entry.side, default=None)
+    return least is not None and 2 * inputs * outputs >= least.channels * (inputs + outputs)
 
 
 class Convolution(nn.Conv2d):

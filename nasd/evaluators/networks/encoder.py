@@ -42,7 +42,7 @@ def _norm(features: int, eps: float) -> nn.Module:
 class ConvBlock(nn.Sequential):
     """Convolution, batch norm, ReLU."""
 
-    def __init__(self, inputs: int, state: State, eps: float, table: Table) -> None:
+    def __init__(self, inputs: int, state: State, eps: float, table: Table = DIRECT) -> None:
         super().__init__(
             Convolution(inputs, state.filter_depth, state.filter_size, state.stride, state.padding, table),
             _norm(state.filter_depth, eps),
@@ -74,7 +74,7 @@ class WideResidualBlock(nn.Module):
     pre-activated input instead.
     """
 
-    def __init__(self, inputs: int, outputs: int, eps: float, table: Table) -> None:
+    def __init__(self, inputs: int, outputs: int, eps: float, table: Table = DIRECT) -> None:
         super().__init__()
         self.norm1 = _norm(inputs, eps)
         self.conv1 = Convolution(inputs, outputs, 3, 1, 1, table)

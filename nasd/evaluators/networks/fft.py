@@ -97,7 +97,7 @@ def _products(spectrum: Tensor, window: Tensor, matrices: Matrices, shape: tuple
     images, inputs, outputs = shape
     kernel, both = len(window), inputs * outputs
     frequencies, lines = len(spectrum) // 2, len(matrices.images_second)
-    of_images = spectrum.unflatten(0, (frequencies, 2)).flatten(1, 2)
+    of_images = spectrum.view(frequencies, -1, images * inputs)
     out = _padded(frequencies, len(matrices.back_second), images * outputs, like=spectrum)
     product = _padded(lines, images * outputs, like=spectrum)
     lines_at_once = min(lines, max(1, WEIGHTS // both))
@@ -114,9 +114,9 @@ def _products(spectrum: Tensor, window: Tensor, matrices: Matrices, shape: tuple
             torch.mm(matrices.images_second[part], of_images[frequency], out=left[some])
             torch.mm(matrices.weights_second[part], of_weights[frequency % columns_at_once], out=right[some])
             torch.bmm(
-                left[some].unflatten(1, (images, inputs)),
-                right[some].unflatten(1, (outputs, inputs)).transpose(1, 2),
-                out=product[part].unflatten(1, (images, outputs)),
+                left[some].view(-1, images, inputs),
+                right[some].view(-1, outputs, inputs).transpose(1, 2),
+                out=product[part].view(-1, images, outputs),
             )
         torch.mm(matrices.back_second, product, out=out[frequency])
     return out
@@ -126,7 +126,7 @@ def _back(products: Tensor, first: Tensor, like: Tensor, images: int, channels: 
     """(K, 2 H', N C') -> (N, C', H', H') of the dtype of `like`."""
     size = len(first)
     out = like.new_empty((images, size, size, channels)).permute(0, 3, 1, 2)
-    columns, rows = out.permute(3, 2, 0, 1), products.unflatten(1, (2, size)).flatten(0, 1)
+    columns, rows = out.permute(3, 2, 0, 1), products.view(-1, size, images * channels)
     step = max(1, COLUMNS // channels)
     for start in range(0, images, step):
         part = slice(start, min(start + step, images))
@@ -160,7 +160,8 @@ def _matrices(size: int, kernel: int, stride: int, padding: int, device: torch.d
 
 def _turns(one: NDArray[np.int64], other: NDArray[np.int64], points: int) -> NDArray[np.complex128]:
     """exp(-2 pi i a b / points) for each a of one and each b of the other."""
-    return np.exp(-2j * np.pi * (np.outer(one, other) % points) / points)
+    turns: NDArray[np.complex128] = np.exp(-2j * np.pi * (np.outer(one, other) % points) / points)
+    return turns
 
 
 def _parts(rows: NDArray[np.complex128]) -> NDArray[np.float64]:
