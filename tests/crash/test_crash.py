@@ -33,8 +33,9 @@ def folder():
 
 
 @pytest.mark.timeout(600)
-def test_six_kills_change_nothing(folder):
-    config = configuration.load(CONFIG, (crash.schedule(TRIALS), *SMALL))
+@pytest.mark.parametrize("convolution", ["direct", pytest.param("fft", marks=pytest.mark.slow)])
+def test_six_kills_change_nothing(folder, convolution):
+    config = configuration.load(CONFIG, (crash.schedule(TRIALS), *SMALL, f"encoder.convolution={convolution}"))
     undisturbed, killed = crash.make(config, folder / "one"), crash.make(config, folder / "two")
     crash.undisturbed(undisturbed)
     kills = crash.Kills(seed=7, daemon=3, worker=3, longest=0.1, trials=10)

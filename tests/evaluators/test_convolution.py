@@ -12,7 +12,7 @@ from torch.nn import functional
 from nasd.config import EncoderConfig, FftConfig, LayersConfig
 from nasd.evaluators.deep_prior.evaluation import evaluate
 from nasd.evaluators.networks import fft
-from nasd.evaluators.networks.convolution import ALWAYS, DIRECT, by_fft, table
+from nasd.evaluators.networks.convolution import ALWAYS, DIRECT, Convolution, by_fft, table
 from nasd.evaluators.networks.encoder import Encoder
 from nasd.evaluators.seeding import generator
 from nasd.outcome import Measured
@@ -130,6 +130,16 @@ def test_an_encoder_computes_the_same_by_transforms(net, monkeypatch):
     assert torch.equal(encoded(architecture, images, trained=True, convolution="fft"), direct)
     assert torch.equal(encoded(architecture, images, convolution=(FftConfig(kernel=3, side=28, channels=1),)), direct)
     assert not called
+
+
+def test_an_exported_program_is_direct():
+    layer, x = Convolution(2, 3, 5, 1, 2, ALWAYS), torch.rand(2, 2, 8, 8)
+    program = torch.export.export(layer, (x,))
+    called = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
+    assert len(called) == 1
+    assert "conv2d" in called[0]
+    with torch.inference_mode():
+        torch.testing.assert_close(program.module()(x), layer(x), rtol=0, atol=1e-6)
 
 
 def test_any_number_of_threads_gives_the_same_bits(parse, few, configure):

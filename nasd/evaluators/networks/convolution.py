@@ -1,5 +1,6 @@
 """A convolution of an untrained encoder: direct, or by Fourier transform where the run's table says so."""
 
+import torch
 from torch import Tensor, nn
 
 from nasd.config import EncoderConfig, FftConfig
@@ -45,6 +46,7 @@ class Convolution(nn.Conv2d):
         """(N, inputs, H, W) -> (N, outputs, H', W')."""
         size, stride, padding = self._shape
         _, inputs, height, width = input.shape
-        if height == width and by_fft(self._table, size, stride, height, inputs, self.out_channels):
+        chosen = height == width and by_fft(self._table, size, stride, height, inputs, self.out_channels)
+        if chosen and not torch.compiler.is_exporting():  # a program for others is direct
             return fft.conv2d(input, self.weight, stride, padding)
         return super().forward(input)
