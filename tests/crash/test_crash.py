@@ -1,4 +1,4 @@
-"""A search of the digits with the real evaluator, undisturbed and killed six times: the same run, bit for bit."""
+"""A search of the digits with the real evaluator, undisturbed and killed: the same run, bit for bit."""
 
 import contextlib
 import shutil
@@ -33,14 +33,27 @@ def folder():
 
 
 @pytest.mark.timeout(600)
-def test_six_kills_change_nothing(folder):
+@pytest.mark.parametrize("each", [1, pytest.param(3, marks=pytest.mark.slow)])  # a worker compiles for six seconds
+def test_kills_change_nothing(folder, each):
     config = configuration.load(CONFIG, (crash.schedule(TRIALS), *SMALL))
     undisturbed, killed = crash.make(config, folder / "one"), crash.make(config, folder / "two")
     crash.undisturbed(undisturbed)
-    kills = crash.Kills(seed=7, daemon=3, worker=3, longest=0.1, trials=10)
+    kills = crash.Kills(seed=6, daemon=each, worker=each, longest=0.1, trials=10)
     crash.killed(killed, kills, say=lambda _: None)  # checks and replays the run after each death of the daemon
-    assert sorted(kills.done) == ["daemon"] * 3 + ["worker"] * 3
+    assert sorted(kills.done) == ["daemon"] * each + ["worker"] * each
     assert crash.check(killed) >= TRIALS
+    crash.compare(undisturbed, killed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_kills_change_nothing_where_convolutions_are_computed_by_transforms(folder):
+    config = configuration.load(CONFIG, (crash.schedule(12), *SMALL, "encoder.convolution=fft"))
+    undisturbed, killed = crash.make(config, folder / "one"), crash.make(config, folder / "two")
+    crash.undisturbed(undisturbed)
+    kills = crash.Kills(seed=7, daemon=1, worker=1, longest=0.1, trials=12)
+    crash.killed(killed, kills, say=lambda _: None)
+    assert sorted(kills.done) == ["daemon", "worker"]
     crash.compare(undisturbed, killed)
 
 

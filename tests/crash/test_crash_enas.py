@@ -40,13 +40,14 @@ def finished():
 
 
 @pytest.mark.timeout(600)
-def test_ten_kills_change_nothing(finished):
+@pytest.mark.parametrize("each", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_kills_change_nothing(finished, each):
     with short_folder() as folder:
         killed = crash.make(configuration.load(CONFIG, SMALL), folder / "two")
         # The last are due an epoch before the end, so that a fast box is not done before them.
-        kills = crash.Kills(seed=7, daemon=5, worker=5, longest=0.4, trials=5)
+        kills = crash.Kills(seed=7, daemon=each, worker=each, longest=0.4, trials=5)
         crash.killed(killed, kills, say=lambda _: None)  # checks and replays the run after each death of the daemon
-        assert len(kills.done) == 10
+        assert len(kills.done) == 2 * each
         assert crash.check(killed) == 6
         crash.compare(finished, killed)
         assert contents(killed) == contents(finished)  # no file too many either

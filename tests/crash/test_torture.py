@@ -4,16 +4,22 @@ import pytest
 
 from tests.crash.torments import EVENTS
 from tests.crash.torture import Torture, short_folder
+from tests.helpers import cluster
+
+OF_FILES = ("kill_at_the_start", "kill_group", "fill_disk", "read_only")  # those that may hit a file on its way
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("strategy", ["qlearning", "enas"])
-def test_every_event_leaves_the_same_search(strategy):
+@pytest.mark.parametrize(
+    ("strategy", "events"),
+    [("qlearning", EVENTS), ("enas", OF_FILES), pytest.param("enas", EVENTS, marks=pytest.mark.slow)],
+)
+def test_every_event_leaves_the_same_search(strategy, events):
     with short_folder() as home:
         torture = Torture(home, seed=3, trials=60, strategy=strategy)
         try:
-            torture.run(torture.draw.sample(sorted(EVENTS), len(EVENTS)))
-            assert torture.counts == dict.fromkeys(EVENTS, 1)
+            torture.run(torture.draw.sample(sorted(events), len(events)))
+            assert torture.counts == dict.fromkeys(events, 1)
             assert torture.finished >= 1
         finally:
             torture.close()
@@ -22,7 +28,7 @@ def test_every_event_leaves_the_same_search(strategy):
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_every_event_on_a_ray_cluster_leaves_the_search_of_local_processes():
-    pytest.importorskip("ray")
+    cluster.needed()
     from tests.crash.torture_ray import EVENTS as ON_RAY
     from tests.crash.torture_ray import TortureOnRay
 

@@ -79,7 +79,8 @@ class TortureOnRay(Torture):
         return [one for one in _marked(NODES, str(self.home)) if "stub_worker" in " ".join(_command(one))]
 
     def alive(self):
-        return [*super().alive(), *self.workers(None)]
+        actors = [one for one in _marked(NODES, str(self.home)) if "ray::Guardian" in " ".join(_command(one))]
+        return [*super().alive(), *self.workers(None), *actors]
 
     def wait(self, daemon):
         """Mostly until there is something to lose: a bridge takes seconds to find its cluster."""

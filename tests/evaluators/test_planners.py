@@ -8,7 +8,7 @@ import pytest
 from nasd import rooms
 from nasd.config import Config
 from nasd.evaluators.orders import DeepPrior, Order, Rung, Think, Training, evaluator_of
-from nasd.executors.processes.channel import Staged
+from nasd.executors.staged import Staged
 from nasd.outcome import Evaluated, RungScores, to_metrics
 from nasd.seeding import trial_seed
 

@@ -133,7 +133,7 @@ class TestWhatIsToBlame:
         executor = site.executor(trial_attempts=1)
         evaluation = asyncio.create_task(executor.evaluate(task(1)))
         pids = set()
-        for _ in range(3):
+        for _ in range(2):
             (status,) = await soon(lambda: [one for one in busy(executor) if one.pid not in pids])
             pids.add(status.pid)
             site.kill(status)

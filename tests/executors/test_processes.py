@@ -7,7 +7,7 @@ import pytest
 
 from nasd.executors import crew, worker
 from nasd.executors.processes import channel
-from nasd.executors.processes.channel import Staged
+from nasd.executors.staged import Staged
 from nasd.outcome import Failed
 from tests.executors.sites import NET, ProcessesSite, task
 from tests.helpers.stub_worker import outcome_of

@@ -19,12 +19,14 @@ from nasd.data import fingerprint
 from nasd.errors import ConfigError
 from nasd.evaluators.orders import Training
 from nasd.executors.base import Task
+from nasd.executors.ray import cluster as rays
 from nasd.executors.ray import executor as on_ray
 from nasd.executors.ray import link
 from nasd.executors.ray.executor import Ray
 from nasd.outcome import Evaluated
 from tests.executors.sites import RaySite, outcome, task, until
 from tests.helpers import cluster
+from tests.helpers.cluster import running
 from tests.helpers.stub_worker import outcome_of
 
 NET = "[C(16,3,1,1,1), SM(10)]"
@@ -34,19 +36,9 @@ def busy(executor):
     return [status for status in executor.workers if status.state == "busy" and status.stage == "train"]
 
 
-def running(processes):
-    """Those that have not ended; who adopted one may not have collected it yet."""
-    left = []
-    for one in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if one.is_running() and one.status() != psutil.STATUS_ZOMBIE:
-                left.append(one)
-    return left
-
-
 @pytest.fixture
 async def site(tmp_path, monkeypatch):
-    pytest.importorskip("ray")
+    cluster.needed()
     made = RaySite(tmp_path, monkeypatch)
     yield made
     (tmp_path / "gate").unlink(missing_ok=True)
@@ -94,15 +86,17 @@ async def test_a_cluster_of_this_box_listens_on_the_loopback_address_alone_and_e
 async def test_a_raylet_that_is_killed_costs_what_its_workers_are_at(site, gate, soon):
     shared = cluster.shared(site._monkeypatch)
     extra = shared.add(cpus=4)
-    executor = site.executor(workers=6, resources={"CPU": 2}, trial_attempts=1)
-    evaluations = [asyncio.create_task(executor.evaluate(task(seed))) for seed in range(1, 7)]
-    await soon(lambda: len(busy(executor)) == 6)
+    executor = site.executor(workers=3, resources={"CPU": 4}, trial_attempts=1)
+    evaluations = [asyncio.create_task(executor.evaluate(task(seed))) for seed in (1, 2, 3)]
+    await soon(lambda: len(busy(executor)) == 3)
     nodes = {status.node for status in executor.workers}
     assert len(nodes) == 3
+    there = psutil.Process(extra).children(recursive=True)
     os.kill(extra, signal.SIGKILL)
-    await soon(lambda: len({status.node for status in busy(executor)}) == 2)
+    await soon(lambda: not running(there), "the end of its actors and workers")
+    await soon(lambda: len({status.node for status in busy(executor)} & nodes) == 2)
     gate.unlink()
-    assert [outcome(one) for one in await asyncio.gather(*evaluations)] == [outcome_of(NET, s) for s in range(1, 7)]
+    assert [outcome(one) for one in await asyncio.gather(*evaluations)] == [outcome_of(NET, s) for s in (1, 2, 3)]
 
 
 async def test_what_a_worker_waits_for_is_shown_and_holds_nobody_up(site, soon):
@@ -147,12 +141,21 @@ async def test_a_bridge_that_is_killed_is_replaced(site, gate, soon):
     assert [outcome(one) for one in await asyncio.gather(*evaluations)] == [outcome_of(NET, 1), outcome_of(NET, 2)]
 
 
+async def test_an_actor_that_is_killed_is_nobodys_fault(site, gate, soon):
+    executor = site.executor(trial_attempts=1)
+    evaluation = asyncio.create_task(executor.evaluate(task(1)))
+    (status,) = await soon(lambda: busy(executor))
+    psutil.Process(status.pid).parent().kill()
+    gate.unlink()
+    assert outcome(await evaluation) == outcome_of(NET, 1)
+
+
 @pytest.mark.parametrize("which", ["bridge", "actor"])
 async def test_what_stalls_is_replaced(site, gate, monkeypatch, soon, which):
     """As a network does that takes packets and gives none."""
     monkeypatch.setattr(link, "NO_ANSWER", 12.0)
     monkeypatch.setattr(link, "LEAVING", 5.0)
-    site.seconds_of_silence(60.0 if which == "bridge" else 15.0)
+    site.seconds_of_silence(60.0 if which == "bridge" else 8.0)
     executor = site.executor(trial_attempts=1)
     evaluation = asyncio.create_task(executor.evaluate(task(1)))
     (status,) = await soon(lambda: busy(executor))
@@ -170,7 +173,8 @@ def test_a_node_that_runs_out_of_memory_blames_what_ran_there():
 
     cause = slot._cause(ray.exceptions.OutOfMemoryError("Task was killed due to the node running low on memory"))
     assert cause == {"reason": "was ended by Ray because its node ran out of memory", "blame": True}
-    assert not slot._cause(ray.exceptions.ActorDiedError())["blame"]
+    lost = "Some common causes include: (1) the process was killed by the OOM killer due to high memory usage, (2) ..."
+    assert not slot._cause(ray.exceptions.RayActorError(None, lost, False, False))["blame"]
 
 
 class TestTrainings:
@@ -200,8 +204,15 @@ def test_old_configs_run_on_processes():
                                                "resources": {"CPU": 4}}}).executor.workers == 16  # fmt: skip
 
 
-def test_nothing_is_left_of_a_daemon_that_is_killed(tmp_path, monkeypatch):
+def test_a_cluster_of_this_box_needs_shared_memory_and_says_so(tmp_path, monkeypatch):
     pytest.importorskip("ray")
+    monkeypatch.setattr(rays, "SHARED_MEMORY", tmp_path / "none")
+    with pytest.raises(rays.UnreachableError, match="which cannot be written to here"):
+        rays.connect("local", 1)
+
+
+def test_nothing_is_left_of_a_daemon_that_is_killed(tmp_path, monkeypatch):
+    cluster.needed()
     shared = cluster.shared(monkeypatch)
     (tmp_path / "gate").touch()
     script = f"""

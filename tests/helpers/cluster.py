@@ -9,9 +9,14 @@ import sys
 import traceback
 
 import psutil
+import pytest
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
-SMALL = {"object_store_memory": 100 << 20, "include_dashboard": False}
+SMALL = {"object_store_memory": 100 << 20, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+QUICK = {
+    "health_check_period_ms": 1000,  # of which a killed raylet misses five before it is dead: else 3000
+    "prestart_worker_first_driver": False,  # a process for each CPU, of which a test needs one or two
+}
 TRIES = 3  # at a node
 _shared = None
 
@@ -22,9 +27,11 @@ class Cluster:
     def __init__(self, nodes=2, cpus=4, port=None):
         self._process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, env={**os.environ, **LOOPBACK},
+            text=True,
+            env={**os.environ, **LOOPBACK, "TMPDIR": "/tmp"},  # short, and letters that Ray takes
         )  # fmt: skip
-        self.address = self._ask(cpus=0, **({} if port is None else {"gcs_server_port": int(port)}))["address"]
+        port = {} if port is None else {"gcs_server_port": int(port)}
+        self.address = self._ask(cpus=0, _system_config=QUICK, **port)["address"]
         self.raylets = [self.add(cpus) for _ in range(nodes)]
 
     def add(self, cpus=4):
@@ -50,6 +57,13 @@ class Cluster:
             process.kill()
 
 
+def needed():
+    """Skip what needs a cluster where there can be none."""
+    pytest.importorskip("ray")
+    if not os.access("/dev/shm", os.W_OK):
+        pytest.skip("Ray needs a /dev/shm that can be written to")
+
+
 def shared(monkeypatch):
     """One that is there as long as this process."""
     global _shared  # noqa: PLW0603
@@ -59,6 +73,16 @@ def shared(monkeypatch):
         _shared = Cluster()
         atexit.register(_shared.close)
     return _shared
+
+
+def running(processes):
+    """Those that have not ended; who adopted one may not have collected it yet."""
+    left = []
+    for one in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if one.is_running() and one.status() != psutil.STATUS_ZOMBIE:
+                left.append(one)
+    return left
 
 
 def _serve():

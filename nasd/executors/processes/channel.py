@@ -15,29 +15,13 @@ from nasd.evaluators.base import File
 from nasd.evaluators.orders import Order
 from nasd.executors import messages
 from nasd.executors.channel import MAX_LINE, WORDS, End, cause
+from nasd.executors.staged import Staged
 from nasd.executors.work import Setup
-from store import files
 
 log = logging.getLogger("nasd.worker")
 
 WORKER_COMMAND = (sys.executable, "-m", "nasd.executors.processes.worker")
 KILL_TIME = 10.0  # seconds until a killed process is gone, unless it hangs inside a driver
-
-
-class Staged:
-    """A file or folder in the run's own staging folder (`nasd.evaluators.base.File`)."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    async def fetch(self) -> Path:
-        """It is there already."""
-        return self._path
-
-    async def discard(self) -> None:
-        """Remove it."""
-        with contextlib.suppress(OSError):
-            files.remove(self._path)
 
 
 class Pipes:

@@ -14,10 +14,10 @@ from nasd.evaluators.orders import DeepPrior, Order, Supernet, Think, Training
 from nasd.evaluators.training.weight_files import CHECKPOINT, WeightFiles
 from nasd.executors import messages, worker
 from nasd.executors.channel import End, WorkerLostError, WorkerUnfitError
-from nasd.executors.processes.channel import Staged
 from nasd.executors.ray.guardian import versions
 from nasd.executors.ray.link import Life, Link
 from nasd.executors.ray.wire import Moved, Open, Opened, Pull, Push
+from nasd.executors.staged import Staged
 from nasd.executors.work import Setup
 from store import files as store_files
 

@@ -32,6 +32,7 @@ from nasd.executors.work import Setup
 from store import files
 
 LEASE = 120.0  # seconds without a word from the owner after which an actor ends by itself
+WATCH = 1.0  # seconds between two looks at whether it should
 PRINTED = 1000  # lines that a worker printed and nobody has fetched yet; older ones are dropped
 USUAL = (sys.executable, "-m", "nasd.executors.processes.worker")
 PREFIX = "nasd-"
@@ -68,7 +69,7 @@ class Guardian:
         self._end: Ended | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._kills_before = memory_kills()
-        self._heard = time.monotonic()
+        self._heard, self._raylet = time.monotonic(), os.getppid()
         self._folder, self._lock = Path(), -1
 
     def start(self, id: int, command: bytes, setup: bytes, scratch: str) -> bytes:
@@ -97,7 +98,7 @@ class Guardian:
         request = messages.decode_request(setup)
         assert isinstance(request, Setup)
         self.write(messages.encode(msgspec.structs.replace(request, staging=str(self._folder))))
-        threading.Thread(target=self._watch_lease, daemon=True).start()
+        threading.Thread(target=self._watch, daemon=True).start()
         return msgspec.json.encode(
             Started(
                 node=_node(),
@@ -259,11 +260,13 @@ class Guardian:
             self._end = end
             self._changed.notify_all()
 
-    def _watch_lease(self) -> None:
-        """An owner that is cut off cannot end this actor, and would not hear of it."""
-        while time.monotonic() - self._heard < LEASE:
-            time.sleep(LEASE / 10)
-        sys.stderr.write(f"no word from the owner for {LEASE:g} s: this actor ends\n")
+    def _watch(self) -> None:
+        """End where nobody else does: Ray leaves an actor alone whose raylet was killed, and an owner that is cut off
+        reaches it no more.
+        """
+        while time.monotonic() - self._heard < LEASE and os.getppid() == self._raylet:
+            time.sleep(WATCH)
+        sys.stderr.write(f"the raylet is gone, or the owner has said no word for {LEASE:g} s: this actor ends\n")
         self.stop()
         os.kill(os.getpid(), signal.SIGKILL)
 

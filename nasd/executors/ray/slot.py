@@ -17,6 +17,7 @@ from nasd.executors.ray.wire import Ended, Line, Open, Opened, Said, Waits
 PATIENCE = 5.0  # seconds without a place after which a worker's task may go to another worker
 STOPPING = 5.0  # seconds in which an actor ends its worker; then Ray ends it
 CALLS = 8  # that an actor takes at the same time
+RAN_OUT = "running low on memory"  # what Ray says of its own kills alone; it names memory wherever a worker is lost
 
 _heard: msgspec.json.Decoder[Said | Line | Ended] = msgspec.json.Decoder(Said | Line | Ended)
 _LOST = (ray.exceptions.RayError, RuntimeError)
@@ -133,7 +134,7 @@ def _cause(error: BaseException) -> dict[str, Any]:
     """Why an actor is lost, and whether its task may be at fault."""
     text = " ".join(str(error).split())
     short = text if len(text) <= 300 else text[:299] + "…"
-    if isinstance(error, ray.exceptions.OutOfMemoryError) or "memory usage" in text:
+    if isinstance(error, ray.exceptions.OutOfMemoryError) or RAN_OUT in text:
         return {"reason": "was ended by Ray because its node ran out of memory", "blame": True}
     if isinstance(error, ray.exceptions.RayTaskError):
         return {"reason": f"could not be started: {short}", "blame": False}
