@@ -1,7 +1,4 @@
-"""When a search will end: the operations of what is open, times the seconds that operations took so far. Pure.
-
-numpy is imported when there is something to estimate: who reads a run's files has nothing, and waits for the import.
-"""
+"""When a search will end: the operations of what is open, times the seconds that operations took so far. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -64,7 +61,7 @@ def remaining(
         return Left(0.0, 0.0, 0.0)
     if len(recent) < 2:
         return None
-    import numpy as np  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415 - who only reads a run does not wait for it
 
     works = np.array([(trial.evaluations, trial.gflop) for trial in recent], dtype=np.float64)
     seconds = np.array([trial.seconds for trial in recent])
@@ -95,7 +92,7 @@ def remaining(
 
 def _rates(works: Works, seconds: "NDArray[np.float64]") -> "NDArray[np.float64]":
     """(2,) seconds of an evaluation and of a GFLOP, neither below 0, that explain the sum of the seconds."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415 - as above
 
     an_evaluation, a_gflop = np.linalg.lstsq(works, seconds)[0]
     if a_gflop < 0:
