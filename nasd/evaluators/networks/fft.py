@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-WEIGHTS = 1 << 24  # values of transformed weights at a time; 64 MB
+WEIGHTS = 1 << 22  # values of transformed weights at a time; 16 MB
 COLUMNS = 1 << 13  # values of each pixel at a time where images change their order; a few MB
 OFFSET = 16  # values between rows: rows a power of two apart would share few lines of the cache
 
