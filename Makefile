@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help torture fuzz fuzz-guided soak client example-avalanche other-tools surroundings demo test test-slow lint format bench lock clean env
+.PHONY: help gpu torture fuzz fuzz-guided soak client example-avalanche other-tools surroundings demo test test-slow lint format bench lock clean env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -92,12 +92,17 @@ soak: $(READY) ## a hundred thousand trials with clients that come and go (TRIAL
 surroundings: $(READY) ## tests under nohup, LANG=C, without passwd entry, in a container, in a home of spaces and é (NAMES="nohup home")
 	$(BIN)/python -m tests.surroundings $(NAMES)
 
-bench: $(READY) ## the benchmarks in their short forms, a few minutes
+bench: $(READY) ## the benchmarks in their short forms, less than six minutes
 	$(BIN)/python -m benchmarks.store
 	$(BIN)/python -m benchmarks.bookkeeping
 	$(BIN)/python -m benchmarks.evaluator --short
-	$(BIN)/python -m benchmarks.published_pipeline --samples 6000 --epochs 2 --only tiny A
+	$(BIN)/python -m benchmarks.published_pipeline --samples 6000 --epochs 1 --only A
 	$(BIN)/python -m benchmarks.plain_torch --samples 3000 --epochs 2 --only tiny
+	$(BIN)/python -m benchmarks.gpu --out runs/gpu
+
+# Without .venv: a machine that has a GPU for an hour has torch already, and often no package index.
+gpu: ## all that has to be known of a GPU, nine minutes; gpu.md and gpu.json
+	$(firstword $(wildcard $(BIN)/python) python3) -m benchmarks.gpu
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/python -m pip install --quiet uv

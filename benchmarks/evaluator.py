@@ -13,6 +13,7 @@ CPU they are processor time (but for the commit), so that other work on the mach
 """
 
 import argparse
+import importlib.util
 import os
 import statistics
 import tempfile
@@ -84,8 +85,9 @@ class Ceilings:
         return max(self.product, self.convolution)
 
 
-def measure_ceilings(device: str, dtype: torch.dtype) -> Ceilings:
+def measure_ceilings(device: str, precision: str) -> Ceilings:
     """A large matrix product, a 256 -> 256 3x3 convolution at 14x14, a copy far larger than the caches."""
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     side = 4096 if device == "cpu" else 16384
     a = torch.randn(side, side, device=device, dtype=dtype)
     batch = BATCH if device == "cpu" else 32 * BATCH
@@ -93,11 +95,23 @@ def measure_ceilings(device: str, dtype: torch.dtype) -> Ceilings:
     w = torch.randn(256, 256, 3, 3, device=device).to(dtype, memory_format=torch.channels_last)
     source = torch.ones(1 << 28, device=device, dtype=torch.uint8)
     target = torch.empty_like(source)
-    return Ceilings(
-        product=2 * side**3 / seconds(lambda: a @ a, 2),
-        convolution=2 * batch * 14 * 14 * 256 * 256 * 9 / seconds(lambda: nn.functional.conv2d(x, w, padding=1)),
-        copy=2 * source.nbytes / seconds(lambda: target.copy_(source)),
-    )
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=precision == "tf32"):
+            return Ceilings(
+                product=2 * side**3 / seconds(lambda: a @ a, 2),
+                convolution=2
+                * batch
+                * 14
+                * 14
+                * 256
+                * 256
+                * 9
+                / seconds(lambda: nn.functional.conv2d(x, w, padding=1)),
+                copy=2 * source.nbytes / seconds(lambda: target.copy_(source)),
+            )
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def convolutions(encoder: Encoder, images: Tensor) -> list[tuple[nn.Conv2d, Tensor]]:
@@ -134,9 +148,9 @@ class Stage:
 
 
 def encode_part(encoder: Encoder, split: ImageSplit, out: Tensor, *, train: bool) -> float:
-    """Seconds that a whole split takes, from a part of it."""
+    """Seconds that a whole split takes, on a CPU from a part of it."""
     threads = threads_on(out.device)
-    rows = torch.arange(min(len(split), 16 * BATCH))
+    rows = torch.arange(len(split) if out.is_cuda else min(len(split), 16 * BATCH))  # a graph is recorded once
     part = ImageSplit(split.images[rows.to(out.device)], split.labels[: len(rows)], split.index[: len(rows)])
 
     @torch.inference_mode()
@@ -221,7 +235,8 @@ def measure(
         print(stage.row(name, ceilings, beside.get(stage.name, "")), flush=True)
     if short:
         return
-    commit(name, {"train": train, "val": validation, "test": test}, ceilings)
+    if importlib.util.find_spec("zarr"):
+        commit(name, {"train": train, "val": validation, "test": test}, ceilings)
     costs = [min(epoch_seconds(parts, data, config, count, 4)) / epoch for count in (2, 4, 8)]
     print(f"| {name} | 2, 4, 8 classifiers together: {costs[0]:.1f}, {costs[1]:.1f}, {costs[2]:.1f} times one |||||||")
 
@@ -258,15 +273,13 @@ def main() -> None:
     data = load_data(arguments.data, samples).to(arguments.device)
     config = Config(encoder=EncoderConfig(precision=arguments.precision))
     warm_up(config, torch.device(arguments.device))
-    exact = torch.float32
-    dtype = torch.bfloat16 if arguments.precision == "bfloat16" else exact
-    ceilings = measure_ceilings(arguments.device, exact)
-    convolving = ceilings if dtype is exact else measure_ceilings(arguments.device, dtype)
+    measured = dict.fromkeys(("float32", arguments.precision))
+    ceilings = {precision: measure_ceilings(arguments.device, precision) for precision in measured}
     print(
         f"{arguments.device}, {torch.get_num_threads()} threads, torch {torch.__version__}, {data.name}, "
         f"{len(data.train):,} training images, load average {os.getloadavg()[0]:.1f}\n"
     )
-    for what, values in {"float32": ceilings, arguments.precision: convolving}.items():
+    for what, values in ceilings.items():
         print(
             f"Ceilings in {what}: matrix product {values.product / 1e9:,.0f} GFLOP/s, convolution "
             f"{values.convolution / 1e9:,.0f} GFLOP/s, copy {values.copy / 1e9:.1f} GB/s (read plus written)."
@@ -274,7 +287,7 @@ def main() -> None:
     print("\n| architecture | stage | s | GFLOP | MB | GFLOP/s | GB/s | of the ceiling | of its convolutions alone |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for name in names:
-        measure(name, parse(name, data), data, config, arguments.device, convolving, arguments.short)
+        measure(name, parse(name, data), data, config, arguments.device, ceilings[arguments.precision], arguments.short)
     print(f"\nLoad average at the end: {os.getloadavg()[0]:.1f}.")
 
 

@@ -1,5 +1,5 @@
 """The budgets of a client: `nasd status` cold, attach to the first full screen (with a daemon and without), a
-filter, what a search has learned, event to screen, processor time.
+filter, what a search has learned, event to screen, processor time, memory over many events.
 
 Real processes: a daemon that only speaks (tests/helpers/fake_daemon.py, 100,000 trials) and the UI in a pseudoterminal
 of 160x48. Medians; run on an otherwise idle machine. `--daemon RUN` takes a real run's daemon for the first two
@@ -161,6 +161,42 @@ def processor(daemon: FakeDaemon, environment: dict[str, str], seconds: float = 
     return 100 * taken / os.sysconf("SC_CLK_TCK") / passed
 
 
+def memory(daemon: FakeDaemon, environment: dict[str, str], count: int) -> tuple[float, float]:
+    """MB that the UI holds after the first 40 % of the events, which fill what is bounded, and after all of them.
+
+    It is told as fast as it listens.
+    """
+    terminal = Terminal(ATTACH, daemon.directory, environment)
+    terminal.until(full)
+    first, held = daemon.sequence, []
+    for part in range(10):
+        os.write(terminal.master, b"6291"[part % 4 : part % 4 + 1])  # the log, the trials, what was learned, overview
+        while daemon.sequence < first + count * (part + 1) // 10:
+            daemon.run(_mixture(daemon))
+            terminal.drain()
+            while any(writer.transport.get_write_buffer_size() > 65_536 for writer in list(daemon.subscribers)):
+                terminal.drain()
+                time.sleep(0.002)
+        if part in (3, 9):
+            os.write(terminal.master, b"1")
+            daemon.run(_epoch(daemon))
+            terminal.seen = ""
+            terminal.until(lambda seen: f"epoch {daemon.world.epoch}/70" in seen)
+            pages = int(Path(f"/proc/{terminal.process.pid}/statm").read_text().split()[1])
+            held.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+    terminal.close()
+    return held[0], held[1]
+
+
+async def _mixture(daemon: FakeDaemon) -> None:
+    """A trial, its epochs and what is logged."""
+    daemon.finish_trial()
+    daemon.say("info", "a record more")
+    daemon.heartbeat()
+    for _ in range(7):
+        daemon.epoch()
+
+
 def _ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
     return int(fields[11]) + int(fields[12])
@@ -216,6 +252,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--trials", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=100_000, help="over which memory is to stay flat")
     parser.add_argument("--daemon", type=Path, help="the directory of a run whose daemon is up")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="nasd-") as folder:
@@ -236,6 +273,7 @@ def main() -> None:
         with speaking.thread():
             shown = events(speaking, environment, 45)
             share = processor(speaking, environment)
+            soon, late = memory(speaking, environment, arguments.events)
     trials = "a real run" if arguments.daemon else f"{arguments.trials:,} trials"
     fine = [
         report("nasd status, cold", 150, asked),
@@ -248,8 +286,10 @@ def main() -> None:
         report("  the same once it is read", 1000, learned),
         report("event to screen", 100, shown),
         share <= 10,
+        late <= soon + 5,
     ]
     print(f"processor time at 100 events a second, 10 of them trials: {share:.1f} % of a core, <= 10 %")
+    print(f"memory after 40 % of {arguments.events:,} events and after all: {soon:.1f}, {late:.1f} MB, <= 5 MB more")
     sys.exit(0 if all(fine) else 1)
 
 

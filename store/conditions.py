@@ -11,7 +11,7 @@ MARK = "mark/"
 """The flag of a trial that somebody marked is named so, with its number."""
 
 _MARKED = f"number IN (SELECT CAST(substr(name, {len(MARK) + 1}) AS INTEGER) FROM flag WHERE name GLOB '{MARK}*' AND "  # noqa: S608
-_SIZE = "(SELECT {} FROM temp.size WHERE size.number = trial.number)"
+_SIZES = {"layers": "layers", "params": "parameters"}
 _COLUMNS = {
     "reward": "reward",
     "val": "best_validation",
@@ -26,14 +26,12 @@ _COLUMNS = {
     "reason": "reason",
     "counted": "counted",
     "imported": "imported",
-    "layers": _SIZE.format("layers"),
-    "params": _SIZE.format("parameters"),
 }
 
 
 class Condition(NamedTuple):
-    """One condition on a trial, or its opposite: `field` is a key of `_COLUMNS`, dup, star, note, facts.NAME or ""
-    for a text anywhere.
+    """One condition on a trial, or its opposite: `field` is a key of `_COLUMNS` or `_SIZES`, dup, star, note,
+    facts.NAME, or "" for a text anywhere.
     """
 
     field: str
@@ -64,14 +62,9 @@ def compile(where: Where) -> tuple[str, list[Parameter]]:
 
 def _cost(condition: Condition) -> int:
     """What is cheap comes first: most rows then need no more."""
-    field = condition.field
-    return (
-        2
-        if field in ("", "layers", "params")
-        else 1
-        if field not in _COLUMNS or condition.operator == "contains"
-        else 0
-    )
+    if condition.field == "":
+        return 2
+    return 1 if condition.field not in _COLUMNS or condition.operator == "contains" else 0
 
 
 def _condition(condition: Condition, bind: Callable[[Parameter], None]) -> str:
@@ -89,6 +82,9 @@ def _condition(condition: Condition, bind: Callable[[Parameter], None]) -> str:
     elif field.startswith("facts."):
         bind('$."' + field[6:].replace('"', "") + '"')
         expression = _compared("json_extract(facts, ?)", operator, value, bind)
+    elif field in _SIZES:  # these are few in most cases, and found without the trials
+        size = _compared(_SIZES[field], operator, value, bind)
+        expression = f"number IN (SELECT number FROM temp.size WHERE {size})"  # noqa: S608
     elif field in _COLUMNS:
         expression = _compared(_COLUMNS[field], operator, value, bind)
     else:

@@ -6,14 +6,21 @@ import sqlite3
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypedDict, get_args
 
 from store import codec
 from store.conditions import Condition, Parameter, Where
 from store.conditions import compile as conditions_as_sql
 from store.records import Checkpoint, Job, Learned, LearnedFile, OpenProposal, Step, Trial, TrialStatus
 
-TrialSort = Literal["number", "reward", "best_validation", "test_accuracy", "seconds", "finished_at"]
+TrialSort = Literal[
+    "number", "reward", "best_validation", "test_accuracy", "layers", "parameters", "embedding_dim", "seconds",
+    "finished_at",
+]  # fmt: skip
+_OF_SIZE = {
+    name: f"(SELECT {name} FROM temp.size WHERE size.number = trial.number)"  # noqa: S608
+    for name in ("layers", "parameters")
+}
 
 _COLUMNS = ", ".join("trial." + name for name in codec.TRIAL_COLUMNS.split(", "))
 _TRIALS = f"SELECT {_COLUMNS}, validation, train, metrics.value"
@@ -85,60 +92,75 @@ def proposals(connection: sqlite3.Connection, after: int) -> list[OpenProposal]:
     return [codec.proposal_from(row) for row in rows]
 
 
-def trials(
-    connection: sqlite3.Connection,
-    *,
-    offset: int,
-    limit: int | None,
-    sort: TrialSort,
-    descending: bool,
-    text: str,
-    status: Sequence[TrialStatus],
-    conditions: Where = (),
-    distinct: bool = False,
-) -> list[Trial]:
-    """One page of the trial table."""
+class Wanted(TypedDict, total=False):
+    """Which trials are wanted, and in which order."""
+
+    offset: int  # matching trials to skip
+    limit: int | None  # how many at most; None: all
+    sort: TrialSort  # the column; layers and parameters after `know_sizes`
+    descending: bool  # highest first
+    text: str  # looked for in the architecture, the status and the reason, whatever the case of ASCII letters
+    status: Sequence[TrialStatus]  # only these; empty: all
+    where: Where  # only those that fulfil one of these conjunctions; of conditions on sizes after `know_sizes`
+    distinct: bool  # leave duplicates out
+
+
+def page(connection: sqlite3.Connection, wanted: Wanted) -> tuple[int, list[Trial]]:
+    """How many trials match, and one page of them."""
+    sort = wanted.get("sort", "number")
     if sort not in get_args(TrialSort):
         raise ValueError(f"trials cannot be sorted by {sort!r}; choose from {', '.join(get_args(TrialSort))}")
-    where, parameters = _matching(text, status, conditions, distinct=distinct)
-    direction = "DESC" if descending else "ASC"
-    # The page is chosen from an index; only its own rows are then read whole. With a text the table is read from end to
-    # end anyway, which in its own order takes a fifth of the time: the + keeps SQLite from walking the index.
-    key = f"+{sort}" if sort != "number" and (text or conditions) else sort
+    where, parameters = _matching(wanted)
+    matching = f"SELECT number, {_OF_SIZE.get(sort, sort)} AS key FROM trial"  # noqa: S608
+    if wanted.get("text") or wanted.get("where"):
+        # The table is read once, from end to end, for the page and the count. By an index SQLite would jump to and fro
+        # in it, which takes five times as long.
+        matching = f"MATERIALIZED ({matching} NOT INDEXED {where})"
+        total = "SELECT count(*) AS total FROM matching"
+    elif where:
+        matching = f"({matching} {where})"
+        total = f"SELECT count(*) AS total FROM trial {where}"  # noqa: S608
+        parameters *= 2
+    else:
+        matching = f"({matching})"
+        total = "SELECT coalesce(max(ordinal), 0) AS total FROM trial"
+    direction = "DESC" if wanted.get("descending") else "ASC"
+    # Only the rows of the page are read whole. Behind the last one there is still the total.
     query = (  # the parts are our own words; what a person typed is bound
-        f"{_TRIALS} FROM (SELECT number FROM trial {where} ORDER BY {key} {direction}, number {direction} "  # noqa: S608
-        "LIMIT ? OFFSET ?) AS page CROSS JOIN trial ON trial.number = page.number "
-        "LEFT JOIN curves ON curves.number = trial.number LEFT JOIN metrics ON metrics.number = trial.number "
-        f"ORDER BY trial.{sort} {direction}, trial.number {direction}"
+        f"WITH matching AS {matching} SELECT total, {_COLUMNS}, validation, train, metrics.value FROM ({total}) "  # noqa: S608
+        f"LEFT JOIN (SELECT * FROM matching ORDER BY key {direction}, number {direction} LIMIT ? OFFSET ?) AS page "
+        "LEFT JOIN trial ON trial.number = page.number LEFT JOIN curves ON curves.number = page.number "
+        f"LEFT JOIN metrics ON metrics.number = page.number ORDER BY page.key {direction}, page.number {direction}"
     )
-    rows = connection.execute(query, (*parameters, -1 if limit is None else limit, offset))
-    return [codec.trial_from(row) for row in rows]
+    limit = wanted.get("limit")
+    bound = (*parameters, -1 if limit is None else limit, wanted.get("offset", 0))
+    found = connection.execute(query, bound).fetchall()
+    return found[0][0], [codec.trial_from(row[1:]) for row in found if row[1] is not None]
 
 
-def count(
-    connection: sqlite3.Connection,
-    text: str,
-    status: Sequence[TrialStatus],
-    conditions: Where = (),
-    *,
-    distinct: bool = False,
-) -> int:
-    """How many trials match."""
-    where, parameters = _matching(text, status, conditions, distinct=distinct)
-    query = f"SELECT count(*) FROM trial {where}" if where else "SELECT coalesce(max(ordinal), 0) FROM trial"  # noqa: S608
-    (number,) = connection.execute(query, parameters).fetchone()
+def count(connection: sqlite3.Connection) -> int:
+    """How many trials there are."""
+    (number,) = connection.execute("SELECT coalesce(max(ordinal), 0) FROM trial").fetchone()
     return int(number)
 
 
-def _matching(text: str, status: Sequence[TrialStatus], where: Where, *, distinct: bool) -> tuple[str, list[Parameter]]:
+def counted(connection: sqlite3.Connection) -> int:
+    """How many trials counted."""
+    (number,) = connection.execute("SELECT count(*) FROM trial WHERE counted").fetchone()
+    return int(number)
+
+
+def _matching(wanted: Wanted) -> tuple[str, list[Parameter]]:
+    """A WHERE, or nothing, and what is bound in it."""
     parts = []
     parameters: list[Parameter] = []
-    if status:
+    if status := wanted.get("status"):
         parts.append(f"status IN ({','.join('?' * len(status))})")
         parameters += status
-    if distinct:
-        parts.append("duplicate_of IS NULL")
-    for conditions in (((Condition("", "contains", text),),) if text else (), where):
+    if wanted.get("distinct"):
+        parts.append("+duplicate_of IS NULL")  # the + keeps its index out: most are none, and would have to be sorted
+    text = wanted.get("text")
+    for conditions in (((Condition("", "contains", text),),) if text else (), wanted.get("where", ())):
         expression, bound = conditions_as_sql(conditions)
         if expression:
             parts.append(expression)

@@ -5,13 +5,13 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from store import files, learned, queries
-from store.conditions import MARK, Where
+from store.conditions import MARK
 from store.embeddings.folder import is_name
 from store.errors import DamagedError, StoreError, disk_errors
-from store.queries import Evaluated, Rewards, TrialSort
+from store.queries import Evaluated, Rewards, Wanted
 from store.records import Checkpoint, Job, OpenProposal, Step, Trial, TrialStatus
 
 _BLOCK = 500  # rows read under one hold of the lock while iterating
@@ -28,6 +28,7 @@ class Reader:
         self.path = path
         self._connection = connection
         self._mutex = threading.RLock()
+        self._sizing = threading.Lock()
         self._closed = False
 
     @property
@@ -47,31 +48,15 @@ class Reader:
         with self._reading("read the checkpoint"):
             return queries.checkpoint(self._connection)
 
-    def trials(
-        self,
-        *,
-        offset: int = 0,
-        limit: int | None = None,
-        sort: TrialSort = "number",
-        descending: bool = False,
-        text: str = "",
-        status: Sequence[TrialStatus] = (),
-        where: Where = (),
-        distinct: bool = False,
-    ) -> list[Trial]:
-        """Read a page of trials.
+    def trials(self, **wanted: Unpack[Wanted]) -> list[Trial]:
+        """A page of trials; arguments, order and errors as for `page`."""
+        return self.page(**wanted)[1]
 
-        Missing values sort below all others; equal ones by number, in the same direction.
+    def page(self, **wanted: Unpack[Wanted]) -> tuple[int, list[Trial]]:
+        """How many trials match, and a page of them.
 
-        Args:
-            offset: Matching trials to skip.
-            limit: How many at most; None for all.
-            sort: The column to sort by.
-            descending: Highest first.
-            text: Looked for in the architecture, the status and the reason, whatever the case of ASCII letters.
-            status: Only these; empty for all.
-            where: Only those that fulfil one of these conjunctions; of conditions on sizes after `know_sizes`.
-            distinct: Leave duplicates out.
+        Missing values sort below all others; equal ones by number, in the same direction. Unless asked otherwise all
+        trials are wanted, by number.
 
         Raises:
             ValueError: `sort` is not one of the columns.
@@ -79,24 +64,17 @@ class Reader:
             DiskError: It cannot be read.
         """
         with self._reading("read trials"):
-            return queries.trials(
-                self._connection,
-                offset=offset,
-                limit=limit,
-                sort=sort,
-                descending=descending,
-                text=text,
-                status=status,
-                conditions=where,
-                distinct=distinct,
-            )
+            return queries.page(self._connection, wanted)
 
-    def count(
-        self, text: str = "", status: Sequence[TrialStatus] = (), where: Where = (), *, distinct: bool = False
-    ) -> int:
-        """How many trials match; arguments and errors as for `trials`."""
+    def count(self) -> int:
+        """How many trials there are; errors as for `trials`."""
         with self._reading("count trials"):
-            return queries.count(self._connection, text, status, where, distinct=distinct)
+            return queries.count(self._connection)
+
+    def counted(self) -> int:
+        """How many trials advanced the search; errors as for `trials`."""
+        with self._reading("count trials"):
+            return queries.counted(self._connection)
 
     def know_sizes(self, size_of: Callable[[str], tuple[int, int]]) -> None:
         """Note the size of each trial's architecture, for conditions on it; only of trials not noted before.
@@ -104,21 +82,25 @@ class Reader:
         Args:
             size_of: Layers and parameters of an architecture.
         """
-        while True:
-            with self._mutex, disk_errors(self.path / "run.db", "read the architectures"):
-                self._require_open()
-                self._connection.execute(
-                    "CREATE TEMP TABLE IF NOT EXISTS size "
-                    "(number INTEGER PRIMARY KEY, ordinal INTEGER, layers INTEGER, parameters INTEGER)"
-                )
-                (last,) = self._connection.execute("SELECT coalesce(max(ordinal), 0) FROM temp.size").fetchone()
-                block = queries.nets(self._connection, last, _BLOCK)
-            if not block:
-                return
-            rows = [(number, ordinal, *size_of(net)) for number, ordinal, net in block]
-            with self._mutex, disk_errors(self.path / "run.db", "note the sizes of architectures"):
-                self._require_open()
-                self._connection.executemany("INSERT OR REPLACE INTO temp.size VALUES (?, ?, ?, ?)", rows)
+        with self._sizing:  # who comes second waits, and finds them noted
+            while self._know_more_sizes(size_of):
+                pass
+
+    def _know_more_sizes(self, size_of: Callable[[str], tuple[int, int]]) -> bool:
+        """Note those of a block of trials; False: there was none left."""
+        with self._mutex, disk_errors(self.path / "run.db", "read the architectures"):
+            self._require_open()
+            self._connection.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS size "
+                "(number INTEGER PRIMARY KEY, ordinal INTEGER, layers INTEGER, parameters INTEGER)"
+            )
+            (last,) = self._connection.execute("SELECT coalesce(max(ordinal), 0) FROM temp.size").fetchone()
+            block = queries.nets(self._connection, last, _BLOCK)
+        rows = [(number, ordinal, *size_of(net)) for number, ordinal, net in block]
+        with self._mutex, disk_errors(self.path / "run.db", "note the sizes of architectures"):
+            self._require_open()
+            self._connection.executemany("INSERT OR REPLACE INTO temp.size VALUES (?, ?, ?, ?)", rows)
+        return bool(block)
 
     def evaluated(self, after: int = 0, *, count: int) -> list[Evaluated]:
         """The next `count` evaluated trials behind an order: architectures with what was measured of them, in short."""

@@ -160,7 +160,7 @@ class Run(Reader):
             StoreError: `at` is out of range, or as for `create`.
         """
         with self._reading("fork the run"):
-            total = queries.count(self._connection, "", ())
+            total = queries.count(self._connection)
         if not 0 <= at <= total:
             raise StoreError(f"{self.path} has {total} trials, it cannot be forked at {at}; choose 0 to {total}")
         origin = {"path": str(self.path.absolute()), "name": self.name, "at": at}

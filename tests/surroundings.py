@@ -32,13 +32,17 @@ def commands(folder: Path) -> dict[str, list[str]]:
     home.mkdir()
     plain = ["env", "-u", "NASD_HOME", "-u", "NASD_DATA"]
     anonymous = [*plain, "-u", "USER", "-u", "LOGNAME"]
+    lang_c = [*plain, "-u", "LC_CTYPE", "LANG=C", "LC_ALL=C"]
+    at_home = [*plain, f"HOME={home}", f"TMPDIR={home}"]
     unnamed = ["unshare", "--user", "--map-user=12345", "--map-group=12345"]
+    container = ["unshare", "-m", "-p", "--fork", "--mount-proc", "sh", "-c", CONTAINER, "sh", *anonymous]
     return {
         "nohup": ["nohup", *plain],
-        "lang-c": [*plain, "-u", "LC_CTYPE", "LANG=C", "LC_ALL=C"],
-        "home": [*plain, f"HOME={home}", f"TMPDIR={home}"],
+        "lang-c": lang_c,
+        "home": at_home,
         "nobody": [*unnamed, *anonymous, "HOME=/"],
-        "container": ["unshare", "-m", "-p", "--fork", "--mount-proc", "sh", "-c", CONTAINER, "sh", *anonymous],
+        "container": container,
+        "all": ["nohup", *container, *unnamed, *lang_c, *at_home],
     }
 
 
@@ -49,7 +53,9 @@ def main() -> int:
         at = given.index("--")
         given, of_pytest = given[:at], given[at + 1 :]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", help="nohup, lang-c, home, nobody, container; all unless given")
+    parser.add_argument(
+        "names", nargs="*", help="nohup, lang-c, home, nobody, container, all (at once); every one of them unless given"
+    )
     chosen = parser.parse_args(given).names
     folder = Path(tempfile.mkdtemp(prefix="n", dir="/var/tmp"))  # short: sockets are in it; not in the small /tmp
     folder.chmod(0o755)  # tests in it go as another user

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar
 
 from textual import on
@@ -16,13 +16,14 @@ from textual.screen import Screen
 
 from nasd import protocol
 from nasd.client import Target
-from nasd.client.starting import start
+from nasd.client.aio import Connection
 from nasd.errors import NasdError
 from tui import settings, text, theme
+from tui.acting import OF_DAEMON, Acting
 from tui.alerts import Alerts
 from tui.box import Box
 from tui.link import Change, Link, Renewed, Turned
-from tui.messages import AttachRun, CopyNet, Retrain, ShowPlace, ShowTrial, ShowTrials
+from tui.messages import AttachRun, CopyNet, ShowPlace, ShowTrial, ShowTrials
 from tui.pace import Pace
 from tui.panes.overview import Overview
 from tui.panes.pane import Pane
@@ -32,10 +33,6 @@ from tui.widgets.header import Header
 from tui.widgets.keybar import KeyBar
 from tui.widgets.notice import Notice
 from tui.widgets.tabs import Tabs
-from tui.work import work
-
-OF_DAEMON = frozenset({"pause", "resume", "checkpoint", "stop", "export", "retrain_net"})
-"""Actions that only a daemon can do; not offered while none answers."""
 
 
 def _everywhere(key: str, action: str, description: str, tooltip: str, id: str) -> Binding:
@@ -54,7 +51,7 @@ def _commands() -> type[Provider]:
     return Commands
 
 
-class NasdApp(App[None]):
+class NasdApp(Acting):
     """Attached to one daemon at a time. Leaving never touches the search."""
 
     CSS_PATH = "nasd.tcss"
@@ -67,11 +64,13 @@ class NasdApp(App[None]):
         *(_screen(index, name) for index, name in NAMES.items()),
         _everywhere("right_square_bracket", "turn(1)", "next screen", "Next screen", "go.next"),
         _everywhere("left_square_bracket", "turn(-1)", "previous screen", "Previous screen", "go.previous"),
-        Binding("p", "pause", "pause", id="search.pause", tooltip="Start no further trial; the one under way ends"),
-        Binding("p", "resume", "resume", id="search.resume", tooltip="Go on after a pause"),
+        Binding(
+            "p", "ask('pause')", "pause", id="search.pause", tooltip="Start no further trial; the one under way ends"
+        ),
+        Binding("p", "ask('resume')", "resume", id="search.resume", tooltip="Go on after a pause"),
         Binding("colon", "command_palette", "commands", key_display=":", id="view.commands", tooltip="All commands"),
         Binding("ctrl+p", "command_palette", show=False, priority=True, id="view.commands", tooltip="All commands"),
-        Binding("C", "checkpoint", "checkpoint", id="search.checkpoint", tooltip="Write a checkpoint now"),
+        Binding("C", "ask('checkpoint')", "checkpoint", id="search.checkpoint", tooltip="Write a checkpoint now"),
         Binding("R", "retrain_net", "new job", id="jobs.new", tooltip="Queue a retrain job of any architecture"),
         Binding("e", "export", "export", id="search.export", tooltip="Write a table of the run as CSV"),
         Binding("X", "stop", "stop", id="search.stop", tooltip="Stop the daemon, after asking once more"),
@@ -82,13 +81,20 @@ class NasdApp(App[None]):
         Binding("q", "detach", "detach", id="view.detach", tooltip="Leave; the search goes on"),
     ]
 
-    def __init__(self, target: Target, host: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        target: Target,
+        host: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        opening: Awaitable[Connection] | None = None,
+    ) -> None:
         """Create the app.
 
         Args:
             target: Which daemon to attach to.
             host: What this box is called; its node name.
             clock: Seconds that only go forward; tests have their own.
+            opening: The connection, if it is being opened already.
         """
         super().__init__()
         self.register_theme(theme.DARK)
@@ -97,12 +103,12 @@ class NasdApp(App[None]):
         self.theme = self.settings.theme if self.settings.theme in self.available_themes else theme.DARK.name
         self.box = Box()
         self.recent: list[str] = []  # commands, newest first
-        self.link = Link(target, self._hear, clock)
+        self.link = Link(target, self._hear, clock, opening)
         self._host = host or os.uname().nodename
         self._panes: dict[int, Pane] = {}
         self._shown = OVERVIEW
         self._strategy: str | None = None
-        self._extras = Extras()
+        self.extras = Extras()
         self._news: list[Change] = []
         self._pace = Pace(clock=time.monotonic)
         self._alerts = Alerts(self.link, self._write)
@@ -182,7 +188,7 @@ class NasdApp(App[None]):
         status = self.link.status
         if status is None or status.strategy == self._strategy:
             return
-        self._strategy, self._extras = status.strategy, extras(status.strategy)
+        self._strategy, self.extras = status.strategy, extras(status.strategy)
         for index in {TRIAL, STRATEGY} & self._panes.keys():
             await self._panes.pop(index).remove()
         self.query_one(Tabs).names = self._screens
@@ -194,7 +200,7 @@ class NasdApp(App[None]):
         """Those that the search has, by number, with their names; before one is chosen, the list to choose from."""
         if self.link.target.home:
             return {RUNS: NAMES[RUNS]}
-        names = {**NAMES, STRATEGY: self._extras.screen}
+        names = {**NAMES, STRATEGY: self.extras.screen}
         return {index: name for index, name in names.items() if name}
 
     # --- screens ---------------------------------------------------------------------------------------------------
@@ -216,7 +222,7 @@ class NasdApp(App[None]):
         """Show a screen, made when it is first needed."""
         pane = self._panes.get(index)
         if pane is None:
-            pane = self._panes[index] = make(index, self._extras, self.link, self.box)
+            pane = self._panes[index] = make(index, self.extras, self.link, self.box)
             self.query_one("#panes").mount(pane)
         for other in self._panes.values():
             other.display = other is pane
@@ -242,7 +248,7 @@ class NasdApp(App[None]):
         try:
             await self.link.attach(self.link.target.sibling(message.directory))
         except NasdError as error:
-            self._warn(f"{message.name} is not attached: {error}")
+            self.warn(f"{message.name} is not attached: {error}")
             return
         self._alerts.reset()
         self._follow()
@@ -252,19 +258,11 @@ class NasdApp(App[None]):
 
     # --- actions ---------------------------------------------------------------------------------------------------
 
-    def action_pause(self) -> None:
-        """Start no further trial."""
-        self._do("pause")
-
-    def action_resume(self) -> None:
-        """Go on after a pause."""
-        self._do("resume")
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """One key pauses and resumes: only one of the two is there. Nor can one go to a screen that is not."""
-        if action in ("pause", "resume") and self.link.serving:
+        if action == "ask" and parameters[0] != "checkpoint" and self.link.serving:
             paused = self.link.status is not None and self.link.status.state in ("paused", "pausing")
-            return paused == (action == "resume")
+            return paused == (parameters[0] == "resume")
         if action in OF_DAEMON and not self.link.serving:
             return False
         if action == "start":
@@ -274,65 +272,6 @@ class NasdApp(App[None]):
         if action == "turn":
             return not self.link.target.home
         return True
-
-    def action_checkpoint(self) -> None:
-        """Everything to disk, now."""
-        self._do("checkpoint")
-
-    def action_stop(self) -> None:
-        """Stop the daemon, asked once more."""
-        from tui.dialogs.confirm import Confirm  # noqa: PLC0415
-
-        name = text.clean(self.link.status.name) if self.link.status else "the run"
-        question = f"Stop the daemon of {name}? Nothing finished is lost; the trial under way starts anew next time."
-        self.push_screen(Confirm(question, "Stop"), lambda yes: self._do("stop") if yes else None)
-
-    def action_start(self) -> None:
-        """Start a daemon, asked once more; the UI goes over to it by itself."""
-        from tui.dialogs.confirm import Confirm  # noqa: PLC0415
-
-        name = text.clean(self.link.status.name) if self.link.status else str(self.link.target)
-        question = f"Start a daemon for {name}? It goes on with the search where that was left."
-
-        def chosen(yes: bool | None) -> None:
-            if yes:
-                work(self, "start", self._starting)
-
-        self.push_screen(Confirm(question, "Start"), chosen)
-
-    async def _starting(self) -> None:
-        self.notify("starting the daemon", timeout=60)
-        try:
-            await start(self.link.target)
-        except NasdError as error:
-            self._warn(f"it does not start: {error}")
-            return
-        self.link.look_again()
-        self.notify("the daemon runs")
-
-    def action_export(self) -> None:
-        """CSV files in the run's exports folder."""
-        from tui.dialogs.export import Export  # noqa: PLC0415
-
-        def chosen(what: Any) -> None:
-            if what:
-                self._do("export", protocol.ExportParams(what=what))
-
-        self.push_screen(Export(self._extras.exports), chosen)
-
-    def action_retrain_net(self) -> None:
-        """A retrain job of an architecture that is typed."""
-        self.post_message(Retrain(""))
-
-    @on(Retrain)
-    def _retrain(self, message: Retrain) -> None:
-        from tui.dialogs.retrain import RetrainDialog  # noqa: PLC0415
-
-        def queued(job: protocol.JobRow | None) -> None:
-            if job is not None:
-                self.notify(text.clean(f"queued: {job.summary}"), markup=False)
-
-        self.push_screen(RetrainDialog(message.net, message.trial, self.link, message.several), queued)
 
     @on(CopyNet)
     def _copy(self, message: CopyNet) -> None:
@@ -383,23 +322,9 @@ class NasdApp(App[None]):
                 seen.add(binding.id)
                 name, tooltip = binding.description, binding.tooltip
                 if binding.action == f"go({STRATEGY})":
-                    name, tooltip = self._extras.screen, f"Show the screen {self._extras.screen}"
+                    name, tooltip = self.extras.screen, f"Show the screen {self.extras.screen}"
                 title = f"{name[:1].upper()}{name[1:]}  ({self.get_key_display(binding)})"
                 yield SystemCommand(title, tooltip, _runner(self, binding.action, active.node))
-
-    def _do(self, method: str, params: protocol.Params | None = None) -> None:
-        work(self, f"actions-{method}", self._doing, method, params)
-
-    async def _doing(self, method: str, params: protocol.Params | None) -> None:
-        try:
-            answer = await self.link.call(method, params)
-        except NasdError as error:
-            self._warn(str(error))
-            return
-        self.notify(text.clean(answer.message), markup=False)
-
-    def _warn(self, sentence: str) -> None:
-        self.notify(text.clean(sentence), severity="error", markup=False, timeout=8)
 
     def notify(
         self,

@@ -38,21 +38,35 @@ class Axes:
 
     x: tuple[float, float]
     y: tuple[float, float]
-    x_text: Callable[[float], str] = field(default=lambda value: f"{value:g}")
+    x_text: Callable[[float], str] | None = None  # None: what is counted, such as epochs, so that ticks are whole
     y_text: Callable[[float], str] = field(default=lambda value: f"{value:g}")
+    x_log: bool = False  # x are decimal logarithms: ticks are round in what they are of
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
+def ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[float]:
     """At most `most` round values (1, 2 or 5 times a power of ten) between `low` and `high`."""
     if high <= low or most < 1:
         return [low]
-    step = 10.0 ** math.floor(math.log10((high - low) / most))
+    step = 10.0 ** max(0 if whole else -math.inf, math.floor(math.log10((high - low) / most)))
     for factor in (1, 2, 5, 10, 20, 50):
         first = math.ceil(low / (step * factor) - 1e-9)
         last = math.floor(high / (step * factor) + 1e-9)
         if last - first + 1 <= most:
             return [round(index * step * factor, 12) for index in range(first, last + 1)]
     return [low]
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """At most `most` decimal logarithms of round values, closer together the more there is room for."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    for within in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+        found = [decade + math.log10(value) for decade in decades for value in within]
+        found = [value for value in found if low <= value <= high]
+        if 2 <= len(found) <= most:
+            return found
+    if high - low > 1:  # so many that only decades are marked, and not every one
+        return ticks(low, high, most)
+    return [math.log10(value) for value in ticks(10**low, 10**high, most)]
 
 
 def spread(values: Iterable[float], least: float = 0.05) -> tuple[float, float]:
@@ -107,8 +121,9 @@ def _row(axes: Axes, value: float, rows: int) -> int:
 def _x_axis(columns: int, margin: int, axes: Axes) -> Content:
     text = [" "] * (columns + margin + 1)
     free = 0
-    for value in ticks(*axes.x, max(2, columns // 9)):
-        label = axes.x_text(value)
+    most = max(2, columns // 9)
+    for value in log_ticks(*axes.x, most) if axes.x_log else ticks(*axes.x, most, whole=axes.x_text is None):
+        label = f"{value:g}" if axes.x_text is None else axes.x_text(value)
         at = margin + 1 + round((value - axes.x[0]) / (axes.x[1] - axes.x[0]) * (columns - 1))
         start = min(len(text) - len(label), max(free, at - len(label) // 2))
         if start >= free:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,12 +49,43 @@ class Turned:
 Change = protocol.Event | Renewed | Turned
 
 
+async def opened(target: Target, *, files: bool = True) -> Connection:
+    """A connection to the daemon, or, where none runs, to a reader of the run's files.
+
+    Raises:
+        NasdError: Neither answers.
+    """
+    if target.host is not None:
+        return await Connection.open(target, files=True)  # nasd over there knows whether a daemon runs
+    try:
+        return await Connection.open(target)
+    except NotRunningError as error:
+        if not files:
+            raise
+        try:
+            return await Connection.open(target, files=True)
+        except NotRunningError as reading:
+            raise NotRunningError(f"{error}, and its files cannot be read: {reading}") from error
+
+
 class Link:
     """Follows one daemon at a time. `status` is its state as last heard; `listener` is told of every change."""
 
     def __init__(
-        self, target: Target, listener: Callable[[Change], None], clock: Callable[[], float] = time.monotonic
+        self,
+        target: Target,
+        listener: Callable[[Change], None],
+        clock: Callable[[], float] = time.monotonic,
+        opening: Awaitable[Connection] | None = None,
     ) -> None:
+        """Follow nobody yet.
+
+        Args:
+            target: Which daemon.
+            listener: Called with every change.
+            clock: Seconds that only go forward.
+            opening: The first connection, if it is being opened already.
+        """
         self.target = target
         self.condition: Condition = "none" if target.home else "connecting"
         self.sentence = f"connecting to {target}"
@@ -67,6 +98,7 @@ class Link:
         self._seen: Seen | None = None
         self._no_files_until = 0.0
         self._connection: Connection | None = None
+        self._opening = opening
         self._prepared: Connection | None = None
         self._retry = asyncio.Event()
 
@@ -117,7 +149,7 @@ class Link:
         Raises:
             NasdError: It does not; the present one is still followed.
         """
-        prepared = await self._open_target(target)
+        prepared = await opened(target)
         if self._prepared is not None:
             await self._prepared.close()
         self._prepared, self.target, self.status, self._seen = prepared, target, None, None
@@ -155,30 +187,12 @@ class Link:
             delay = min(LAST_DELAY, 1.6 * delay)
 
     async def _open(self) -> Connection:
+        opening, self._opening = self._opening, None
         try:
-            connection = await self._open_target(self.target, files=self._clock() >= self._no_files_until)
+            return await (opening or opened(self.target, files=self._clock() >= self._no_files_until))
         except NotRunningError:
             self._no_files_until = self._clock() + FILES_AGAIN
             raise
-        return connection
-
-    async def _open_target(self, target: Target, *, files: bool = True) -> Connection:
-        """The daemon, or, where none runs, a reader of the run's files.
-
-        Raises:
-            NasdError: Neither answers.
-        """
-        if target.host is not None:
-            return await Connection.open(target, files=True)  # nasd over there knows whether a daemon runs
-        try:
-            return await Connection.open(target)
-        except NotRunningError as error:
-            if not files:
-                raise
-            try:
-                return await Connection.open(target, files=True)
-            except NotRunningError as reading:
-                raise NotRunningError(f"{error}, and its files cannot be read: {reading}") from error
 
     async def _follow(self, connection: Connection) -> None:
         """Returns never: the end of the connection is an error that says why."""

@@ -46,11 +46,13 @@ class Finding:
 def doctor_command(what: str | None, as_json: bool) -> None:
     """Look at this box: versions, devices, data sets, the folder of the runs. Exit code 1 if something is wrong.
 
-    With a config or a run whose executor is a Ray cluster, look at its nodes too: what they have, and whether Python,
-    nasd and torch are the same there.
+    With a config or a run, say how its convolutions are computed; if its executor is a Ray cluster, look at its
+    nodes too: what they have, and whether Python, nasd and torch are the same there.
     """
     config = None if what is None else _config(what)
     findings = [finding for check in CHECKS for finding in check()]
+    if config is not None:
+        findings += _frozen(config)
     if config is not None and config.executor.kind == "ray":
         findings += cluster(config.executor)
     if as_json:
@@ -114,6 +116,26 @@ def _box() -> Iterator[Finding]:
     yield Finding(
         "ok", "precision", f"deep priors on the CPU are computed in {precision} unless encoder.precision is set"
     )
+    yield from _convolutions()
+
+
+def _convolutions() -> Iterator[Finding]:
+    from nasd.box import fft_tables  # noqa: PLC0415 - pydantic
+
+    tables = fft_tables.everything()
+    for name, table in tables.items():
+        yield Finding("ok", "convolution", f"{name}: {fft_tables.in_words(table)}")
+    if not tables:
+        yield Finding("ok", "convolution", "not measured here yet: making a run with encoder.convolution: measured is")
+
+
+def _frozen(config: "Config") -> Iterator[Finding]:
+    """How a config's convolutions are computed."""
+    from nasd.box import fft_tables  # noqa: PLC0415
+
+    chosen = config.encoder.convolution
+    words = chosen if isinstance(chosen, str) else fft_tables.in_words(chosen)
+    yield Finding("ok", "convolution", f"{config.name}: {words}")
 
 
 def _devices() -> Iterator[Finding]:

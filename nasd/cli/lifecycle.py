@@ -118,7 +118,8 @@ def _find_or_create(what: str | None, name: str | None, overrides: tuple[str, ..
     directory = paths.home() / config.name
     paths.socket_path(directory)  # refuses a path that is too long before anything is made
     if not (directory / paths.DATABASE_NAME).is_file():
-        settled = create.settle(config)
+        with Spinner("settling what the config leaves open"):  # a measurement of this box takes up to a minute
+            settled = create.settle(config)
         for sentence in configuration.without_effect(config):
             click.echo(f"nasd: {sentence}", err=True)
         create.create(settled, directory)

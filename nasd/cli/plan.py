@@ -31,7 +31,9 @@ def plan_command(file: Path, overrides: tuple[str, ...], no_time: bool, as_json:
     Simulates the whole search with its own strategy and made-up rewards, which takes seconds, and times the layers that
     it comes upon. No run is made.
     """
-    config = settle(configuration.load(file, overrides))
+    given = configuration.load(file, overrides)
+    with Spinner("settling what the config leaves open"):
+        config = settle(given)
     images = _images(config)
     with Spinner("simulating the search"):
         found = plan(config, images)

@@ -47,6 +47,14 @@ AnyEvaluation = Annotated[
 ]
 
 
+class FftConfig(Section):
+    """Where convolution by Fourier transform is faster: up to the next larger kernel, and the next larger image."""
+
+    kernel: Positive  # side of the window
+    side: Positive  # of the image
+    channels: Positive  # from so many on
+
+
 class EncoderConfig(Section):
     """How the network in front of the classifier is built."""
 
@@ -57,6 +65,9 @@ class EncoderConfig(Section):
     batch_norm_statistics: Literal["batch", "population"] = "batch"
     # tf32: on GPUs that have it, else float32. None: settled when a run is created, until then float32.
     precision: Literal["float32", "tf32", "bfloat16"] | None = None
+    # Of untrained chains of layers. fft: by Fourier transform, in float32, whatever the precision. measured: by the
+    # faster of the two, as a table says that is settled when a run is created.
+    convolution: Literal["direct", "fft", "measured"] | tuple[FftConfig, ...] = "direct"
 
 
 class ScreenConfig(Section):

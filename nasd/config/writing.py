@@ -9,9 +9,18 @@ from nasd.config.reading import parse
 from nasd.config.whole import Config
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes each key on a line of its own, and a list of plain values on one line."""
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = False) -> yaml.MappingNode:
+        return super().represent_mapping(tag, mapping, flow_style=False)
+
+
 def dump(config: Config) -> str:
     """The config as YAML that `parse` reads back to an equal one."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None, width=120)
+    return yaml.dump(
+        config.model_dump(mode="json"), Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=120
+    )
 
 
 def changed(config: Config) -> tuple[str, ...]:

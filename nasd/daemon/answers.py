@@ -9,17 +9,15 @@ import msgspec
 
 from nasd import config as configuration
 from nasd import filters, paths, protocol
-from nasd.box.devices import find_device
 from nasd.config import Config
 from nasd.daemon import views
 from nasd.daemon.history import History
-from nasd.daemon.insight import Insights
 from nasd.daemon.load_history import LoadHistory
 from nasd.daemon.methods import Handler, Methods
 from nasd.errors import NasdError
 from nasd.protocol import Message
 from nasd.rooms import View
-from nasd.runs import changes, filtering, tables
+from nasd.runs import changes, filtering
 from nasd.runs.overview import run_row
 from nasd.spaces.base import Space
 from nasd.strategies.base import Progress
@@ -27,6 +25,7 @@ from store import Run
 
 if TYPE_CHECKING:
     from nasd.daemon.daemon import Daemon
+    from nasd.daemon.insight import Insights
 
 Answer = Callable[["Daemon", Any], Message | Awaitable[Message]]
 
@@ -44,10 +43,18 @@ class Shown(Protocol):
 
     run: Run
     config: Config
-    space: Space[Any]
     history: History
-    insights: Insights
     load: LoadHistory
+
+    @property
+    def space(self) -> Space[Any]:
+        """Of the architectures."""
+        ...
+
+    @property
+    def insights(self) -> "Insights":
+        """What the search has learned."""
+        ...
 
     @property
     def journal(self) -> _Journal:
@@ -109,7 +116,7 @@ async def _insight(shown: Shown, params: protocol.InsightParams) -> protocol.Ins
 
 async def _trials(shown: Shown, params: protocol.TrialsParams) -> protocol.TrialPage:
     where = filters.parse(params.where)
-    if filters.needs_sizes(where):  # seconds, for a long run, the first time
+    if filters.needs_sizes(where) or params.sort in ("layers", "parameters"):  # seconds, for a long run, the first time
         await asyncio.to_thread(shown.run.know_sizes, filtering.size_of(shown.space))
     page = views.trial_page(shown.run, params, where)
     if params.sizes:
@@ -135,6 +142,8 @@ async def _queue_job(daemon: "Daemon", params: protocol.QueueJobParams) -> proto
     if daemon.config.evaluation.kind != "deep_prior":  # there is nothing else to do with an architecture here
         params = msgspec.structs.replace(params, full=True)
     if params.device is not None:
+        from nasd.box.devices import find_device  # noqa: PLC0415 - a reader of files never asks
+
         device = await asyncio.to_thread(find_device, params.device)  # a GPU's driver may hang
         params = msgspec.structs.replace(params, device=device)
     chosen = views.chosen(daemon.run, daemon.space, params, daemon.jobs.planner(full=params.full))
@@ -158,7 +167,9 @@ def _runs(shown: Shown, _: protocol.Empty) -> protocol.RunList:
 
 
 def _config(shown: Shown, _: protocol.Empty) -> protocol.ConfigText:
-    return protocol.ConfigText(yaml=changes.text_of(shown.run), changed=configuration.changed(shown.config))
+    # Not the file's own text, in which an earlier version wrote several keys on a line: each may be marked.
+    text = configuration.dump(changes.config_of(shown.run))
+    return protocol.ConfigText(yaml=text, changed=configuration.changed(shown.config))
 
 
 async def _set(daemon: "Daemon", params: protocol.SetParams) -> protocol.Changes:
@@ -187,6 +198,8 @@ def _checkpoint(daemon: "Daemon", _: protocol.Empty) -> protocol.Done:
 
 
 async def _export(daemon: "Daemon", params: protocol.ExportParams) -> protocol.Done:
+    from nasd.runs import tables  # noqa: PLC0415 - numpy
+
     directory, known = daemon.run.path, tables.names(daemon.run)
     if params.what not in known:  # it becomes a file's name
         raise NasdError(f"this run has no table {params.what[:40]!r} to export: it has {', '.join(known)}")

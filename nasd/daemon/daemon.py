@@ -22,7 +22,8 @@ from nasd.daemon.backups import Backups
 from nasd.daemon.broadcast import Broadcast
 from nasd.daemon.changing import Changing
 from nasd.daemon.condition import Condition
-from nasd.daemon.history import History
+from nasd.daemon.foresight import Foresight
+from nasd.daemon.history import EVALUATED, History
 from nasd.daemon.identity import identify
 from nasd.daemon.insight import Insights
 from nasd.daemon.jobs import JobQueue
@@ -42,6 +43,7 @@ from nasd.protocol import (
     Logged,
     LogRecord,
     MachineLoad,
+    SearchProgress,
     Status,
     TrialFinished,
     WorkerChanged,
@@ -101,6 +103,7 @@ class Daemon:
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
         self.insights, self.load = Insights(self._directory, self.space), LoadHistory()
+        self._foresight = Foresight(self.space, self.history)
         self._best = self.run.best(views.BEST)
         self._records = Records(self.run, config)
         self._gauge = Gauge(self._directory)
@@ -188,6 +191,7 @@ class Daemon:
                 asyncio.create_task(self._beat(), name="machine"),
                 asyncio.create_task(identify(self.run, self.config, self._disk), name="data"),
             ]
+            self._foresight.look(self.config)
             tell_systemd("READY=1")
             await self._stop.wait()
         finally:
@@ -197,6 +201,7 @@ class Daemon:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._foresight.close()
             await self._executor.close()
             self._records.close()
             await self._backups.finish()
@@ -304,13 +309,14 @@ class Daemon:
             counted=trial.counted,
             seconds=seconds,
             worked=trial.seconds,
+            gflop=self._foresight.gflop(trial.net) if trial.status in EVALUATED else 0.0,
         )
         if trial.status in ("evaluated", "early_stopped"):
             self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]
         row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))
         self._alerts.trial_finished(row, best)
         self.load.trial_finished(time.time())
-        progress = self.history.progress(self.strategy.progress())
+        progress = self._progress()
         self._backups.trial_finished(progress.trials)
         self._records.trial_finished(trial)
         self.broadcast.publish(
@@ -354,7 +360,7 @@ class Daemon:
 
     def status(self) -> Status:
         """The first page."""
-        progress = self.history.progress(self.strategy.progress())
+        progress = self._progress()
         return Status(
             name=self.config.name,
             directory=str(self._directory),
@@ -391,6 +397,9 @@ class Daemon:
         """Where the search is."""
         return self.strategy.progress()
 
+    def _progress(self) -> SearchProgress:
+        return self.history.progress(self.strategy.progress(), self._foresight.open(self.scheduler.open))
+
     async def change(self, settings: tuple[str, ...]) -> tuple[str, ...]:
         """Go on under another config; a finished search that is lengthened goes on. See `Changing.change`.
 
@@ -402,6 +411,7 @@ class Daemon:
             raise NasdError("the search ended by an error of its own: stop the run first, then set it and start it")
         lines = await self._changing.change(settings)
         self._alerts.go_by(self.config.notify)
+        self._foresight.look(self.config)
         self._changed.set()
         return lines
 

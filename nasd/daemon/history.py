@@ -2,30 +2,38 @@
 
 import math
 from array import array
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from nasd.protocol import RewardPoint, Rewards, SearchProgress, StageProgress, StageRewards, TrialStatus
+from nasd.runs.remaining import Ended, Open, Works, remaining
 from nasd.strategies.base import Progress
 
 WINDOW = 20  # of the rolling reward, as in the published figure
 BINS = 20
 SLACK = 1.0  # seconds that a trial may take besides its evaluation
 PACE = 100  # recent trials that the estimate of the end rests on
+EVALUATED = ("evaluated", "early_stopped", "failed")
 
 
 class History:
-    """Rewards of the trials that counted, by stage, and the pace of the search."""
+    """Rewards of the trials that counted, by stage, and the pace of the search.
+
+    Attributes:
+        by_status: How many trials ended in which way.
+        expected: What the trials of each stage are expected to be, if that is known (`nasd.runs.remaining`).
+    """
 
     def __init__(self) -> None:
+        self.expected: Mapping[str, Works] = {}
         self.by_status: Counter[TrialStatus] = Counter()
         self._numbers = array("i")
         self._rewards = array("d")
         self._stages: dict[str, _Rewards] = {}
-        self._ends: deque[float] = deque(maxlen=PACE + 1)  # when counted trials finished, on a clock without pauses
-        self._active = 0.0
+        self._recent: deque[Ended] = deque(maxlen=PACE)
+        self._since = Ended("", 0, 0.0, 0.0)  # the last trial that counted
 
     def add(
         self,
@@ -37,6 +45,7 @@ class History:
         counted: bool,
         seconds: float,
         worked: float | None = None,
+        gflop: float = 0.0,
     ) -> None:
         """Take a trial in.
 
@@ -49,14 +58,19 @@ class History:
             seconds: Since the trial before it.
             worked: Seconds of its evaluation; None: not measured. What passed beyond it, in a pause, a stall of the box
                 or a job that came in between, is no part of the search's pace.
+            gflop: Of its network for one image; 0: not known.
         """
         self.by_status[status] += 1
-        self._active += seconds if worked is None else min(seconds, worked + SLACK)
+        _, evaluations, before, active = self._since
+        active += seconds if worked is None else min(seconds, worked + SLACK)
+        evaluations += status in EVALUATED
+        self._since = Ended(stage, evaluations, before + gflop, active)
         if counted:
             self._stages.setdefault(stage, _Rewards()).add(number, reward)
             self._numbers.append(number)
             self._rewards.append(reward)
-            self._ends.append(self._active)
+            self._recent.append(self._since)
+            self._since = Ended("", 0, 0.0, 0.0)
 
     def load(
         self,
@@ -69,18 +83,20 @@ class History:
         self.by_status.update(by_status)
         self._numbers.extend(numbers)
         self._rewards.extend(rewards)
-        of_stages: dict[str, tuple[list[int], list[float]]] = {}
-        for number, reward, stage in zip(numbers, rewards, stages, strict=True):
-            of_stage = of_stages.setdefault(stage, ([], []))
-            of_stage[0].append(number)
-            of_stage[1].append(reward)
+        of_stages: dict[str, tuple[array[int], array[float]]] = {}
+        start = 0
+        for stage, same in groupby(stages):  # a stage's trials mostly follow each other
+            end = start + len(list(same))
+            of_stage = of_stages.setdefault(stage, (array("i"), array("d")))
+            of_stage[0].extend(numbers[start:end])
+            of_stage[1].extend(rewards[start:end])
+            start = end
         for stage, of_stage in of_stages.items():
             self._stages.setdefault(stage, _Rewards()).load(*of_stage)
 
-    def progress(self, progress: Progress) -> SearchProgress:
-        """Where the search is, and when it will end: the normal approximation over the last `PACE` trials."""
-        left = None if progress.of is None else progress.of - progress.done
-        median, low, high = self._eta(left)
+    def progress(self, progress: Progress, open: Sequence[Open] = ()) -> SearchProgress:
+        """Where the search is, and when it will end, by the last `PACE` trials and by what is open."""
+        median, low, high = self._eta(progress, open)
         recent = self._rewards[-WINDOW:]
         return SearchProgress(
             trials=self.by_status.total(),
@@ -118,19 +134,14 @@ class History:
         window = self._rewards[max(0, end - WINDOW + 1) : end + 1]
         return math.fsum(window) / len(window)
 
-    def _eta(self, left: int | None) -> tuple[float | None, float | None, float | None]:
-        pace = [b - a for a, b in pairwise(self._ends)]
-        if left is None:
+    def _eta(self, progress: Progress, open: Sequence[Open]) -> tuple[float | None, float | None, float | None]:
+        if progress.of is None:
             return None, None, None
-        if left <= 0:
-            return 0.0, 0.0, 0.0
-        if len(pace) < 2:
-            return None, None, None
-        mean = math.fsum(pace) / len(pace)
-        variance = math.fsum((p - mean) ** 2 for p in pace) / (len(pace) - 1)
-        # Two sources of error: the trials to come scatter, and the mean itself is only an estimate.
-        spread = 1.2816 * math.sqrt(variance * (left + left**2 / len(pace)))
-        return left * mean, max(0.0, left * mean - spread), left * mean + spread
+        left: Counter[str] = Counter()
+        for stage in progress.stages:
+            left[stage.label] += max(0, (stage.of or 0) - stage.done)
+        left[""] = max(0, progress.of - progress.done - left.total())  # of stages that are not known yet
+        return remaining(left, open, self.expected, self._recent) or (None, None, None)
 
 
 class _Rewards:
@@ -145,8 +156,8 @@ class _Rewards:
         """Take in the first ones."""
         self._first = numbers[0] if numbers else None
         self._sorted = sorted(rewards)
-        for reward in rewards:
-            self._bins[_bin(reward)] += 1
+        edges = (bisect_left(self._sorted, edge, key=_bin) for edge in range(1, BINS))
+        self._bins = [end - start for start, end in pairwise((0, *edges, len(self._sorted)))]
 
     def add(self, number: int, reward: float) -> None:
         """Take in the next one."""

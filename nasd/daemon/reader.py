@@ -9,10 +9,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,7 +20,6 @@ from nasd import __version__, paths, protocol, rooms
 from nasd.daemon import answers, views
 from nasd.daemon.broadcast import Broadcast
 from nasd.daemon.history import History
-from nasd.daemon.insight import Insights
 from nasd.daemon.job_rows import page
 from nasd.daemon.load_history import LoadHistory
 from nasd.daemon.log import LogFiles
@@ -28,12 +27,15 @@ from nasd.daemon.methods import Handler, Methods
 from nasd.daemon.server import Server
 from nasd.errors import NasdError, NotRunningError
 from nasd.protocol import Hello, JobPage, JobsParams, Message, Status
-from nasd.rooms import View
 from nasd.runs import changes
 from nasd.runs.from_scratch import ranking
 from nasd.runs.opening import Search, search_of
+from nasd.spaces.base import Space
 from nasd.strategies.base import Progress, Stage
 from store import Rewards, Run
+
+if TYPE_CHECKING:
+    from nasd.daemon.insight import Insights
 
 WATCH = 1.0  # seconds between two looks for a daemon
 MOST_RESTORED = 20_000  # trials up to which the strategy is restored unasked: it takes processor time
@@ -54,20 +56,31 @@ class Reader:
     def __init__(self, directory: Path) -> None:
         self.run = Run.open(directory)
         self.config = changes.config_of(self.run)
-        self.space = rooms.space(self.config)
         self.journal = LogFiles(directory / "log")
         self.jobs = _Jobs(self.run)
         self.history = History()
         counted = self.run.rewards()
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
-        self.insights = Insights(directory, self.space)
         self.load = LoadHistory()  # nobody measures
         self._flags = self.run.flags()
         self._progress = _progress(counted, self._flags.get("total"))
         self._search: asyncio.Task[Search] | None = None
         self.broadcast = Broadcast()
-        methods = self._methods(rooms.views(self.config))
-        self.server = Server(paths.socket_path(directory), self._hello, methods, self.broadcast)
+        self.server = Server(paths.socket_path(directory), self._hello, self._methods(), self.broadcast)
+
+    # The first screen asks for neither of these, and numpy takes as long as all the rest of it.
+
+    @cached_property
+    def space(self) -> Space[Any]:
+        """The run's."""
+        return rooms.space(self.config)
+
+    @cached_property
+    def insights(self) -> "Insights":
+        """What the search has learned, read as it is asked for."""
+        from nasd.daemon.insight import Insights  # noqa: PLC0415
+
+        return Insights(self.run.path, self.space)
 
     async def serve(self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> None:
         """Answer one client until it leaves, or a daemon runs."""
@@ -122,12 +135,13 @@ class Reader:
             pid=os.getpid(),
         )
 
-    def _methods(self, shown: Mapping[str, View]) -> Methods:
+    def _methods(self) -> Methods:
+        strategy = self.config.search.strategy
         handlers: dict[str, Handler] = {name: partial(answer, self) for name, answer in answers.READING.items()}
         handlers |= {name: partial(self._refuse, name) for name in answers.ACTING}
-        handlers |= {name: partial(self._of_strategy, view) for name, view in shown.items()}
+        handlers |= {name: partial(self._of_strategy, name) for name in protocol.OF_STRATEGIES.get(strategy, ())}
         handlers["subscribe"] = self._subscribe
-        return Methods(self.config.search.strategy, handlers)
+        return Methods(strategy, handlers)
 
     async def _subscribe(self, _: protocol.Empty) -> protocol.Snapshot:
         if self._search is not None:
@@ -137,9 +151,9 @@ class Reader:
     def _refuse(self, method: str, _: Any) -> Message:
         raise NotRunningError(f"{method} needs a daemon: start it with `nasd start {self.run.path.name}`")
 
-    async def _of_strategy(self, view: View, params: Any) -> Message:
+    async def _of_strategy(self, method: str, params: Any) -> Message:
         search = await asyncio.shield(self._restored())
-        return view(search.strategy, search.space, params)
+        return rooms.views(self.config)[method](search.strategy, search.space, params)
 
     def _restored(self) -> "asyncio.Task[Search]":
         """The strategy as its last commit left it; read once, beside what is answered."""

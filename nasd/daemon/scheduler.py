@@ -131,6 +131,11 @@ class Scheduler:
             flight.evaluation is not None and not flight.evaluation.done() for flight in self._flights
         )
 
+    @property
+    def open(self) -> tuple[Proposal, ...]:
+        """What has not been observed yet."""
+        return tuple(flight.proposal for flight in self._flights)
+
     async def search(self) -> None:
         """Run to the end of the schedule. Cancel to stop: what is not committed will be done again."""
         self._not_searching = None

@@ -53,21 +53,20 @@ def trial_page(run: Run, params: TrialsParams, where: filters.Alternatives = ())
         where: Their filter, read.
     """
     offset, limit = max(0, params.offset), max(1, min(params.limit, protocol.MAX_PAGE))
-    wanted = conditions(where)
-    trials = run.trials(
+    total, trials = run.page(
         offset=offset,
         limit=limit,
         sort=params.sort,
         descending=params.descending,
         text=params.text,
         status=params.status,
-        where=wanted,
+        where=conditions(where),
         distinct=params.distinct,
     )
     times = run.times_proposed([trial.number for trial in trials]) if params.distinct else {}
     marks = run.marks()
     return TrialPage(
-        total=run.count(text=params.text, status=params.status, where=wanted, distinct=params.distinct),
+        total=total,
         offset=offset,
         rows=tuple(_listed(run, trial, times.get(trial.number, 1), marks.get(trial.number, {})) for trial in trials),
     )

@@ -10,11 +10,13 @@ def recorded(work: Callable[[], None]) -> Callable[[], None]:
 
     Args:
         work: Was run before, so that libraries are loaded; reads and writes the same tensors whenever it is called, and
-            never waits for the device. Recording it does not run it.
+            never waits for the device. All of it is done on the current device, which is the only one that is
+            recorded. Recording it does not run it.
     """
     graph = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.graph(graph):
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own may be that of another device
+        with torch.cuda.graph(graph, stream=stream):
             work()
     except RuntimeError:  # of whatever kind: what else is wrong shows when it runs unrecorded
         return work

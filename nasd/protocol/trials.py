@@ -9,7 +9,10 @@ from nasd.outcome import Labels, RungScores
 from nasd.protocol.wire import Message, Params, Whole
 
 TrialStatus = Literal["evaluated", "early_stopped", "duplicate", "infeasible", "failed"]
-TrialSort = Literal["number", "reward", "best_validation", "test_accuracy", "seconds", "finished_at"]
+TrialSort = Literal[
+    "number", "reward", "best_validation", "test_accuracy", "layers", "parameters", "embedding_dim", "seconds",
+    "finished_at",
+]  # fmt: skip
 
 
 class TrialRow(Message, frozen=True):

@@ -143,8 +143,8 @@ def _basis(config: Config) -> dict[str, Any]:
     """What a reward depends on besides the architecture and the seed."""
     sections = {"data", "evaluation", "encoder", "training"}
     basis = flat(config.model_dump(mode="json", include=sections))
-    for key in ("data.root", "data.resident_limit", "encoder.precision"):  # where and how fast, not what
-        del basis[key]
+    for key in ("data.root", "data.resident_limit", "encoder.precision", "encoder.convolution"):
+        del basis[key]  # where and how fast, not what
     return {**basis, "search.classes": config.search.classes}
 
 

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from nasd import __version__, rooms
 from nasd import config as configuration
-from nasd.box.devices import workers_of
+from nasd.box.devices import count_gpus, workers_of
 from nasd.box.processor import multiplies_bfloat16
-from nasd.config import Config, SupernetConfig
+from nasd.config import Config, EncoderConfig, SupernetConfig
 from nasd.errors import ConfigError
 from store import Delta, Run
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def settle(config: Config) -> Config:
     """Fill in what depends on the data set and on this box: image size, channels, classes, data folder, lookahead,
-    precision, and the latencies of a supernet's choices if they are to be measured.
+    precision, how convolutions are computed, and the latencies of a supernet's choices if they are to be measured.
 
     Raises:
         DataMissingError: The data set is not here and cannot be downloaded.
@@ -48,6 +48,8 @@ def settle(config: Config) -> Config:
             ),
         }
     )
+    if settled.encoder.convolution == "measured":
+        settled = settled.model_copy(update={"encoder": _with_table(settled, workers[0][0])})
     if isinstance(settled.space, SupernetConfig) and settled.space.latencies == "measured":
         settled = settled.model_copy(update={"space": _measured(settled, settled.space, *workers[0])})
     rooms.space(settled)
@@ -63,6 +65,18 @@ def _measured(config: Config, space: SupernetConfig, device: str, threads: int) 
     from nasd.evaluators.supernet.latency import measure  # noqa: PLC0415 - torch
 
     return space.model_copy(update={"latencies": measure(space, config.encoder, device, threads)})
+
+
+def _with_table(config: Config, device: str) -> EncoderConfig:
+    """The table is part of the run: with another one, a resumed search would have other bits."""
+    encoder = config.encoder
+    if config.evaluation.kind != "deep_prior" or config.space.kind != "layers":
+        return encoder.model_copy(update={"convolution": "direct"})
+    if config.executor.kind != "processes" and device != "cpu" and count_gpus() == 0:  # elsewhere, not here
+        return encoder.model_copy(update={"convolution": "direct"})
+    from nasd.evaluators.deep_prior.fft_table import of_device  # noqa: PLC0415 - torch
+
+    return encoder.model_copy(update={"convolution": of_device(device, encoder.precision or "float32") or "direct"})
 
 
 def _absolute(folder: Path | None) -> Path | None:
@@ -137,7 +151,7 @@ def differences(config: Config, frozen: Config) -> list[str]:
         given["snapshots.to"] = str(_absolute(config.snapshots.to))
     settled = {"space.patch_size", "space.channels", "space.num_classes"}
     left_open = {key for key in ("data.root", "search.lookahead", "encoder.precision") if given[key] is None}
-    left_open |= {"space.latencies"} if given.get("space.latencies") == "measured" else set()
+    left_open |= {key for key in ("encoder.convolution", "space.latencies") if given.get(key) == "measured"}
     return [
         f"{key}: {kept.get(key, 'nothing')} in the run, {given.get(key, 'nothing')} now"
         for key in given | kept

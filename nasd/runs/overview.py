@@ -22,7 +22,7 @@ def run_row(directory: Path) -> RunRow:
     try:
         with Run.open(directory) as run:
             flags, best = run.flags(), run.best(1)
-            counted = len(run.rewards().numbers)
+            counted = run.counted()
             total = flags.get("total")
             finished = bool(flags.get("finished")) or (total is not None and 0 < total <= counted)
             return RunRow(

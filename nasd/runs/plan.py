@@ -11,12 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from nasd import rooms
 from nasd.config import Config, DeepPriorConfig
 from nasd.errors import NasdError
 from nasd.evaluators.base import Step, Workspace
 from nasd.graph import Graph, Node
 from nasd.outcome import Evaluated
+from nasd.runs.remaining import Works
 from nasd.spaces.base import Space
 from nasd.strategies.base import Learned, Proposal, Strategy
 
@@ -144,15 +147,10 @@ def plan(config: Config, images: Images, progress: Callable[[int], None] = lambd
     Raises:
         NasdError: It is one that cannot be simulated, or that does not come to an end.
     """
-    if config.evaluation.kind == "supernet":
-        raise NasdError(
-            "plan: the epochs of a supernet cannot be planned, as all of them cost the same: start it, and read the "
-            "time of the first one"
-        )
     space = rooms.space(config)
     kinds: dict[str, int] = {}
     costs: list[Cost] = []
-    for number, (proposal, graph) in enumerate(_simulated(config, space), 1):
+    for number, (proposal, graph, _) in enumerate(simulated(config, space), 1):
         kinds[proposal.kind] = kinds.get(proposal.kind, 0) + 1
         if graph is not None:
             costs.append(_cost(proposal, graph, config, images, len(costs)))
@@ -162,8 +160,40 @@ def plan(config: Config, images: Images, progress: Callable[[int], None] = lambd
     return Plan(kinds, tuple(costs))
 
 
-def _simulated(config: Config, space: Space[Any]) -> Iterator[tuple[Proposal, Graph | None]]:
-    """All proposals in the order in which they are observed, with the graph of those that are evaluated."""
+def works(config: Config, progress: Callable[[], None]) -> dict[str, Works]:
+    """Simulate a search, and say what its trials that count take, by stage.
+
+    Args:
+        config: Settled.
+        progress: Called after every trial; what it raises is passed on.
+
+    Raises:
+        NasdError: It is one that cannot be simulated, or that does not come to an end.
+    """
+    found: dict[str, list[tuple[float, float]]] = {}
+    evaluations, gflop = 0, 0.0
+    for proposal, graph, counted in simulated(config, rooms.space(config)):
+        if graph is not None:
+            evaluations, gflop = evaluations + 1, gflop + graph.gflops
+        if counted:
+            found.setdefault(proposal.stage, []).append((evaluations, gflop))
+            evaluations, gflop = 0, 0.0
+        progress()
+    return {stage: np.array(rows) for stage, rows in found.items()}
+
+
+def simulated(config: Config, space: Space[Any]) -> Iterator[tuple[Proposal, Graph | None, bool]]:
+    """All proposals in the order in which they are observed, the graph of those that are evaluated, and whether they
+    count.
+
+    Raises:
+        NasdError: It is one that cannot be simulated, or nothing counts any more.
+    """
+    if config.evaluation.kind == "supernet":
+        raise NasdError(
+            "plan: the epochs of a supernet cannot be planned, as all of them cost the same: start it, and read the "
+            "time of the first one"
+        )
     strategy = rooms.strategy(config, space)
     open: deque[Proposal] = deque()
     uncounted = 0
@@ -179,7 +209,7 @@ def _simulated(config: Config, space: Space[Any]) -> Iterator[tuple[Proposal, Gr
                 f"plan: none of {STANDSTILL:,} trials in a row counts, as their architectures are infeasible: raise "
                 "the limits of space, or name other layers"
             )
-        yield proposal, graph
+        yield proposal, graph, observed.counted
 
 
 def _think(strategy: Strategy, config: Config) -> None:

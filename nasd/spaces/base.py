@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from nasd.errors import NasdError
 from nasd.graph import Graph
+
+if TYPE_CHECKING:
+    import numpy as np
 
 A = TypeVar("A")
 """A space's own kind of architecture. Immutable and hashable; `str()` is its identity, which the store keeps."""
@@ -63,10 +64,10 @@ class Space(Protocol[A]):
         """
         ...
 
-    def sample(self, random: np.random.Generator) -> A:
+    def sample(self, random: "np.random.Generator") -> A:
         """Draw an architecture, as the space's own steps lead to it; it may be infeasible."""
         ...
 
-    def mutate(self, architecture: A, random: np.random.Generator) -> A:
+    def mutate(self, architecture: A, random: "np.random.Generator") -> A:
         """Draw a neighbour: one change, and again an architecture of this space; it may be infeasible."""
         ...

@@ -20,7 +20,7 @@ def ssh(folder, monkeypatch, before=":", command=f"{PYTHON} -m nasd"):
     script = folder / "ssh"
     script.write_text(f'#!/bin/bash\nwhile [ "$1" != "--" ]; do shift; done\n{before}\nexec bash -c "$3"\n')
     script.chmod(0o755)
-    monkeypatch.setenv("NASD_SSH", str(script))
+    monkeypatch.setenv("NASD_SSH", shlex.quote(str(script)))
     if command is None:
         monkeypatch.delenv("NASD_REMOTE_COMMAND", raising=False)
     else:

@@ -1,3 +1,4 @@
+import shlex
 import sys
 
 import pytest
@@ -28,6 +29,6 @@ def remote(home, monkeypatch):
     script = home / "fake-ssh"
     script.write_text('#!/bin/sh\nwhile [ "$1" != "--" ]; do shift; done\nshift 2\nexec sh -c "$*"\n')
     script.chmod(0o755)
-    monkeypatch.setenv("NASD_SSH", str(script))
+    monkeypatch.setenv("NASD_SSH", shlex.quote(str(script)))
     monkeypatch.setenv("NASD_REMOTE_COMMAND", f"{sys.executable} -m nasd")
     return script

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 import socket
 import threading
@@ -140,7 +141,7 @@ class TestThroughABridge:
         assert said in str(caught.value)
 
     async def test_no_ssh(self, home, monkeypatch):
-        monkeypatch.setenv("NASD_SSH", str(home / "no-ssh"))
+        monkeypatch.setenv("NASD_SSH", shlex.quote(str(home / "no-ssh")))
         with pytest.raises(NotRunningError):
             Client.connect(Target.parse("box:stub"))
         with pytest.raises(NotRunningError):

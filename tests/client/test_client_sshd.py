@@ -4,6 +4,7 @@ import asyncio
 import getpass
 import os
 import pwd
+import shlex
 
 import pytest
 
@@ -15,7 +16,8 @@ from tests.helpers.sshd import NASD, Sshd, needs_sshd
 pytestmark = [
     *needs_sshd,
     pytest.mark.skipif(
-        not pwd.getpwuid(os.geteuid()).pw_shell.endswith("bash"), reason="the account's shell must be bash"
+        not any(who.pw_uid == os.geteuid() and who.pw_shell.endswith("bash") for who in pwd.getpwall()),
+        reason="the account's shell must be bash",
     ),
 ]
 
@@ -66,7 +68,7 @@ def test_a_key_that_is_not_known_and_a_host_that_does_not_answer(account, tmp_pa
     monkeypatch.setenv("NASD_SSH", os.environ["NASD_SSH"].replace("user_key", "host_key"))
     with pytest.raises(NotRunningError, match="it does not let this key in: try `ssh"):
         Client.connect(Target.parse(account), timeout=30)
-    monkeypatch.setenv("NASD_SSH", f"ssh -p 1 -o UserKnownHostsFile={tmp_path}/none")
+    monkeypatch.setenv("NASD_SSH", f"ssh -p 1 -o {shlex.quote(f'UserKnownHostsFile={tmp_path}/none')}")
     with pytest.raises(NotRunningError, match="it cannot be reached: is it up"):
         Client.connect(Target.parse(account), timeout=30)
 

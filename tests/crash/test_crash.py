@@ -47,6 +47,18 @@ def test_kills_change_nothing(folder, each):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
+def test_kills_change_nothing_where_convolutions_are_computed_by_transforms(folder):
+    config = configuration.load(CONFIG, (crash.schedule(12), *SMALL, "encoder.convolution=fft"))
+    undisturbed, killed = crash.make(config, folder / "one"), crash.make(config, folder / "two")
+    crash.undisturbed(undisturbed)
+    kills = crash.Kills(seed=7, daemon=1, worker=1, longest=0.1, trials=12)
+    crash.killed(killed, kills, say=lambda _: None)
+    assert sorted(kills.done) == ["daemon", "worker"]
+    crash.compare(undisturbed, killed)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_one_that_was_finished_and_lengthened_and_killed_is_one_that_was_long_from_the_start(folder):
     long = crash.make(configuration.load(CONFIG, (crash.schedule(12), *SMALL)), folder / "one")
     crash.undisturbed(long)

@@ -34,7 +34,7 @@ def at_work(directory, due, elsewhere=""):
 
 @pytest.mark.timeout(900)
 def test_a_raylet_and_the_daemon_killed_change_nothing(folder, monkeypatch):
-    pytest.importorskip("ray")
+    cluster.needed()
     for name, value in cluster.LOOPBACK.items():
         monkeypatch.setenv(name, value)
     settings = (crash.schedule(TRIALS), *FULL, "search.lookahead=2")

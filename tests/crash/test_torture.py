@@ -4,6 +4,7 @@ import pytest
 
 from tests.crash.torments import EVENTS
 from tests.crash.torture import Torture, short_folder
+from tests.helpers import cluster
 
 OF_FILES = ("kill_at_the_start", "kill_group", "fill_disk", "read_only")  # those that may hit a file on its way
 
@@ -27,7 +28,7 @@ def test_every_event_leaves_the_same_search(strategy, events):
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_every_event_on_a_ray_cluster_leaves_the_search_of_local_processes():
-    pytest.importorskip("ray")
+    cluster.needed()
     from tests.crash.torture_ray import EVENTS as ON_RAY
     from tests.crash.torture_ray import TortureOnRay
 

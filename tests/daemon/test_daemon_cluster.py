@@ -1,7 +1,5 @@
 """A search on a Ray cluster, as the daemon's clients see it."""
 
-import pytest
-
 from nasd.executors.ray import link
 from tests.helpers import cluster
 from tests.helpers.nasd_harness import as_the_stub_says, living, make, soon, tell
@@ -12,7 +10,7 @@ def on(address, directory, **other):
 
 
 async def test_a_cluster_that_cannot_be_reached_is_a_problem_and_not_an_exit(tmp_path, monkeypatch, unused_tcp_port):
-    pytest.importorskip("ray")
+    cluster.needed()
     monkeypatch.setattr(link, "AGAIN", (0.1, 0.2))
     for name, value in cluster.LOOPBACK.items():
         monkeypatch.setenv(name, value)

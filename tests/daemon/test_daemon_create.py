@@ -2,10 +2,13 @@
 
 import pytest
 
+from nasd import config as configuration
 from nasd import rooms
+from nasd.box import fft_tables
 from nasd.box.processor import multiplies_bfloat16
-from nasd.config import Config
+from nasd.config import Config, FftConfig
 from nasd.errors import ConfigError
+from nasd.evaluators.deep_prior import fft_table
 from nasd.runs import create
 
 SPACE = {"min_conv": 1, "max_conv": 1, "conv_sizes": [3], "conv_features": [8], "large_conv_strides": []}
@@ -73,3 +76,72 @@ def test_latencies_are_measured_once_and_then_stay():
 def test_latencies_are_not_measured_on_a_box_that_evaluates_nothing():
     with pytest.raises(ConfigError, match="evaluations run on others"):
         create.settle(supernet(executor={"kind": "ray"}))
+
+
+def transformed(**sections):
+    return Config.model_validate(
+        {"space": SPACE, "executor": {"devices": ["cpu"]}, "encoder": {"convolution": "measured"}, **sections}
+    )
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_how_convolutions_are_computed_is_measured_once_and_then_stays(cache, monkeypatch):
+    asked = []
+
+    def is_faster(kernel, side, channels, *_):
+        asked.append((kernel, side, channels))
+        return kernel * channels >= 350 and side > 7
+
+    monkeypatch.setattr(fft_table, "_is_faster", is_faster)
+    given = transformed()
+    frozen = create.settle(given)
+    at_28 = {11: 32, 9: 64, 7: 64, 5: 128, 3: 128}
+    wanted = [FftConfig(kernel=k, side=side, channels=c) for side in (28, 14) for k, c in at_28.items()]
+    assert list(frozen.encoder.convolution) == wanted
+    assert (5, 28, 32) not in asked  # a window of 7 gained nothing there
+    assert configuration.parse(configuration.dump(frozen)) == frozen
+    assert "7x7 from 64 channels" in fft_tables.in_words(frozen.encoder.convolution)
+
+    asked.clear()
+    assert create.settle(given) == frozen
+    assert not asked  # the cache knows
+    (cache / "nasd" / "convolutions.json").write_text("{]")  # somebody broke it: another measurement
+    monkeypatch.setattr(fft_table, "_is_faster", lambda *_: False)
+    assert create.settle(given).encoder.convolution == "direct"
+    assert create.settle(frozen) == frozen
+    assert create.differences(given, frozen) == []
+    other = transformed(encoder={"convolution": "direct"})
+    assert [line.split(":")[0] for line in create.differences(other, frozen)] == ["encoder.convolution"]
+
+
+def test_a_small_measurement_of_this_box(cache, monkeypatch):
+    for name, values in {"SIDES": (14,), "KERNELS": (11, 3), "CHANNELS": (8,), "IMAGES": 4}.items():
+        monkeypatch.setattr(fft_table, name, values)
+    found = fft_table.of_device("cpu", "bfloat16")
+    assert {(entry.side, entry.channels) for entry in found} <= {(14, 8)}
+    assert list(fft_tables.everything().values()) == [found]
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"evaluation": {"kind": "training"}},
+        {"space": {"kind": "cells"}, "search": {"strategy": "random"}},
+        {"executor": {"kind": "ray", "devices": ["cuda"]}},
+    ],
+    ids=["training", "cells", "GPUs elsewhere"],
+)
+def test_where_nothing_is_to_be_measured_convolutions_are_direct(cache, monkeypatch, sections):
+    monkeypatch.setattr(fft_table, "_measure", None)
+    monkeypatch.setattr(create, "count_gpus", lambda: 0)
+    assert create.settle(transformed(**sections)).encoder.convolution == "direct"
+
+
+def test_a_device_that_is_not_there(cache):
+    with pytest.raises(ConfigError, match=r"encoder\.convolution: nothing can be measured on cuda:99"):
+        fft_table.of_device("cuda:99", "float32")

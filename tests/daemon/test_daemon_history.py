@@ -1,8 +1,11 @@
 import random
 
 import msgspec
+import numpy as np
+import pytest
 
 from nasd.daemon.history import History
+from nasd.runs.remaining import Open
 from nasd.strategies.base import Progress, Stage
 
 STAGES = (("e=1", 30), ("e=0.5", 20), ("e=0.1", 15))
@@ -57,5 +60,27 @@ def test_stalls_and_jobs_between_trials_do_not_put_the_end_off():
         between = 3600.0 if number in (20, 30) else 0.0
         stalled.add(number, "evaluated", "e=1", 0.5, counted=True, seconds=10.0 + between, worked=9.5)
     where = Progress(40, 100, 0, (Stage("e=1", 40, 100),))
-    assert calm.progress(where).eta_seconds == 600.0
+    assert calm.progress(where).eta_seconds == pytest.approx(600.0)
     assert stalled.progress(where).eta_seconds < 1.1 * 600.0
+
+
+def test_a_trial_that_did_not_count_weighs_with_the_one_that_follows():
+    """Of two evaluations that take a second each only one counts: twenty more that count take forty seconds."""
+    seen = History()
+    for number in range(1, 41):
+        counted = number % 2 == 0
+        seen.add(number, "evaluated" if counted else "failed", "e=1", 0.5, counted=counted, seconds=1.0, gflop=3.0)
+    assert seen.progress(Progress(20, 40, 0, (Stage("e=1", 20, 40),))).eta_seconds == pytest.approx(40.0)
+
+
+def test_the_end_follows_from_the_operations_of_the_stages_to_come():
+    """Behind twenty trials of 1 GFLOP, a second each, are twenty of 10 GFLOP and one under way of 100."""
+    seen = History()
+    for number in range(1, 21):
+        seen.add(number, "evaluated", "e=1", 0.5, counted=True, seconds=1.0 + 0.1 * (number % 2), gflop=1 + number % 2)
+    where = Progress(20, 41, 1, (Stage("e=1", 20, 20), Stage("e=0", 0, 21)))
+    by_pace = seen.progress(where).eta_seconds
+    seen.expected = {"e=0": np.array([[1.0, 11.0]] * 20)}
+    by_operations = seen.progress(where, [Open("e=0", 101.0)]).eta_seconds
+    assert by_pace == pytest.approx(21 * 1.05)
+    assert by_operations == pytest.approx(20 * 2.0 + 11.0)

@@ -369,3 +369,14 @@ def test_the_command_asks_the_daemon_or_the_files(home, monkeypatch, capsys):
     cli.main(["set", "executor.trial_timeout=2h"], standalone_mode=False)
     assert "executor.trial_timeout: 5400.0 before, 7200.0 from now on\n  go on  " in capsys.readouterr().out
     assert config_of(directory).executor.trial_timeout == 7200
+
+
+async def test_the_end_is_estimated_from_a_simulation_of_the_search_as_it_is_now(home):
+    directory = make(home, 8)
+    tell(directory, trials=hanging(3))
+    async with living(directory) as live:
+        await soon(lambda: live.daemon.history.expected, "the simulation")
+        assert "e=0.1" not in live.daemon.history.expected
+        await ask(live, LONGER["qlearning"])
+        await soon(lambda: "e=0.1" in live.daemon.history.expected, "the simulation of the longer search")
+        await soon(lambda: live.status.progress.eta_seconds, "an estimate")

@@ -54,9 +54,10 @@ def status(key):
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(key))
 
 data = load(DataConfig(image_size=28), 1)
-for text, precision in product(sys.argv[1:], ("float32", "bfloat16")):
+for text, precision, convolution in product(sys.argv[1:], ("float32", "bfloat16"), ("direct", "fft")):
+    config = EncoderConfig(precision=precision, convolution=convolution)
     with torch.device("meta"):
-        encoder = Encoder(SearchSpace(LayersConfig()).parse(text), 1, EncoderConfig(precision=precision))
+        encoder = Encoder(SearchSpace(LayersConfig()).parse(text), 1, config)
     predicted = pass_bytes(encoder, data, 200)
     encoder.to_empty(device="cpu")
     encoder.initialise(torch.Generator().manual_seed(0))

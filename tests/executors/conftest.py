@@ -1,16 +1,16 @@
 import asyncio
-import importlib.util
 
 import pytest
 
 from tests.executors.sites import SITES, until
+from tests.helpers import cluster
 
-NO_RAY = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
 
-
-@pytest.fixture(params=[pytest.param(name, marks=NO_RAY if name == "ray" else ()) for name in SITES])
+@pytest.fixture(params=SITES)
 async def site(request, tmp_path, monkeypatch):
     """A place for an executor of each kind; it is closed, and leaves no process behind, after every test."""
+    if request.param == "ray":
+        cluster.needed()
     made = SITES[request.param](tmp_path, monkeypatch)
     made.of = None
     yield made

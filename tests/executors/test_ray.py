@@ -19,6 +19,7 @@ from nasd.data import fingerprint
 from nasd.errors import ConfigError
 from nasd.evaluators.orders import Training
 from nasd.executors.base import Task
+from nasd.executors.ray import cluster as rays
 from nasd.executors.ray import executor as on_ray
 from nasd.executors.ray import link
 from nasd.executors.ray.executor import Ray
@@ -37,7 +38,7 @@ def busy(executor):
 
 @pytest.fixture
 async def site(tmp_path, monkeypatch):
-    pytest.importorskip("ray")
+    cluster.needed()
     made = RaySite(tmp_path, monkeypatch)
     yield made
     (tmp_path / "gate").unlink(missing_ok=True)
@@ -203,8 +204,15 @@ def test_old_configs_run_on_processes():
                                                "resources": {"CPU": 4}}}).executor.workers == 16  # fmt: skip
 
 
-def test_nothing_is_left_of_a_daemon_that_is_killed(tmp_path, monkeypatch):
+def test_a_cluster_of_this_box_needs_shared_memory_and_says_so(tmp_path, monkeypatch):
     pytest.importorskip("ray")
+    monkeypatch.setattr(rays, "SHARED_MEMORY", tmp_path / "none")
+    with pytest.raises(rays.UnreachableError, match="which cannot be written to here"):
+        rays.connect("local", 1)
+
+
+def test_nothing_is_left_of_a_daemon_that_is_killed(tmp_path, monkeypatch):
+    cluster.needed()
     shared = cluster.shared(monkeypatch)
     (tmp_path / "gate").touch()
     script = f"""

@@ -18,7 +18,7 @@ def surveyed(name, **other):
 
 
 def test_every_node_of_a_cluster_says_what_it_has(monkeypatch):
-    pytest.importorskip("ray")
+    cluster.needed()
     found = survey.ask(cluster.shared(monkeypatch).address)
     assert len(found.nodes) >= 3  # the head node, which does no work, and two
     assert [one.node.cpus for one in found.nodes].count(4) >= 2
@@ -26,7 +26,7 @@ def test_every_node_of_a_cluster_says_what_it_has(monkeypatch):
 
 
 def test_a_cluster_that_is_not_there_is_a_sentence(unused_tcp_port):
-    pytest.importorskip("ray")
+    cluster.needed()
     address = f"127.0.0.1:{unused_tcp_port}"
     with pytest.raises(NasdError, match=rf"at {address} cannot be reached: nobody answers .*: .* refused"):
         survey.ask(address)

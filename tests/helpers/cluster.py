@@ -9,6 +9,7 @@ import sys
 import traceback
 
 import psutil
+import pytest
 
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
 SMALL = {"object_store_memory": 100 << 20, "include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
@@ -26,7 +27,8 @@ class Cluster:
     def __init__(self, nodes=2, cpus=4, port=None):
         self._process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, env={**os.environ, **LOOPBACK},
+            text=True,
+            env={**os.environ, **LOOPBACK, "TMPDIR": "/tmp"},  # short, and letters that Ray takes
         )  # fmt: skip
         port = {} if port is None else {"gcs_server_port": int(port)}
         self.address = self._ask(cpus=0, _system_config=QUICK, **port)["address"]
@@ -53,6 +55,13 @@ class Cluster:
         self._process.stdout.close()
         for process in psutil.wait_procs(left, 20)[1]:
             process.kill()
+
+
+def needed():
+    """Skip what needs a cluster where there can be none."""
+    pytest.importorskip("ray")
+    if not os.access("/dev/shm", os.W_OK):
+        pytest.skip("Ray needs a /dev/shm that can be written to")
 
 
 def shared(monkeypatch):

@@ -47,9 +47,9 @@ class Sshd:
         host_key, self.key = keygen(folder / "host_key"), keygen(folder / "user_key")
         settings = folder / "sshd_config"
         settings.write_text(
-            f"ListenAddress 127.0.0.1:{self.port}\nHostKey {host_key}\nAuthorizedKeysFile {self.key}.pub\n"
+            f'ListenAddress 127.0.0.1:{self.port}\nHostKey "{host_key}"\nAuthorizedKeysFile "{self.key}.pub"\n'
             "StrictModes no\nPasswordAuthentication no\nUsePAM no\nPidFile none\nPermitRootLogin prohibit-password\n"
-            + (f"SetEnv {' '.join(environment)}\n" if environment else "")
+            + ("SetEnv " + " ".join(f'"{setting}"' for setting in environment) + "\n" if environment else "")
         )
         Path("/run/sshd").mkdir(exist_ok=True)  # where it drops its privileges
         assert SSHD is not None
@@ -63,7 +63,7 @@ class Sshd:
     @property
     def ssh(self) -> str:
         return (
-            f"ssh -p {self.port} -i {self.key} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no "
+            f"ssh -p {self.port} -i {shlex.quote(str(self.key))} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no "
             "-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
         )
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -53,7 +54,7 @@ class Box:
         ).stdout
 
     def attach(self, target: str = "e2e") -> None:
-        command = f"{sys.executable} -m nasd.cli attach {target}"
+        command = f"{sys.executable} -m nasd.cli attach {shlex.quote(target)}"
         self.tmux("new-session", "-d", "-x", "100", "-y", "30", "-c", str(ROOT), command)
 
     def attach_from_a_shell(self, target: str = "e2e") -> None:
@@ -61,7 +62,7 @@ class Box:
         shell = "env PS1='prompt> ' bash --norc --noprofile -i"
         self.tmux("new-session", "-d", "-x", "120", "-y", "40", "-c", str(ROOT), shell)
         self.until(lambda shown: "prompt>" in shown, "a shell")
-        self.press(f"{sys.executable} -m nasd.cli attach {target}", "Enter")
+        self.press(f"{sys.executable} -m nasd.cli attach {shlex.quote(target)}", "Enter")
 
     def press(self, *keys: str) -> None:
         self.tmux("send-keys", *keys)

@@ -58,8 +58,9 @@ def same(target, embedding, dtype=np.float32):
         ({"encoder": {"batch_norm_statistics": "population"}}, {}),
         ({"encoder": {"batch_norm": 0, "batch_norm_statistics": "population"}}, {}),
         ({}, {"micro_batch": 50}),
+        ({"encoder": {"convolution": "fft"}}, {}),
     ],
-    ids=["batch", "population", "no batch norm", "split mini-batches"],
+    ids=["batch", "population", "no batch norm", "split mini-batches", "by FFT"],
 )
 def test_the_embedding_of_the_search_bit_for_bit(tmp_path, monkeypatch, sections, options):
     given = prior(**sections, **options)

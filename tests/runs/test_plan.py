@@ -6,7 +6,7 @@ from nasd import rooms
 from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.runs.expected import Pace, too_long
-from nasd.runs.plan import Images, Plan, plan
+from nasd.runs.plan import Images, Plan, plan, works
 
 IMAGES = Images(1000, 100, 200)
 SPACE = {"min_conv": 1, "max_conv": 3, "conv_sizes": [1, 3], "conv_features": [4, 8], "patch_size": 12}
@@ -80,6 +80,8 @@ def test_a_search_that_does_not_end_and_one_that_cannot_be_planned_are_refused()
     supernet = {"space": {"kind": "supernet"}, "search": {"strategy": "enas"}, "evaluation": {"kind": "supernet"}}
     with pytest.raises(NasdError, match="the epochs of a supernet cannot be planned"):
         plan(configured(**supernet), IMAGES)
+    with pytest.raises(NasdError, match="the epochs of a supernet cannot be planned"):
+        works(configured(**supernet), lambda: None)
 
 
 def test_examples_stand_for_equal_parts_of_the_operations(small):

@@ -71,6 +71,23 @@ def test_chart_has_exactly_its_size(size: tuple[int, int], points: list[tuple[fl
     assert {line.cell_length for line in lines} == {width}
 
 
+def test_there_are_no_half_epochs() -> None:
+    lines = chart.draw(120, 8, chart.Axes((1, 5), (0.0, 1.0)), [chart.Series([(1, 0.2), (5, 0.8)], "$primary")])
+    assert lines[-1].plain.split() == ["1", "2", "3", "4", "5"]
+    shares = chart.draw(120, 8, chart.Axes((1, 5), (0.0, 1.0), x_text=lambda value: f"{value:g}"), [])
+    assert "1.5" in shares[-1].plain.split()
+
+
+@pytest.mark.parametrize(("low", "high"), [(2.8, 4.7), (3.4, 4.8), (0.0, 9.0), (4.1, 4.4), (3.0, 3.05)])
+@pytest.mark.parametrize("most", [2, 5, 9, 14])
+def test_ticks_of_logarithms_are_round(low: float, high: float, most: int) -> None:
+    found = chart.log_ticks(low, high, most)
+    assert 1 <= len(found) <= most
+    assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
+    digits = 3 if high - low < 1 else 1
+    assert all(10**value == pytest.approx(float(f"{10**value:.{digits - 1}e}"), rel=1e-6) for value in found)
+
+
 def test_chart_draws_where_the_points_are() -> None:
     axes = chart.Axes((0, 10), (0.0, 1.0))
     lines = chart.draw(30, 8, axes, [chart.Series([(0, 0.0), (10, 1.0)], "$primary")], [chart.Mark(5, "half", "h")])

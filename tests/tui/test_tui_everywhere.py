@@ -131,7 +131,7 @@ async def test_command_palette_knows_every_action(daemon: FakeDaemon) -> None:
 async def test_key_bar_is_for_the_mouse_too(daemon: FakeDaemon) -> None:
     async with attached(daemon) as (app, pilot):
         bar = app.query_one(KeyBar)
-        start = next(start for start, _, _, binding in bar._buttons if binding.action == "pause")
+        start = next(start for start, _, _, binding in bar._buttons if binding.id == "search.pause")
         await pilot.click(KeyBar, offset=(start + 2, 0))
         await until(lambda: asked(daemon, "pause"))
 

@@ -54,6 +54,7 @@ async def test_jobs_are_filtered(daemon: FakeDaemon) -> None:
         await until(lambda: table.total == 1)
         await until(lambda: table.row and table.row.id == 3)
         assert asked(daemon, "jobs")[-1].where == "status:failed"
+        assert not app.query_one("#jobs-hint").display, "the hint is for who types"
         await press(pilot, "slash")
         app.query_one("#jobs-text", Input).value = "status:paused"
         await until(lambda: "No job matches." in screen(app))

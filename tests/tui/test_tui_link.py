@@ -16,7 +16,7 @@ from nasd.errors import NasdError
 from tests.helpers.fake_daemon import FakeDaemon
 from tests.helpers.fake_search import World
 from tests.helpers.pilot import Clock, until
-from tui.link import Change, Link, Renewed, Turned
+from tui.link import Change, Link, Renewed, Turned, opened
 
 
 class Following:
@@ -152,6 +152,20 @@ async def test_another_version_is_one_sentence_and_is_tried_again(daemon: FakeDa
         assert made.link.sentence.count(".") == 0
         daemon.protocol = protocol.PROTOCOL
         await until(lambda: made.link.live)
+
+
+async def test_goes_on_with_a_connection_that_was_opened_before(daemon: FakeDaemon) -> None:
+    """`tui.run` opens it while Textual is imported."""
+    target = Target(directory=daemon.directory)
+    opening = asyncio.create_task(opened(target))
+    link = Link(target, lambda _: None, opening=opening)
+    task = asyncio.create_task(link.run())
+    await until(lambda: link.condition == "live")
+    assert link._connection is opening.result()
+    await opening.result().close()
+    await until(lambda: link.condition == "live" and link._connection is not opening.result())
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def test_attaches_to_another_run(daemon: FakeDaemon, folder: Path) -> None:

@@ -1,5 +1,7 @@
 """The last day of the box."""
 
+import re
+
 import pytest
 
 from nasd import protocol as p
@@ -24,6 +26,21 @@ async def test_shows_what_is_known_over_the_whole_screen(daemon: FakeDaemon, siz
         assert all(len(line) <= size[0] for line in seen.splitlines())
         await press(pilot, "escape")
         assert "rolling reward" in screen(app)
+
+
+@pytest.mark.parametrize(("seconds", "tick"), [(120, "-60 s"), (600, "-4 m"), (36_000, "-4 h")])
+async def test_times_and_sizes_are_round_and_each_once(daemon: FakeDaemon, seconds: float, tick: str) -> None:
+    daemon.methods._handlers["machine"] = lambda _: p.MachineHistory(
+        times=(1e9, 1e9 + seconds), trials_per_hour=(60.0, 90.0), cpu=(0.5, 0.6), memory=(8.4e9, 9.8e9), devices=()
+    )
+    async with attached(daemon, (160, 48)) as (app, pilot):
+        await press(pilot, "m")
+        shown = screen(app)
+        lowest = next(line for line in shown.splitlines()[::-1] if "now" in line)
+        times = re.findall(r"-[\d.]+ [smh]", lowest)
+        assert tick in times
+        assert len(set(times)) == len(times)
+        assert {"8.0 GiB┤", "4.0 GiB┤"} <= set(re.findall(r"[\d.]+ GiB┤", shown))
 
 
 async def test_a_young_daemon_says_that_it_knows_little(daemon: FakeDaemon) -> None:

@@ -48,7 +48,7 @@ async def feed(app: NasdApp, world: World, clock: Clock, start: int, count: int)
     await until(lambda: not app._news)
 
 
-@pytest.mark.parametrize("events", [20_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("events", [5_000, pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
 async def test_memory_stays_flat(folder: Path, events: int) -> None:
     world, clock = World(300), Clock()
     daemon = FakeDaemon(folder / "run", world)
@@ -74,9 +74,10 @@ async def test_memory_stays_flat(folder: Path, events: int) -> None:
         finally:
             tracemalloc.stop()
         # Two rounds of all screens: the second must not need more than the first, but for what the caches of rich and
-        # Textual, which are bounded, had not yet seen: 100 to 350 KB, more on a busy machine. Events would be 4 MB.
+        # Textual, which are bounded, had not yet seen: 100 to 350 KB, more on a busy machine. The events would be
+        # a megabyte and more: each takes 700 bytes.
         assert used[5] - used[2] < 700_000, used
-        assert objects[5] - objects[2] < 3_000, objects  # of 6,000 events and more
+        assert objects[5] - objects[2] < events // 5, objects  # of three tenths of the events
         assert len(app._panes[0]._plot._points) <= 1501  # type: ignore[attr-defined]
         await press(pilot, "6")
         assert len(app.query_one(LogView).records) <= 5_500

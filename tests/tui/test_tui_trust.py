@@ -100,6 +100,18 @@ def _when(grid: Grid, master: int, true: object, limit: float = 20.0, missing: s
 # --- without a daemon ---------------------------------------------------------------------------------------------
 
 
+async def test_a_daemon_that_was_stopped_is_not_seen_stopping_for_ever(daemon: FakeDaemon) -> None:
+    clock = Clock()
+    async with attached(daemon, (120, 30), clock) as (app, _):
+        daemon.turn("stopping", "stopping")
+        await until(lambda: "stopping" in screen(app).splitlines()[0])
+        await daemon.stop()
+        await until(lambda: app.link.condition == "lost")
+        clock.now += 14
+        app.query_one(Header).renew()
+        await until(lambda: "stopped 14 s ago" in screen(app).splitlines()[0])
+
+
 async def test_a_daemon_that_is_gone_is_not_running(daemon: FakeDaemon) -> None:
     clock = Clock()
     async with attached(daemon, (120, 30), clock) as (app, pilot):
@@ -121,7 +133,9 @@ async def test_a_daemon_that_is_gone_is_not_running(daemon: FakeDaemon) -> None:
         for key in "12345678":
             await press(pilot, key)
             assert screen(app).count(sentence) == 1, key
-        for action in ("pause", "resume", "stop", "checkpoint", "export", "retrain_net"):
+        for method in ("pause", "resume", "checkpoint"):
+            assert not app.check_action("ask", (method,)), method
+        for action in ("stop", "export", "retrain_net"):
             assert not app.check_action(action, ()), action
         assert app.check_action("start", ())
         bar = screen(app).splitlines()[-1]

@@ -19,6 +19,7 @@ from tui.work import work
 AGAIN = 30.0
 """Seconds between two questions."""
 
+_GIB = 2.0**30
 LEAST = 8
 """Lines of a chart, its title included."""
 
@@ -30,6 +31,7 @@ class Curve(NamedTuple):
     values: Sequence[float | None]
     written: Callable[[float], str]
     high: float | None = None  # of the axis; None: as the values are
+    unit: float = 1.0  # in which the axis has round values
 
 
 class MachineScreen(ModalScreen[None]):
@@ -117,11 +119,12 @@ class Charts(Panel):
         self._first = min(self._first, rows - shown)
         each, spare = divmod(height, shown)
         room = (width - 2 * (columns - 1)) // columns
-        hours = [(moment - history.times[-1]) / 3600 for moment in history.times]
+        unit, name = _unit(history.times[-1] - history.times[0])
+        ago = [(moment - history.times[-1]) / unit for moment in history.times]
         found: list[Content] = []
         for row in range(self._first, self._first + shown):
             tall = each + (row - self._first < spare)
-            parts = [_chart(one, hours, room, tall) for one in curves[row * columns : (row + 1) * columns]]
+            parts = [_chart(one, ago, name, room, tall) for one in curves[row * columns : (row + 1) * columns]]
             for cells in zip_longest(*parts, fillvalue=Content()):
                 found.append(Content("  ").join(cells))
         hidden = len(curves) - columns * (self._first + shown)
@@ -135,29 +138,32 @@ def _curves(history: MachineHistory) -> list[Curve]:
     found = [
         Curve("trials per hour", history.trials_per_hour, lambda value: f"{value:.4g}"),
         Curve("cpu", history.cpu, _share, 1.0),
-        Curve("memory", history.memory, text.size),
+        Curve("memory", history.memory, text.size, unit=_GIB),
     ]
     for device in history.devices:
         name = text.clean(device.name)
         found += [
             Curve(f"{name} use", device.utilisation, _share, 1.0),
-            Curve(f"{name} memory", device.memory, text.size),
+            Curve(f"{name} memory", device.memory, text.size, unit=_GIB),
             Curve(f"{name} temperature", device.temperature, lambda value: f"{value:.4g} °C"),
             Curve(f"{name} power", device.power, lambda value: f"{value:.4g} W"),
         ]
     return [curve for curve in found if any(value is not None for value in curve.values)]
 
 
-def _chart(curve: Curve, hours: Sequence[float], width: int, height: int) -> list[Content]:
-    """A title with the newest value and the extremes, then the line."""
-    known = [(hour, value) for hour, value in zip(hours, curve.values, strict=True) if value is not None]
-    values = [value for _, value in known]
+def _chart(curve: Curve, ago: Sequence[float], name: str, width: int, height: int) -> list[Content]:
+    """A title with the newest value and the extremes, then the line over the time, which is counted in `name`."""
+    values = [value for value in curve.values if value is not None]
+    known = [(time, value / curve.unit) for time, value in zip(ago, curve.values, strict=True) if value is not None]
     head = Content.assemble(
         (curve.title, "bold"), ("  now ", "$dim"), (curve.written(values[-1]), "$primary"),
         ("  from ", "$dim"), curve.written(min(values)), (" to ", "$dim"), curve.written(max(values)),
     )  # fmt: skip
-    high = curve.high or 1.05 * max(values) or 1.0
-    axes = chart.Axes((min(hours[0], -1 / 60), 0.0), (0.0, high), x_text=_ago, y_text=curve.written)
+    high = curve.high or 1.05 * max(values) / curve.unit or 1.0
+    axes = chart.Axes(
+        (min(ago[0], -1.0), 0.0), (0.0, high), x_text=lambda value: f"{value:g} {name}" if value else "now",
+        y_text=lambda value: curve.written(value * curve.unit),
+    )  # fmt: skip
     series = [chart.Series(chart.thin(known, 2 * width), "$primary")]
     drawn = chart.draw(width, height - 1, axes, series)
     head = head.truncate(width, ellipsis=True)
@@ -168,8 +174,6 @@ def _share(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
-def _ago(hours: float) -> str:
-    """On the axis of time."""
-    if hours == 0:
-        return "now"
-    return f"-{-hours:g} h" if hours <= -1 else f"-{-60 * hours:.0f} m"
+def _unit(seconds: float) -> tuple[float, str]:
+    """In which a span of time has a few round values: its length in seconds, and its name."""
+    return (3600.0, "h") if seconds >= 10_800 else (60.0, "m") if seconds >= 180 else (1.0, "s")

@@ -73,7 +73,7 @@ class FrontPart(InsightPart):
         low, high = chart.spread([rewards[len(rewards) // 12], rewards[-1], *(reward for _, reward in line)])
         axes = chart.Axes(
             (min(costs), max(*costs, min(costs) + 0.1)), (max(0.0, low), min(1.0, high)),
-            x_text=lambda value: short(10**value), y_text=lambda value: f"{100 * value:.4g}",
+            x_text=lambda value: short(10**value), y_text=lambda value: f"{100 * value:.4g}", x_log=True,
         )  # fmt: skip
         series = [
             chart.Series(cloud, "$secondary", line=False),

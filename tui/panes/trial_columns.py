@@ -72,16 +72,25 @@ CHOICES = (
         lambda seen: (text.percent(seen.row.test_accuracy), ""),
     ),
     Choice(
-        "layers", "number of layers", Column("layers", 6, "right"), lambda seen: _number(seen.row.layers), sizes=True
+        "layers",
+        "number of layers",
+        Column("layers", 6, "right", sort="layers"),
+        lambda seen: _number(seen.row.layers),
+        sizes=True,
     ),
     Choice(
         "params",
         "weights of the network",
-        Column("params", 10, "right"),
+        Column("params", 10, "right", sort="parameters"),
         lambda seen: _number(seen.row.parameters),
         sizes=True,
     ),
-    Choice("dim", "values of the embedding", Column("dim", 7, "right"), lambda seen: _number(seen.row.embedding_dim)),
+    Choice(
+        "dim",
+        "values of the embedding",
+        Column("dim", 7, "right", sort="embedding_dim"),
+        lambda seen: _number(seen.row.embedding_dim),
+    ),
     Choice(
         "stage",
         "part of the search, such as an epsilon",

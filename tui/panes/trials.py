@@ -27,7 +27,9 @@ BEST_FIRST = ("reward", "best_validation", "test_accuracy")
 
 MOST_COMPARED = 5
 
-SORTS: tuple[protocol.TrialSort, ...] = get_args(protocol.TrialSort)
+MOST_PATIENCE = 60.0
+"""Seconds for a page: the first one by layers or parameters of a long run reads 10,000 architectures a second."""
+
 STATUSES: tuple[protocol.TrialStatus, ...] = get_args(protocol.TrialStatus)
 
 
@@ -110,9 +112,10 @@ class Trials(ListPane):
         self._ask()
 
     def action_sort(self) -> None:
-        """By the next column."""
-        now = SORTS.index(self.listed.sort)
-        self._sort_by(SORTS[(now + 1) % len(SORTS)])
+        """By the next column that is shown and can be sorted by."""
+        sorts = [choice.column.sort for choice in self._choices if choice.column.sort]
+        now = sorts.index(self.listed.sort) if self.listed.sort in sorts else -1
+        self._sort_by(sorts[(now + 1) % len(sorts)])
 
     def action_reverse(self) -> None:
         """The other way round."""
@@ -263,6 +266,7 @@ class Trials(ListPane):
                 distinct=self._once,
                 sizes=any(choice.sizes for choice in self._choices),
             ),
+            timeout=MOST_PATIENCE,
         )
         return page.total, page.rows
 

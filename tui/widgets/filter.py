@@ -6,7 +6,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.events import DescendantBlur
+from textual.events import DescendantBlur, DescendantFocus
 from textual.message import Message
 from textual.suggester import Suggester
 from textual.timer import Timer
@@ -15,6 +15,7 @@ from textual.widgets import Input, Static
 from nasd import filters
 from tui import text
 
+WRONG = "✗ "
 TYPING = 0.15
 """Seconds without a key before what was typed is looked for."""
 
@@ -105,9 +106,11 @@ class FilterLine(Vertical):
         self._ask()
         self.post_message(self.Left())
 
+    @on(DescendantFocus)
     @on(DescendantBlur)
-    def _left(self) -> None:
-        self.set_class(not (self.text or self._lasting), "-away")
+    def _turned(self) -> None:
+        self.set_class(not (self.text or self._lasting or self._input.has_focus), "-away")
+        self._hint()
 
     def _ask(self) -> None:
         if self._typing is not None:
@@ -122,8 +125,10 @@ class FilterLine(Vertical):
         self.post_message(self.Asked())
 
     def _hint(self) -> None:
-        self._said.display = bool(self.text.strip())
-        self._said.update(hint(self.text, self._fields, self._searched))
+        """While one types; what is wrong stays, since it was not asked for."""
+        said = hint(self.text, self._fields, self._searched)
+        self._said.display = bool(self.text.strip()) and (self._input.has_focus or said.plain.startswith(WRONG))
+        self._said.update(said)
 
 
 def hint(typed: str, fields: filters.Fields, searched: str) -> Content:
@@ -132,7 +137,7 @@ def hint(typed: str, fields: filters.Fields, searched: str) -> Content:
         filters.parse(typed, fields)
     except filters.FilterError as error:
         wrong = (text.clean(typed[error.start : error.end]), "underline $error")
-        return Content.assemble(("✗ ", "$error"), wrong, f" expected {error.expected}")
+        return Content.assemble((WRONG, "$error"), wrong, f" expected {error.expected}")
     word = typed.rsplit(maxsplit=1)[-1].lstrip("!") if typed.split() and not typed.endswith(" ") else ""
     if (match := _NAME.match(word)) is not None and match[1] in fields:
         return Content(f"{match[1]}: {fields[match[1]][1]}")

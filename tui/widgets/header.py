@@ -76,7 +76,8 @@ class Header(Widget):
         """What the search is at; of one whose daemon is gone how it was last seen."""
         link, seen = self._link, self._link.seen
         if seen is not None and status.state != "finished":
-            return Content.styled(f"last seen {seen.state}, {text.duration(link.since(seen.at))} ago", "$dim")
+            was = "stopped" if seen.state == "stopping" else f"last seen {seen.state},"
+            return Content.styled(f"{was} {text.duration(link.since(seen.at))} ago", "$dim")
         glyph, colour = theme.STATES[status.state]
         return Content.styled(f"{glyph} {status.state}", colour)
 

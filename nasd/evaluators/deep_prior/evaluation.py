@@ -70,9 +70,10 @@ def evaluate(
     clock = Clock(device)
     tell = progress or _silent
     try:
-        outcome, splits = _deep_prior(
-            architecture, data.to(device), config, seed, device, tell, memory_limit, screen_floor, rungs, clock
-        )
+        with torch.accelerator.device_index(device.index):  # a CUDA graph records what the current GPU does
+            outcome, splits = _deep_prior(
+                architecture, data.to(device), config, seed, device, tell, memory_limit, screen_floor, rungs, clock
+            )
     except torch.AcceleratorError:
         raise
     except CutError as cut:

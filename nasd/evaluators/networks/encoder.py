@@ -12,6 +12,7 @@ from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.networks import activations
 from nasd.evaluators.networks.batch_norm import BatchNorm, Relu
 from nasd.evaluators.networks.cells import CellStack
+from nasd.evaluators.networks.convolution import DIRECT, Convolution, Table, table
 from nasd.evaluators.threads import one_thread_each
 from nasd.spaces.cells import Cell
 from nasd.spaces.layers import Architecture, State
@@ -38,16 +39,12 @@ def _norm(features: int, eps: float) -> nn.Module:
     return BatchNorm(features, eps) if eps > 0 else Relu()
 
 
-def _conv(inputs: int, outputs: int, size: int, stride: int = 1, padding: int = 0) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, size, stride=stride, padding=padding, bias=False)
-
-
 class ConvBlock(nn.Sequential):
     """Convolution, batch norm, ReLU."""
 
-    def __init__(self, inputs: int, state: State, eps: float) -> None:
+    def __init__(self, inputs: int, state: State, eps: float, table: Table = DIRECT) -> None:
         super().__init__(
-            _conv(inputs, state.filter_depth, state.filter_size, state.stride, state.padding),
+            Convolution(inputs, state.filter_depth, state.filter_size, state.stride, state.padding, table),
             _norm(state.filter_depth, eps),
         )
 
@@ -77,13 +74,13 @@ class WideResidualBlock(nn.Module):
     pre-activated input instead.
     """
 
-    def __init__(self, inputs: int, outputs: int, eps: float) -> None:
+    def __init__(self, inputs: int, outputs: int, eps: float, table: Table = DIRECT) -> None:
         super().__init__()
         self.norm1 = _norm(inputs, eps)
-        self.conv1 = _conv(inputs, outputs, 3, padding=1)
+        self.conv1 = Convolution(inputs, outputs, 3, 1, 1, table)
         self.norm2 = _norm(outputs, eps)
-        self.conv2 = _conv(outputs, outputs, 3, padding=1)
-        self.shortcut = None if inputs == outputs else _conv(inputs, outputs, 1)
+        self.conv2 = Convolution(outputs, outputs, 3, 1, 1, table)
+        self.shortcut = None if inputs == outputs else Convolution(inputs, outputs, 1, 1, 0, table)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H, W)."""
@@ -110,15 +107,15 @@ class SpatialPyramid(nn.Module):
         return torch.cat(pooled, 2)
 
 
-def _layers(architecture: Architecture, channels: int, eps: float) -> list[nn.Module]:
+def _layers(architecture: Architecture, channels: int, eps: float, table: Table) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for state in architecture.layers:
         match state.layer_type:
             case "conv":
-                layers.append(ConvBlock(channels, state, eps))
+                layers.append(ConvBlock(channels, state, eps, table))
                 channels = state.filter_depth
             case "wrn":
-                layers.append(WideResidualBlock(channels, state.filter_depth, eps))
+                layers.append(WideResidualBlock(channels, state.filter_depth, eps, table))
                 channels = state.filter_depth
             case "max_pool":
                 layers.append(MaxPool(state.filter_size, state.stride))
@@ -138,7 +135,7 @@ class Encoder(nn.Module):
     Args:
         architecture: What to build. Its terminal state and classifier are not part of the encoder.
         channels: Of the input images.
-        config: Initialisation, batch norm, precision.
+        config: Initialisation, batch norm, precision, and how convolutions are computed.
         trained: Batch norms are trained, too, and their weights may become negative.
         probe: A linear probe reads the embedding (see `CellStack`), not the last layer of a network.
 
@@ -162,7 +159,8 @@ class Encoder(nn.Module):
         if isinstance(architecture, Cell):
             self.layers = nn.Sequential(CellStack(architecture, config.batch_norm, probe=probe))
         else:
-            self.layers = nn.Sequential(*_layers(architecture, channels, config.batch_norm))
+            chosen = DIRECT if trained else table(config)  # transforms know no gradient
+            self.layers = nn.Sequential(*_layers(architecture, channels, config.batch_norm, chosen))
         self._norms = [module for module in self.modules() if isinstance(module, BatchNorm)]
         self.dtype = torch.bfloat16 if config.precision == "bfloat16" else torch.float32
         for module in self.modules():

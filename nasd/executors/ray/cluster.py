@@ -1,10 +1,14 @@
 """Ray's own interface, as far as the bridge needs it: a cluster of this box alone, or one that is there; its nodes."""
 
+import os
 import socket
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from nasd.protocol import Node
 
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Ray keeps objects
 OBJECT_STORE = 256 << 20  # bytes of a cluster of this box alone: chunks of files pass through it
 
 KNOCK = 10.0  # seconds in which a head node must take a connection
@@ -29,7 +33,11 @@ def connect(address: str, cpus: float) -> str:
     """
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address == "local":
+        if not os.access(SHARED_MEMORY, os.W_OK):  # its raylet would end without a word
+            raise UnreachableError(f"Ray keeps objects in {SHARED_MEMORY}, which cannot be written to here")
         options |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": OBJECT_STORE}
+        if not tempfile.gettempdir().isascii():  # nor does Ray take such a folder
+            options["_temp_dir"] = "/tmp/ray"  # noqa: S108 - where it puts its files by itself
     if address not in ("auto", "local"):
         host, _, port = address.rpartition(":")
         try:

@@ -12,6 +12,7 @@ layers fit each other is `nasd.spaces.layers.parse`'s part.
 
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 from nasd.spaces.base import GrammarError
@@ -27,6 +28,7 @@ _COUNTS: dict[LayerName, tuple[int, ...]] = {"C": (5, 4), "P": (4,), "FC": (1,),
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NAME = re.compile(r"[A-Za-z]+")
 _NUMBER = re.compile(r"[0-9]+")
+_NUMBERS = re.compile(rf"\(([0-9]{{1,{MAX_DIGITS}}}(?:,[0-9]{{1,{MAX_DIGITS}}})*)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class _Reader:
     def _layer(self) -> Layer:
         position = self._at
         name = self._name()
+        found = _NUMBERS.match(self._text, self._at)
+        if found is not None and len(words := found[1].split(",")) in _COUNTS[name]:  # as `layer_text` writes them
+            starts = tuple(accumulate((len(word) + 1 for word in words[:-1]), initial=found.start(1)))
+            self._move_to(found.end())
+            return Layer(name, tuple(map(int, words)), position, starts)
         self._take("(")
         numbers, positions = [], []
         while True:

@@ -191,7 +191,7 @@ class _Outcomes(Panel):
             return [Content.styled("Of this level nothing was predicted, or nothing came yet.", "$dim")]
         pairs = self._outcomes.pairs
         x, y = chart.spread([one for one, _ in pairs], 0.01), chart.spread([one for _, one in pairs], 0.01)
-        axes = chart.Axes(x, y, *[lambda value: f"{100 * value:.4g}"] * 2)
+        axes = chart.Axes(x, y, x_text=_percent, y_text=_percent)
         low, high = max(x[0], y[0]), min(x[1], y[1])
         same = [(low, low), (high, high)] if low < high else []
         return chart.draw(
@@ -215,3 +215,7 @@ class _Drawing(Panel):
     def lines(self, width: int, height: int) -> Sequence[Content]:
         """Its blocks; those that do not fit are counted."""
         return draw(text.clean(self._row.net), width) if self._row else []
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.4g}"

@@ -1,0 +1,76 @@
+"""Convolution by FFT against torch's own, for each class of a search's layers.
+
+    python -m benchmarks.convolutions [--kernels 3 5 7 11] [--channels 32 128 512] [--sizes 28 14] [--batch 128]
+
+By FFT in plain torch: `rfft2`, one complex product for each frequency, `irfft2`. Transforms of size + padding points
+suffice, because what wraps around falls on rows that are cut off. float32 beside each precision that the device
+multiplies; the error is that of the FFT against float64, of the largest value.
+"""
+
+import argparse
+
+from nasd.box import tuning
+
+tuning.prepare()  # before torch
+
+import torch  # noqa: E402
+from torch import Tensor  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from benchmarks.evaluator import seconds  # noqa: E402
+from nasd.evaluators.seeding import generator  # noqa: E402
+
+
+def by_fft(x: Tensor, weight: Tensor, padding: int) -> Tensor:
+    """`conv2d` of stride 1 for x (N, C, H, H) and weight (C', C, k, k)."""
+    points = x.shape[-1] + padding
+    kernel = weight.shape[-1]
+    images = torch.fft.rfft2(x, s=(points, points)).permute(2, 3, 0, 1)
+    window = torch.fft.rfft2(weight, s=(points, points)).conj().permute(2, 3, 1, 0)
+    products = torch.matmul(images, window).permute(2, 3, 0, 1)
+    out = torch.fft.irfft2(products, s=(points, points)).roll((padding, padding), (2, 3))
+    size = x.shape[-1] + 2 * padding - kernel + 1
+    return out[:, :, :size, :size]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kernels", type=int, nargs="+", default=[3, 5, 7, 9, 11])
+    parser.add_argument("--channels", type=int, nargs="+", default=[32, 128, 512])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[28, 14])
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--threads", type=int, help="CPU threads; else as many as cores")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads or torch.get_num_threads())
+    print("| kernel | channels | side | float32, ms | tf32, ms | bfloat16, ms | FFT, ms | float32 : FFT | error |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    for kernel in arguments.kernels:
+        for channels in arguments.channels:
+            for side in arguments.sizes:
+                print(row(kernel, channels, side, arguments.batch, arguments.device), flush=True)
+
+
+@torch.inference_mode()
+def row(kernel: int, channels: int, side: int, batch: int, device: str) -> str:
+    """One class of layers, as a row of the table."""
+    draw, padding = generator(1, "convolution"), kernel // 2
+    x = torch.randn((batch, channels, side, side), generator=draw).to(device)
+    weight = torch.randn((channels, channels, kernel, kernel), generator=draw).to(device)
+    exact = functional.conv2d(x[:1].double(), weight.double(), padding=padding)
+    error = float((by_fft(x[:1], weight, padding) - exact).abs().max() / exact.abs().max())
+    x, weight = (each.contiguous(memory_format=torch.channels_last) for each in (x, weight))
+
+    def direct(precision: str) -> float:
+        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        images, window = x.to(dtype), weight.to(dtype)
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=precision == "tf32"):
+            return seconds(lambda: functional.conv2d(images, window, padding=padding), 2)
+
+    taken = [direct("float32"), direct("tf32"), direct("bfloat16"), seconds(lambda: by_fft(x, weight, padding), 2)]
+    shown = " | ".join(f"{1e3 * each:.2f}" for each in taken)
+    return f"| {kernel}x{kernel} | {channels} | {side} | {shown} | {taken[0] / taken[3]:.1f} | {error:.0e} |"
+
+
+if __name__ == "__main__":
+    main()

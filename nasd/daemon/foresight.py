@@ -1,0 +1,85 @@
+"""What the trials to come are expected to be: the search is simulated once, beside the real one."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from nasd import rooms
+from nasd.config import Config
+from nasd.daemon.history import History
+from nasd.errors import NasdError
+from nasd.runs.plan import works
+from nasd.runs.remaining import Open
+from nasd.spaces.base import Space
+from nasd.strategies.base import Proposal
+
+log = logging.getLogger("nasd.daemon")
+
+MOST = 5000  # trials that count: longer searches are not simulated, which would take minutes
+REST = 0.003  # seconds after each simulated trial, in which the daemon has its interpreter for itself
+
+
+class _StoppedError(Exception):
+    """The simulation is not needed any more."""
+
+
+class Foresight:
+    """Weighs architectures, and simulates the search.
+
+    Args:
+        space: Of the architectures.
+        history: Is given what the simulation finds.
+    """
+
+    def __init__(self, space: Space[Any], history: History) -> None:
+        self._space, self._history = space, history
+        self._task: asyncio.Task[None] | None = None
+        self.gflop = lru_cache(1000)(self._gflop)
+        """GFLOP of an architecture for one image; 0 where a trial is no architecture, such as a supernet's epoch."""
+
+    def _gflop(self, net: str) -> float:
+        try:
+            return self._space.graph(self._space.parse(net)).gflops
+        except NasdError:
+            return 0.0
+
+    def open(self, proposals: Sequence[Proposal]) -> list[Open]:
+        """What is under way."""
+        return [
+            Open(proposal.stage, self.gflop(proposal.net) if proposal.kind == "evaluate" else None)
+            for proposal in proposals
+        ]
+
+    def look(self, config: Config) -> None:
+        """Simulate the search of a config, from now on and instead of another."""
+        if self._task is not None:
+            self._task.cancel()
+        self._task = asyncio.create_task(self._look(config), name="foresight")
+
+    async def close(self) -> None:
+        """End the simulation."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _look(self, config: Config) -> None:
+        total = rooms.strategy(config, self._space).progress().of
+        if total is None or total > MOST:
+            return
+        stop = threading.Event()
+
+        def rest() -> None:
+            if stop.is_set():
+                raise _StoppedError
+            time.sleep(REST)
+
+        try:
+            self._history.expected = await asyncio.to_thread(works, config, rest)
+        except NasdError as error:
+            log.debug("when the search will end is told by its pace alone: %s", error)
+        finally:
+            stop.set()
