@@ -1,12 +1,12 @@
 """The same evaluation as an expert writes it in forty lines of plain torch, beside ours.
 
-    python -m benchmarks.plain_torch [--only NAME ...] [--samples 6000] [--epochs 5] [--threads 1] [--compiled]
+    python -m benchmarks.plain_torch [--only NAME ...] [--samples 6000] [--epochs 5] [--threads 1] [--compiled] [--fft]
 
 `plain` is what a user would write instead of starting nasd: images and embeddings in memory, no `DataLoader`,
 channels-last convolutions, bfloat16 by autocast where that is asked for, a classifier by `torch.optim.Adam`, whole
 splits validated at once; with `--compiled` encoder and training step by `torch.compile`, whose compilation is not
 counted. It does less than ours: no early stop, no checks, no memory prediction, training statistics not averaged from
-the first mini-batch on.
+the first mini-batch on. With `--fft` ours convolves by Fourier transform where that was measured to be faster.
 
 Both ways are given `--samples` training images and the same share of the other splits. Times are extrapolated to all
 images and to 70 epochs; each way runs `--repeats` times in turn, and the shorter time counts. With `--threads 1` on a
@@ -32,6 +32,7 @@ from benchmarks.published_pipeline import BATCH, EPOCHS, Precision, network  # n
 from nasd.config import Config, EncoderConfig, TrainingConfig  # noqa: E402
 from nasd.data import Data, ImageSplit  # noqa: E402
 from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
+from nasd.evaluators.deep_prior.fft_table import of_device  # noqa: E402
 from nasd.evaluators.deep_prior.warm_up import warm_up  # noqa: E402
 from nasd.outcome import Evaluated  # noqa: E402
 from nasd.spaces.layers import Architecture  # noqa: E402
@@ -107,10 +108,8 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def ours(architecture: Architecture, data: Data, epochs: int, seed: int, precision: Precision) -> Timed:
-    config = Config(
-        encoder=EncoderConfig(precision=precision), training=TrainingConfig(epochs=epochs, early_stopping_thresh=0.0)
-    )
+def ours(architecture: Architecture, data: Data, epochs: int, seed: int, encoder: EncoderConfig) -> Timed:
+    config = Config(encoder=encoder, training=TrainingConfig(epochs=epochs, early_stopping_thresh=0.0))
     marks = {"began": Clock.now()}
 
     def mark(stage: str, *_: object) -> None:
@@ -145,6 +144,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument("--fft", action="store_true", help="ours by FFT where that is faster")
     parser.add_argument("--compiled", action="store_true", help="plain torch by torch.compile")
     parser.add_argument("--threads", type=int, help="CPU threads; else as many as cores")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -156,11 +156,13 @@ def main() -> None:
     whole = arguments.of / len(data.train)
     data = part(data, 1 / whole).to(arguments.device)
     warm_up(Config(encoder=EncoderConfig(precision=arguments.precision)), torch.device(arguments.device))
+    table = of_device(arguments.device, arguments.precision) if arguments.fft else ()
+    encoder = EncoderConfig(precision=arguments.precision, convolution=table or "direct")
     ways = {
         "plain torch": lambda net: plain(
             net, data, arguments.epochs, 1, arguments.precision, compiled=arguments.compiled
         ),
-        "nasd": lambda net: ours(net, data, arguments.epochs, 1, arguments.precision),
+        "nasd": lambda net: ours(net, data, arguments.epochs, 1, encoder),
     }
     print(f"{arguments.precision}, {torch.get_num_threads()} threads, {len(data.train):,} training images\n")
     print("| architecture | way | encode | an epoch | 70 epochs in all | times as fast | test accuracy, % |")
