@@ -42,7 +42,8 @@ from store import Run, soundness
 
 COMMAND = (sys.executable, "-m", "nasd.cli")
 DAEMON = (sys.executable, "-m", "nasd.daemon")
-POLL = 0.02  # seconds
+POLL = 0.05  # seconds
+SELDOM = 0.3  # the same where there is no hurry: an answer takes the daemon's processor, and the worker starts on it
 
 
 def schedule(trials: int) -> str:
@@ -85,7 +86,7 @@ def undisturbed(directory: Path) -> float:
     began = time.monotonic()
     daemon = start(directory)
     try:
-        wait_until(lambda: finished(directory), daemon)
+        wait_until(lambda: finished(directory), daemon, poll=SELDOM)
     finally:
         stop(daemon)
     return time.monotonic() - began
@@ -114,7 +115,7 @@ def killed(directory: Path, kills: Kills, say: Callable[[str], None] = print) ->
             kills.done.append(target)
             with Run.open(directory) as run:
                 say(f"  {len(kills.done):3} killed the {target} {delay:5.2f} s later, {run.count()} trials so far")
-        wait_until(lambda: finished(directory), daemon)
+        wait_until(lambda: finished(directory), daemon, poll=SELDOM)
     finally:
         stop(daemon)
     return time.monotonic() - began
@@ -164,7 +165,7 @@ def retrained(directory: Path, seed: int | None, say: Callable[[str], None] = pr
     began = time.monotonic()
     daemon = start(directory)
     try:
-        wait_until(lambda: finished(directory), daemon)
+        wait_until(lambda: finished(directory), daemon, poll=SELDOM)
         jobs = queue(directory)
         draw = random.Random(seed)
         for number, id in enumerate(jobs if seed is not None else ()):
@@ -272,12 +273,14 @@ def hit(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def wait_until(condition: Callable[[], Any], daemon: "subprocess.Popen[bytes]", seconds: float = 3600.0) -> Any:
+def wait_until(
+    condition: Callable[[], Any], daemon: "subprocess.Popen[bytes]", seconds: float = 3600.0, poll: float = POLL
+) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert daemon.poll() is None, f"the daemon ended with exit code {daemon.returncode}"
         assert time.monotonic() < deadline, "the search does not come to its end"
-        time.sleep(POLL)
+        time.sleep(poll)
     return found
 
 

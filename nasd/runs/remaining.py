@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 UNLIKE = 0.1  # of the time left: how far a search is from its simulation (docs/planning.md)
 QUANTILE = 1.2816  # of the normal distribution, at 90 %
 
-Works = NDArray[np.float64]
+Works: TypeAlias = "NDArray[np.float64]"
 """(trials, 2): of each trial that counts the evaluations and their GFLOP for one image, those of the trials before it
 included that did not count."""
 
@@ -60,6 +61,8 @@ def remaining(
         return Left(0.0, 0.0, 0.0)
     if len(recent) < 2:
         return None
+    import numpy as np  # noqa: PLC0415 - who only reads a run does not wait for it
+
     works = np.array([(trial.evaluations, trial.gflop) for trial in recent], dtype=np.float64)
     seconds = np.array([trial.seconds for trial in recent])
     rates = _rates(works, seconds)
@@ -87,8 +90,10 @@ def remaining(
     return Left(median, max(0.0, median - spread), median + spread)
 
 
-def _rates(works: Works, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rates(works: Works, seconds: "NDArray[np.float64]") -> "NDArray[np.float64]":
     """(2,) seconds of an evaluation and of a GFLOP, neither below 0, that explain the sum of the seconds."""
+    import numpy as np  # noqa: PLC0415 - as above
+
     an_evaluation, a_gflop = np.linalg.lstsq(works, seconds)[0]
     if a_gflop < 0:
         an_evaluation, a_gflop = 1.0, 0.0

@@ -26,7 +26,7 @@ class TestWithoutADaemon:
             (["ps"], "finished"), (["status"], "no daemon runs it"), (["trials"], NET[:3]),
             (["trials", "--top", "3"], "ARCHITECTURE"), (["trials", "--last", "2"], "ARCHITECTURE"),
             (["trials", "--all"], "ARCHITECTURE"), (["show", "1"], "LAYER"), (["show", "stub", "2"], "trial 2"),
-            (["verify"], "is sound"), (["doctor"], "libraries"),
+            (["verify"], "is sound"), (["doctor"], "libraries"), (["doctor", "stub"], "stub: direct"),
         ],
     )  # fmt: skip
     def test_reading_commands(self, nasd, run, arguments, said):

@@ -83,11 +83,12 @@ def tell(directory, *, trials=None, **orders):
 
 
 def until(condition, what="what was waited for", seconds=LIMIT):
-    """Ask again and again; the first answer that is true."""
-    deadline = time.monotonic() + seconds
+    """Ask again and again, less often as time goes by: the answers take the processor, too. The first that is true."""
+    deadline, pause = time.monotonic() + seconds, 0.01
     while not (found := condition()):
         assert time.monotonic() < deadline, f"{what} has not come"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.05)
     return found
 
 

@@ -1,6 +1,13 @@
 """Workers on a cluster, by node."""
 
+from pathlib import Path
+
+import msgspec
+
 from nasd import protocol as p
+from tests.helpers.fake_daemon import FakeDaemon
+from tests.helpers.fake_search import World
+from tests.helpers.pilot import attached, screen
 from tui.panes import overview_nodes
 
 
@@ -34,7 +41,7 @@ def test_what_has_no_place_says_why() -> None:
     assert lines(workers, [node("one", gpus=2)], width=60) == [
         "○ 2 wait: 1 GPU: taken on every node",
         "○ 1 starting",
-        "● one 1/1 busy  8/8 CPU  2/2 GPU",
+        "● one 1/1 busy  2/2 GPU  8/8 CPU",
     ]
 
 
@@ -56,3 +63,22 @@ def test_a_worker_of_this_box_is_on_no_cluster() -> None:
     assert not overview_nodes.on_cluster([worker(0)])
     assert overview_nodes.on_cluster([worker(0, "one")])
     assert overview_nodes.on_cluster([worker(0, waits_for="waiting for the cluster")])
+
+
+async def test_sixty_four_workers_of_eight_nodes_fit_a_small_screen(folder: Path) -> None:
+    class OnCluster(World):
+        def status(self, directory: str) -> p.Status:
+            status = super().status(directory)
+            workers = [worker(id, f"box-{id % 8}") for id in range(62)]
+            workers += [worker(id, state="gone", waits_for="waiting for 1 GPU: taken on every node") for id in (62, 63)]
+            machine = msgspec.structs.replace(status.machine, nodes=tuple(node(f"box-{n}", gpus=8) for n in range(8)))
+            return msgspec.structs.replace(status, workers=tuple(workers), machine=machine)
+
+    daemon = FakeDaemon(folder / "run", OnCluster(300))
+    await daemon.start()
+    async with attached(daemon, (80, 24)) as (app, _):
+        seen = screen(app)
+    await daemon.stop()
+    assert "2 wait: 1 GPU: taken" in seen
+    assert all(f"● box-{n} 8/8 busy  8/8 GPU" in seen for n in range(3)), seen
+    assert "+5 more nodes, 38 workers" in seen

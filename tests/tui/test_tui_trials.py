@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from nasd import protocol as p
 from tests.helpers.fake_daemon import FakeDaemon
@@ -32,7 +33,8 @@ async def test_trials_keys_move_the_cursor(daemon: FakeDaemon) -> None:
         assert table.row.number == 700
 
 
-async def test_trials_filter_as_one_types(daemon: FakeDaemon) -> None:
+async def test_trials_filter_as_one_types(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.widgets.filter.TYPING", 1.0)  # a busy box takes longer for a key than a person
     async with attached(daemon) as (app, pilot):
         await press(pilot, "2", "slash")
         await pilot.press(*"embedding")

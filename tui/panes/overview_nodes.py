@@ -62,7 +62,7 @@ def _node(
         f" {busy}/{len(workers)} busy",
     ]
     if load is not None:
-        parts.append((f"  {load.cpus_taken:g}/{load.cpus:g} CPU", "$dim"))
-        if load.gpus:
+        if load.gpus:  # first, since a narrow panel ends here
             parts.append((f"  {load.gpus_taken:g}/{load.gpus:g} GPU", "$dim"))
+        parts.append((f"  {load.cpus_taken:g}/{load.cpus:g} CPU", "$dim"))
     return Content.assemble(*parts).truncate(width, ellipsis=True)

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-WEIGHTS = 1 << 24  # values of transformed weights at a time; 64 MB
+WEIGHTS = 1 << 22  # values of transformed weights at a time; 16 MB
 COLUMNS = 1 << 13  # values of each pixel at a time where images change their order; a few MB
 OFFSET = 16  # values between rows: rows a power of two apart would share few lines of the cache
 
@@ -103,11 +103,12 @@ def _products(spectrum: Tensor, window: Tensor, matrices: Matrices, shape: tuple
     lines_at_once = min(lines, max(1, WEIGHTS // both))
     left = _padded(lines_at_once, images * inputs, like=spectrum)
     right = _padded(lines_at_once, both, like=spectrum)
-    columns_at_once = max(1, WEIGHTS // (2 * kernel * both))
+    columns_at_once = min(frequencies, max(1, WEIGHTS // (2 * kernel * both)))
+    of_weights = _empty(columns_at_once, 2 * kernel, both, like=spectrum)
     for frequency in range(frequencies):
         if frequency % columns_at_once == 0:
             rows = matrices.weights_first[2 * frequency : 2 * (frequency + columns_at_once)]
-            of_weights = torch.mm(rows, window.view(kernel, -1)).view(-1, 2 * kernel, both)
+            torch.mm(rows, window.view(kernel, -1), out=of_weights.view(2 * columns_at_once, -1)[: len(rows)])
         for line in range(0, lines, lines_at_once):
             part = slice(line, min(line + lines_at_once, lines))
             some = slice(part.stop - part.start)

@@ -71,6 +71,7 @@ class Guardian:
         self._kills_before = memory_kills()
         self._heard, self._raylet = time.monotonic(), os.getppid()
         self._folder, self._lock = Path(), -1
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def start(self, id: int, command: bytes, setup: bytes, scratch: str) -> bytes:
         """Start the worker process.
@@ -98,7 +99,6 @@ class Guardian:
         request = messages.decode_request(setup)
         assert isinstance(request, Setup)
         self.write(messages.encode(msgspec.structs.replace(request, staging=str(self._folder))))
-        threading.Thread(target=self._watch, daemon=True).start()
         return msgspec.json.encode(
             Started(
                 node=_node(),
