@@ -18,7 +18,7 @@ from nasd import protocol
 from nasd.client import Target
 from nasd.client.aio import Connection
 from nasd.errors import NasdError
-from tui import settings, text, theme
+from tui import hangup, settings, text, theme
 from tui.acting import OF_DAEMON, Acting
 from tui.alerts import Alerts
 from tui.box import Box
@@ -133,6 +133,8 @@ class NasdApp(Acting):
         self._alerts.open()
         # Textual shows what it had drawn before a suspension only where it changes afterwards.
         self.app_resume_signal.subscribe(self, lambda _: self.screen.refresh())
+        if not self.is_headless:
+            self.set_interval(hangup.AGAIN, hangup.end_if_hung_up)
         if self.link.target.home:
             self.show(RUNS)
             return

@@ -10,7 +10,8 @@ from nasd.config.units import number, seconds, size
 class Section(BaseModel):
     """Frozen, and no unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when first needed: with all sections as one instead of one after the other.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0), BeforeValidator(number)]

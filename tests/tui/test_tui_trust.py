@@ -1,5 +1,6 @@
 """What the screen says is true: after a suspension, without a daemon, behind hidden screens, and under many events."""
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -10,6 +11,8 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -45,27 +48,40 @@ def paused(folder: Path) -> FakeDaemon:
 # --- suspension ---------------------------------------------------------------------------------------------------
 
 
-def test_a_bare_terminal_shows_the_same_after_ctrl_z_and_fg(paused: FakeDaemon) -> None:
-    with paused.thread():
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
-        process = subprocess.Popen(
-            [sys.executable, "-c", ATTACH, str(paused.directory)], stdin=slave, stdout=slave, stderr=slave,
-            env=_environment(), start_new_session=True,
-        )  # fmt: skip
-        os.close(slave)
+@contextlib.contextmanager
+def _bare(directory: Path) -> Iterator[tuple[subprocess.Popen[bytes], FileIO]]:
+    """The UI in a terminal of its own, which is nobody's session; the other end of the terminal."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-c", ATTACH, str(directory)], stdin=slave, stdout=slave, stderr=slave, env=_environment(),
+        start_new_session=True,
+    )  # fmt: skip
+    os.close(slave)
+    with FileIO(master, "r+") as end:
         try:
-            grid = Grid(SIZE[1], SIZE[0])
-            before = _when(grid, master, lambda shown: "Nothing is trained" in shown and "830 GiB" in shown)
-            os.write(master, b"\x1a")
-            _read(grid, master, lambda: _state(process.pid) == "T")
-            grid.clear()  # what a shell does to the screen meanwhile
-            os.kill(process.pid, signal.SIGCONT)
-            assert _when(grid, master, lambda shown: shown == before, missing=before) == before
+            yield process, end
         finally:
             process.kill()
             process.wait()
-            os.close(master)
+
+
+def test_a_bare_terminal_shows_the_same_after_ctrl_z_and_fg(paused: FakeDaemon) -> None:
+    with paused.thread(), _bare(paused.directory) as (process, end):
+        grid, master = Grid(SIZE[1], SIZE[0]), end.fileno()
+        before = _when(grid, master, lambda shown: "Nothing is trained" in shown and "830 GiB" in shown)
+        os.write(master, b"\x1a")
+        _read(grid, master, lambda: _state(process.pid) == "T")
+        grid.clear()  # what a shell does to the screen meanwhile
+        os.kill(process.pid, signal.SIGCONT)
+        assert _when(grid, master, lambda shown: shown == before, missing=before) == before
+
+
+def test_it_ends_with_its_terminal_also_where_no_signal_says_so(paused: FakeDaemon) -> None:
+    with paused.thread(), _bare(paused.directory) as (process, end):
+        _when(Grid(SIZE[1], SIZE[0]), end.fileno(), lambda shown: "Nothing is trained" in shown)
+        end.close()
+        assert process.wait(60) == -signal.SIGHUP
 
 
 def _environment() -> dict[str, str]:
