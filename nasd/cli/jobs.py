@@ -9,7 +9,7 @@ from nasd import protocol
 from nasd.cli.options import NUMBER, PRIORITY, json_option, run_argument
 from nasd.cli.output import percent, print_json, print_table, printable
 from nasd.client import Client, Target
-from nasd.errors import NasdError
+from nasd.errors import NasdError, NotRunningError
 from nasd.experiments.selection import Choice, candidates, select
 
 if TYPE_CHECKING:
@@ -31,14 +31,14 @@ def jobs_command(
     resume: int | None,
     as_json: bool,
 ) -> None:
-    """List the queue and the jobs that have ended, or change one."""
+    """List the queue and the jobs that have ended, also of a stopped run, or change one."""
     request = _request(cancel, move, pause, resume)
-    with Client.connect(Target.parse(run)) as client:
-        if request is not None:
+    if request is not None:
+        with Client.connect(Target.parse(run)) as client:
             job: protocol.JobRow = client.call(*request)
-            print_json(job) if as_json else click.echo(f"job {job.id} is {_state(job)}, priority {job.priority}")
-            return
-        page: protocol.JobPage = client.call("jobs", protocol.JobsParams(limit=protocol.MAX_PAGE))
+        print_json(job) if as_json else click.echo(f"job {job.id} is {_state(job)}, priority {job.priority}")
+        return
+    page = _listed(Target.parse(run), protocol.JobsParams(limit=protocol.MAX_PAGE))
     if as_json:
         print_json(page.rows)
     elif not page.rows:
@@ -61,6 +61,21 @@ def jobs_command(
         )
         for note in page.notes:
             click.echo(note)
+
+
+def _listed(target: Target, params: protocol.JobsParams) -> protocol.JobPage:
+    try:
+        with Client.connect(target, files=True) as client:
+            page: protocol.JobPage = client.call("jobs", params)
+    except NotRunningError:
+        if target.host is not None:
+            raise
+        from nasd.daemon import job_rows  # noqa: PLC0415 - only where no daemon answers
+        from store import Run  # noqa: PLC0415
+
+        with Run.open(target.directory) as stopped:
+            return job_rows.page(stopped.jobs(), params)
+    return page
 
 
 def _request(

@@ -62,6 +62,7 @@ async def test_a_selection_is_one_job_for_each_architecture(home):
         assert said.startswith("queued jobs 1 to 6")
         await finish(live)
         found = await jobs(directory)
+    assert await jobs(directory) == found, "without a daemon, from the files"
     with Run.open(directory) as run:
         stored = run.jobs()
     best = sorted({row["net"]: row["reward"] for row in rows(directory) if row["reward"] > 0}.values())
