@@ -18,7 +18,7 @@ def systemctl(tmp_path, monkeypatch):
     told = tmp_path / "told"
     script = tmp_path / "bin" / "systemctl"
     script.parent.mkdir()
-    script.write_text(f'#!/bin/sh\necho "$*" >> {told}\n[ "$2" = is-active ] && echo active\nexit 0\n')
+    script.write_text('#!/bin/sh\necho "$*" >> "${0%/*}/../told"\n[ "$2" = is-active ] && echo active\nexit 0\n')
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -92,7 +92,7 @@ def test_systemd_understands_the_unit(nasd, tmp_path, monkeypatch):
 def test_a_login_manager_that_kills_at_logout_is_said(nasd, home, tmp_path, monkeypatch, settings, killed):
     script = tmp_path / "systemd-analyze"
     (tmp_path / "logind.conf").write_text(f"[Login]\n{settings}\n")
-    script.write_text(f"#!/bin/sh\ncat {tmp_path}/logind.conf\n")
+    script.write_text('#!/bin/sh\ncat "${0%/*}/logind.conf"\n')
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(logout, "user_name", lambda: "me")

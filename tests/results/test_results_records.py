@@ -94,8 +94,9 @@ SMALL = {"log": {"max_bytes": 9000, "keep": 40}}  # 200 trials take 150 kB
 
 def as_documented(folder):
     """All parts, the oldest first, as docs/embeddings.md says."""
-    command = 'cat $(ls -vr "$0"/events.jsonl*)'
-    return subprocess.run(["sh", "-c", command, str(folder)], capture_output=True, check=True).stdout
+    return subprocess.run(
+        ["sh", "-c", "cat $(ls -vr events.jsonl*)"], cwd=folder, capture_output=True, check=True
+    ).stdout
 
 
 def test_parts_are_rotated_by_size_and_read_together(run):
