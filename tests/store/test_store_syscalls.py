@@ -92,7 +92,7 @@ def calls(tmp_path, code, mark):
         pytest.skip("this machine does not let strace look")
     assert done.returncode == 0, done.stderr
     found, inside = [], None
-    for line in whole(log.read_text(errors="replace").splitlines()):
+    for line in whole(_unescaped(log.read_bytes()).splitlines()):
         if f'"/begin-{mark}"' in line:
             inside = []
         elif f'"/end-{mark}"' in line:
@@ -102,6 +102,11 @@ def calls(tmp_path, code, mark):
             inside.append(call)
     assert found, "no mark was recorded"
     return found
+
+
+def _unescaped(text):
+    """With the letters of paths that strace writes as octal numbers."""
+    return re.sub(rb"\\([2-3][0-7]{2})", lambda octal: bytes([int(octal[1], 8)]), text).decode(errors="replace")
 
 
 def whole(lines):
