@@ -68,7 +68,7 @@ def _listed(target: Target, params: protocol.JobsParams) -> protocol.JobPage:
         with Client.connect(target, files=True) as client:
             page: protocol.JobPage = client.call("jobs", params)
     except NotRunningError:
-        if target.host is not None:
+        if target.directory is None:  # it is elsewhere
             raise
         from nasd.daemon import job_rows  # noqa: PLC0415 - only where no daemon answers
         from store import Run  # noqa: PLC0415
