@@ -62,7 +62,7 @@ class TestWithoutADaemon:
         assert nasd("ps", "--json")[1].strip() == "[]"
         assert "start one with" in nasd("status")[2]
 
-    @pytest.mark.parametrize("command", [["pause"], ["resume"], ["stop"], ["jobs"], ["log"], ["stdio"],
+    @pytest.mark.parametrize("command", [["pause"], ["resume"], ["stop"], ["jobs", "--cancel", "1"], ["log"], ["stdio"],
                                          ["retrain", "--trial", "1"]])  # fmt: skip
     def test_commands_that_need_a_daemon_say_so(self, nasd, run, command):
         code, out, err = nasd(*command)
