@@ -1,6 +1,7 @@
 """The filter line is the same in every list, against the fake daemon."""
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input
 
 from nasd import protocol as p
@@ -98,3 +99,12 @@ async def test_actions_are_filtered(daemon: FakeDaemon) -> None:
         assert app.query_one("#q-text", Input).value == "greedy:yes", "one walks on among these"
         await press(pilot, "0", "escape")
         await until(lambda: table.total == every)
+
+
+async def test_what_is_typed_at_once_behind_the_slash_is_the_filter(daemon: FakeDaemon) -> None:
+    async with attached(daemon) as (app, pilot):
+        await press(pilot, "2")
+        await settle(pilot)
+        for character in "/best:1":  # all of it waits before the first key is handled, as on a slow line
+            app.post_message(Key({"/": "slash", ":": "colon"}.get(character, character), character))
+        await until(lambda: app.query_one("#trials-text", Input).value == "best:1")

@@ -7,6 +7,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.widget import Widget
+from textual.widgets import Input
 
 from tui.link import Change, Link
 from tui.widgets.filter import FilterLine
@@ -46,13 +47,28 @@ class Pane(Container):
 class ListPane(Pane):
     """A screen with a list and the filter line above it; it asks anew at `FilterLine.Asked`."""
 
+    # With priority, so that it is done before the next key is looked at: what is typed behind it is text.
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "filter", key_display="/", id="list.filter", tooltip="List only what matches"),
+        Binding(
+            "slash",
+            "filter",
+            "filter",
+            key_display="/",
+            id="list.filter",
+            tooltip="List only what matches",
+            priority=True,
+        ),
         Binding("escape", "clear", "clear filter", show=False, id="list.clear", tooltip="List all again"),
     ]
 
     line: FilterLine
     listed: Widget
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a text `/` is a letter."""
+        if action == "filter" and isinstance(self.app.focused, Input):
+            return False
+        return super().check_action(action, parameters)
 
     def action_filter(self) -> None:
         """Type a filter."""

@@ -78,7 +78,7 @@ class FilterLine(Vertical):
     def type(self) -> None:
         """Type a filter."""
         self.remove_class("-away")
-        self._input.focus()
+        self.screen.set_focus(self._input)  # at once: `focus()` would let keys that wait be taken for commands
 
     def put(self, where: str) -> None:
         """Ask for a filter, at once."""
