@@ -79,10 +79,12 @@ def remaining(
     for stage, count in left.items():
         here = works[[trial.stage == stage for trial in recent]]
         known = np.concatenate([expected[stage], here]) if stage in expected else works
-        median += count * float((known @ rates).mean())
-        simulated += count * float((known @ rates).mean()) if stage in expected else 0.0
+        each = known @ rates
+        of_stage = count * float(each.mean())
+        median += of_stage
+        simulated += of_stage if stage in expected else 0.0
         # What the trials to come are, and that their mean is an estimate.
-        variance += float((known @ rates).var()) * (count + count**2 / len(known))
+        variance += float(each.var()) * (count + count**2 / len(known))
     total = sum(stages.values())
     variance += noise * (total + total**2 / len(recent))  # what else they take, and that the rates are estimates
     variance += (UNLIKE * simulated) ** 2
