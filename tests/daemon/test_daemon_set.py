@@ -329,7 +329,8 @@ async def test_a_running_one_takes_limits_at_once(home):
         (directory / "gate").unlink()
         await ask(live, "executor.trial_timeout=1h")
         await live.state("finished")
-        await soon((directory / "snapshots" / "stub-000004.tar").exists, "a snapshot")
+        # The first one: those that are due while it is written are left out.
+        await soon((directory / "snapshots" / "stub-000002.tar").exists, "a snapshot")
     sound(directory)
 
 
