@@ -1,9 +1,9 @@
 """What lower precision of the encoder costs in accuracy and gains in time.
 
-    python -m benchmarks.precision [--precision bfloat16] [--only NAME ...] [--seeds 5] [--samples 6000] [--epochs 5]
+    python -m benchmarks.precision [--precision bfloat16] [--fft] [--only NAME ...] [--seeds 5] [--samples 6000]
 
 Each seed is evaluated in float32 and in the other precision, with the same weights, order and shuffles; what counts is
-the mean of the differences and its standard error.
+the mean of the differences and its standard error. With `--fft` the other one convolves by Fourier transform.
 """
 
 import argparse
@@ -25,7 +25,8 @@ from nasd.outcome import Evaluated  # noqa: E402
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of FashionMNIST; else ../shared/data, else digits")
-    parser.add_argument("--precision", choices=("tf32", "bfloat16"), default="bfloat16")
+    parser.add_argument("--precision", choices=("float32", "tf32", "bfloat16"), default="bfloat16")
+    parser.add_argument("--fft", action="store_true", help="every window larger than 1x1 in the other precision")
     parser.add_argument("--only", nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--samples", type=int, help="take only so many training images")
@@ -37,23 +38,26 @@ def main() -> None:
     data = load_data(arguments.data, arguments.samples).to(arguments.device)
     training = TrainingConfig(epochs=arguments.epochs)
     print(f"{arguments.seeds} seeds, {len(data.train):,} training images, {arguments.epochs} epochs; test in percent\n")
-    print(f"| architecture | float32 | {arguments.precision} | difference ± s.e. | encoder, times as fast |")
+    other_way = EncoderConfig(precision=arguments.precision, convolution="fft" if arguments.fft else "direct")
+    name_of_other = f"{arguments.precision}{' and FFT' * arguments.fft}"
+    ways = {"float32": EncoderConfig(precision="float32"), name_of_other: other_way}
+    print(f"| architecture | {' | '.join(ways)} | difference ± s.e. | encoder, times as fast |")
     print("| --- | --- | --- | --- | --- |")
     for name in arguments.only:
-        accuracies: dict[str, list[float]] = {"float32": [], arguments.precision: []}
-        times: dict[str, list[float]] = {key: [] for key in accuracies}
+        accuracies: dict[str, list[float]] = {way: [] for way in ways}
+        times: dict[str, list[float]] = {way: [] for way in ways}
         for seed in range(1, arguments.seeds + 1):
-            for precision, found in accuracies.items():
-                config = Config(training=training, encoder=EncoderConfig(precision=precision))
+            for way, found in accuracies.items():
+                config = Config(training=training, encoder=ways[way])
                 outcome = evaluate(parse(name, data), data, config, seed, arguments.device)
                 if not isinstance(outcome, Evaluated) or outcome.test_accuracy is None:
                     raise SystemExit(f"{name}: {outcome}")
                 found.append(100 * outcome.test_accuracy)
-                times[precision].append(outcome.measured.encode_seconds)
+                times[way].append(outcome.measured.encode_seconds)
         exact, other = accuracies.values()
         differences = [after - before for before, after in zip(exact, other, strict=True)]
         error = statistics.stdev(differences) / len(differences) ** 0.5
-        faster = min(times["float32"]) / min(times[arguments.precision])
+        faster = min(times["float32"]) / min(times[name_of_other])
         print(
             f"| {name} | {statistics.fmean(exact):.2f} | {statistics.fmean(other):.2f} "
             f"| {statistics.fmean(differences):+.2f} ± {error:.2f} | {faster:.1f} |",

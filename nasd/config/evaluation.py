@@ -65,8 +65,8 @@ class EncoderConfig(Section):
     batch_norm_statistics: Literal["batch", "population"] = "batch"
     # tf32: on GPUs that have it, else float32. None: settled when a run is created, until then float32.
     precision: Literal["float32", "tf32", "bfloat16"] | None = None
-    # Of untrained chains of layers. fft: by Fourier transform, in float32, whatever the precision. measured: by the
-    # faster of the two, as a table says that is settled when a run is created.
+    # Of untrained chains of layers. fft: by Fourier transform. measured: by the faster of the two, as a table says
+    # that is settled when a run is created.
     convolution: Literal["direct", "fft", "measured"] | tuple[FftConfig, ...] = "direct"
 
 

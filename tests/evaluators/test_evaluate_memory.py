@@ -62,7 +62,7 @@ for text, precision, convolution in product(sys.argv[1:], ("float32", "bfloat16"
     encoder.to_empty(device="cpu")
     encoder.initialise(torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        encoder(to_input(data.train.images[:2]))  # brings in numba, and what it compiles
+        encoder(to_input(data.train.images[:200]))  # brings in numba, what it compiles, and oneDNN's code for each shape
     before = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
     with torch.inference_mode():
@@ -82,8 +82,7 @@ def test_prediction_against_the_resident_set_of_a_process():
     for line in done.stdout.splitlines():
         predicted, measured = map(int, line.split())
         assert predicted > 20e6
-        # What libraries generate for a new shape comes on top.
-        assert 0.9 * predicted < measured < 1.1 * predicted + 5e6
+        assert 0.9 * predicted < measured < 1.1 * predicted
 
 
 def test_predicted_bytes_grow_with_the_samples(parse, few, configure):

@@ -20,7 +20,7 @@ IMAGES = 128
 GAIN = 1.1  # times as fast at least
 CLEAR = 1.5  # times as fast, or as slow: not measured again
 REPEATS = 3
-VERSION = 1  # of `fft`: another one takes other times
+VERSION = 2  # of `fft`: another one takes other times
 
 
 def of_device(device: str, precision: str) -> tuple[FftConfig, ...]:

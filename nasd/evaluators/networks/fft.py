@@ -10,6 +10,9 @@ k2 = a (d - c) and k3 = b (c + d). The sums are no work of their own: the matric
 
 One column of frequencies at a time, so that it stays in the processor's cache. Weights are transformed with each
 mini-batch: for 128 images that is a tenth of the work, and kept they would take up to 15 times their memory.
+
+What is bfloat16 stays so throughout, with sums in float32: each of the six products rounds once, which makes an error
+of 0.7 % of a channel's standard deviation where a direct convolution makes one of 0.2 %.
 """
 
 from collections.abc import Callable
@@ -23,11 +26,11 @@ from torch import Tensor
 
 WEIGHTS = 1 << 22  # values of transformed weights at a time; 16 MB
 COLUMNS = 1 << 13  # values of each pixel at a time where images change their order; a few MB
-OFFSET = 16  # values between rows: rows a power of two apart would share few lines of the cache
+OFFSET = 16  # values between rows: float32 rows a power of two apart would share few lines of the cache
 
 
 class Matrices(NamedTuple):
-    """Of one shape of convolution, for the rows of images (first) and for their columns (second). float32.
+    """Of one shape of convolution, for the rows of images (first) and for their columns (second).
 
     Attributes:
         images_first: (2 K, H): real and imaginary part of each of K frequencies; the others are their conjugates.
@@ -47,10 +50,10 @@ class Matrices(NamedTuple):
 
 
 def conv2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
-    """`torch.nn.functional.conv2d` in float32, whatever the dtype; forward only.
+    """`torch.nn.functional.conv2d`, forward only.
 
     Args:
-        x: (N, C, H, H), fastest where channels are last.
+        x: (N, C, H, H), float32 or bfloat16, fastest where channels are last.
         weight: (C', C, k, k); k is larger than `padding`.
         stride: Of rows and columns.
         padding: Zeros on each side.
@@ -59,22 +62,19 @@ def conv2d(x: Tensor, weight: Tensor, stride: int, padding: int) -> Tensor:
         (N, C', H', H') of x's dtype, channels last.
     """
     (images, inputs, size, _), (outputs, _, kernel, _) = x.shape, weight.shape
-    matrices = _matrices(size, kernel, stride, padding, x.device)
+    matrices = _matrices(size, kernel, stride, padding, x.dtype, x.device)
     spectrum = _rows_transformed(x, matrices.images_first)
-    window = _empty(kernel, kernel, outputs, inputs, like=x).copy_(weight.permute(2, 3, 0, 1))
+    window = weight.permute(2, 3, 0, 1).contiguous()
     products = _products(spectrum, window, matrices, (images, inputs, outputs))
     del spectrum, window
-    return _back(products, matrices.back_first, x.new_empty(0), images, outputs)
-
-
-def _empty(*shape: int, like: Tensor) -> Tensor:
-    return torch.empty(shape, dtype=torch.float32, device=like.device)
+    return _back(products, matrices.back_first, images, outputs)
 
 
 def _padded(*shape: int, like: Tensor) -> Tensor:
-    """An empty tensor with `OFFSET` values between its rows."""
+    """An empty tensor with `OFFSET` values between its rows, but in bfloat16, whose products copy what has gaps."""
     *rows, columns = shape
-    return _empty(*rows, columns + OFFSET, like=like)[..., :columns]
+    offset = 0 if like.dtype == torch.bfloat16 else OFFSET
+    return like.new_empty((*rows, columns + offset))[..., :columns]
 
 
 def _rows_transformed(x: Tensor, first: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ def _rows_transformed(x: Tensor, first: Tensor) -> Tensor:
     for start in range(0, images, step):
         part = slice(start, min(start + step, images))
         values = slice(part.start * channels, part.stop * channels)
-        chosen = _empty(size, part.stop - start, channels, like=x)
+        chosen = x.new_empty((size, part.stop - start, channels))
         for number, column in enumerate(columns):
             chosen.copy_(column[:, part])
             torch.mm(first, chosen.view(size, -1), out=out[:, number, values])
@@ -104,7 +104,7 @@ def _products(spectrum: Tensor, window: Tensor, matrices: Matrices, shape: tuple
     left = _padded(lines_at_once, images * inputs, like=spectrum)
     right = _padded(lines_at_once, both, like=spectrum)
     columns_at_once = min(frequencies, max(1, WEIGHTS // (2 * kernel * both)))
-    of_weights = _empty(columns_at_once, 2 * kernel, both, like=spectrum)
+    of_weights = spectrum.new_empty((columns_at_once, 2 * kernel, both))
     for frequency in range(frequencies):
         if frequency % columns_at_once == 0:
             rows = matrices.weights_first[2 * frequency : 2 * (frequency + columns_at_once)]
@@ -123,16 +123,16 @@ def _products(spectrum: Tensor, window: Tensor, matrices: Matrices, shape: tuple
     return out
 
 
-def _back(products: Tensor, first: Tensor, like: Tensor, images: int, channels: int) -> Tensor:
-    """(K, 2 H', N C') -> (N, C', H', H') of the dtype of `like`."""
+def _back(products: Tensor, first: Tensor, images: int, channels: int) -> Tensor:
+    """(K, 2 H', N C') -> (N, C', H', H')."""
     size = len(first)
-    out = like.new_empty((images, size, size, channels)).permute(0, 3, 1, 2)
+    out = products.new_empty((images, size, size, channels)).permute(0, 3, 1, 2)
     columns, rows = out.permute(3, 2, 0, 1), products.view(-1, size, images * channels)
     step = max(1, COLUMNS // channels)
     for start in range(0, images, step):
         part = slice(start, min(start + step, images))
         values = slice(part.start * channels, part.stop * channels)
-        column = _empty(size, part.stop - start, channels, like=like)
+        column = out.new_empty((size, part.stop - start, channels))
         for number in range(size):
             torch.mm(first, rows[:, number, values], out=column.view(size, -1))
             columns[number, :, part].copy_(column)
@@ -140,7 +140,9 @@ def _back(products: Tensor, first: Tensor, like: Tensor, images: int, channels: 
 
 
 @lru_cache(maxsize=256)
-def _matrices(size: int, kernel: int, stride: int, padding: int, device: torch.device) -> Matrices:
+def _matrices(
+    size: int, kernel: int, stride: int, padding: int, dtype: torch.dtype, device: torch.device
+) -> Matrices:
     points = size + padding
     half = points // 2 + 1
     kept = kernel - 1 - padding + stride * np.arange((size + 2 * padding - kernel) // stride + 1)
@@ -156,7 +158,7 @@ def _matrices(size: int, kernel: int, stride: int, padding: int, device: torch.d
         np.stack((real + imaginary, imaginary, -real), axis=2).reshape(2 * len(kept), 3 * points),
         np.stack((first.real * twice, first.imag * twice), axis=2).reshape(len(kept), 2 * half) / points,
     )
-    return Matrices(*(torch.from_numpy(one.astype(np.float32)).to(device) for one in made))
+    return Matrices(*(torch.from_numpy(one).to(device, dtype) for one in made))
 
 
 def _turns(one: NDArray[np.int64], other: NDArray[np.int64], points: int) -> NDArray[np.complex128]:
