@@ -4,7 +4,7 @@
 
 The search is simulated as `nasd plan` does it. Its evaluations are sorted by the operations of their encoders and cut
 into ten strata of as many operations each; of each stratum the same number of trials is drawn. Of each trial one
-mini-batch passes the encoder, one of fewer images where an image takes long, but of at least 64 where convolutions are
+mini-batch passes the encoder, one of fewer images where an image takes long, but a whole one where convolutions are
 by FFT, which transforms the weights anew for each. A stratum takes its operations times the
 seconds per operation of its sample, so that each trial weighs as the operations that it stands for.
 
@@ -40,6 +40,7 @@ from nasd.runs.plan import Cost, Images, plan  # noqa: E402
 
 CORES = 2
 STRATA = 10
+BATCH = 128  # images
 WAYS = ("float32", "bfloat16", "float32+fft", "bfloat16+fft")
 FASHION_MNIST = Images(54_000, 6_000, 10_000)
 
@@ -86,7 +87,7 @@ def seconds_an_image(cost: Cost, config: Config, gflop: float, least: int) -> fl
     encoder.to_empty(device="cpu")
     encoder.initialise(generator(1, "weights"))
     encoder = replica(encoder)
-    images = torch.randint(0, 256, (128, *shape), dtype=torch.uint8, generator=generator(1, "images"))
+    images = torch.randint(0, 256, (BATCH, *shape), dtype=torch.uint8, generator=generator(1, "images"))
     rows = torch.arange(max(least, min(len(images), round(gflop / (cost.encoder / cost.passes)))))
     out = torch.empty((len(images), encoder.embedding_dim), dtype=encoder.dtype)
     embed_mini_batch(encoder, images, rows[:2], 2, out)  # brings libraries to life
@@ -126,7 +127,7 @@ def main() -> None:
     for part in parts:
         shown = []
         for way in hours:
-            chosen, least = of_way(config, way), 64 if way.endswith("+fft") else 8
+            chosen, least = of_way(config, way), BATCH if way.endswith("+fft") else 8
             warm_up(chosen, torch.device("cpu"))
             taken = sum(cost.passes * seconds_an_image(cost, chosen, arguments.gflop, least) for cost in part.sample)
             rate = sum(cost.encoder for cost in part.sample) / taken

@@ -1,12 +1,14 @@
-"""A whole search with rungs beside the same search without, on the paper's space.
+"""A whole search with rungs, and with convolutions by FFT, beside the same search without, on the paper's space.
 
     python -m benchmarks.searches [--seeds 3] [--samples 3000] [--features 32 64] [--max-gflops 0.1] [--trials 30 10 10]
+    python -m benchmarks.searches --ways whole rungs+fft --max-gflops 5 --samples 4000
     python -m benchmarks.searches --device cuda --samples 54000 --ways whole --seeds 1 --minutes 2 --repeats 0
 
 Q-learning with epsilon 1, 0.5 and 0.1, without daemon and without processes. A search sees `--samples` training images
 of FashionMNIST and `--validation` that validate. In the end the best architecture that was evaluated whole is evaluated
 on all test images, `--repeats` times with fresh weights, so that no search profits from a lucky draw. Operations are
-those of the images that passed an encoder. A search ends before its time after `--minutes`.
+those of the images that passed an encoder, as direct convolutions count them. A search ends before its time after
+`--minutes`.
 """
 
 import argparse
@@ -30,9 +32,12 @@ from nasd.box.processor import multiplies_bfloat16  # noqa: E402
 from nasd.config import Config  # noqa: E402
 from nasd.data import Data  # noqa: E402
 from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
+from nasd.evaluators.deep_prior.fft_table import of_device  # noqa: E402
 from nasd.evaluators.deep_prior.warm_up import warm_up  # noqa: E402
 from nasd.outcome import Evaluated  # noqa: E402
 from nasd.seeding import trial_seed  # noqa: E402
+
+WAYS = ("whole", "rungs", "whole+fft", "rungs+fft")
 
 
 @dataclass(frozen=True)
@@ -102,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of FashionMNIST; else ../shared/data, else digits")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--ways", nargs="+", choices=("whole", "rungs"), default=["whole", "rungs"])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=["whole", "rungs"])
     parser.add_argument("--samples", type=int, default=3000, help="training images")
     parser.add_argument("--validation", type=int, default=500, help="images")
     parser.add_argument("--trials", type=int, nargs=3, default=[30, 10, 10], help="at epsilon 1, 0.5 and 0.1")
@@ -122,11 +127,11 @@ def main() -> None:
     everything = load_data(arguments.data, arguments.samples).to(arguments.device)
     first = torch.arange(min(arguments.validation, len(everything.validation)), device=arguments.device)
     data = replace(everything, validation=everything.validation.take(first), test=everything.test.take(first[:128]))
+    precision = arguments.precision or ("bfloat16" if multiplies_bfloat16() else "float32")
     limits = {"max_gflops": arguments.max_gflops, "conv_features": arguments.features}
     sections: dict[str, Any] = {
         "space": {name: value for name, value in limits.items() if value is not None},
         "search": {"epsilon_schedule": list(zip((1.0, 0.5, 0.1), arguments.trials, strict=True))},
-        "encoder": {"precision": arguments.precision or ("bfloat16" if multiplies_bfloat16() else "float32")},
         "training": {"epochs": arguments.epochs},
     }
     sections["space"]["patch_size"] = data.image_size
@@ -137,8 +142,10 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for seed in range(1, arguments.seeds + 1):
         for way in arguments.ways:
-            evaluation = {"kind": "deep_prior", "rungs": rungs if way == "rungs" else None}
-            config = Config.model_validate({"seed": seed, "evaluation": evaluation, **sections})
+            evaluation = {"kind": "deep_prior", "rungs": rungs if way.startswith("rungs") else None}
+            table = of_device(arguments.device, precision) if way.endswith("+fft") else ()
+            encoder = {"precision": precision, "convolution": table or "direct"}
+            config = Config.model_validate({"seed": seed, "evaluation": evaluation, "encoder": encoder, **sections})
             warm_up(config, torch.device(arguments.device))
             began = time.perf_counter()
             trials = within(searched(config, data, arguments.device), arguments.minutes)

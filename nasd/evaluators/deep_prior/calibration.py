@@ -17,6 +17,7 @@ from nasd.evaluators.deep_prior.probe import train_classifier
 from nasd.evaluators.deep_prior.warm_up import warm_up
 from nasd.evaluators.memory import pass_bytes, resident_bytes
 from nasd.evaluators.networks.batch_norm import BatchNorm
+from nasd.evaluators.networks.convolution import Convolution
 from nasd.evaluators.networks.encoder import Buildable, Encoder
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import in_order, one_thread_each
@@ -25,6 +26,7 @@ from nasd.spaces.base import Space
 from nasd.spaces.layers import Architecture
 
 GFLOP = 2.0  # of one timed pass on a CPU, about; a GPU gets a whole mini-batch
+TRANSFORMED = 64  # images of one where convolutions are by FFT, which transforms the weights anew for each mini-batch
 ROWS = 8192  # of the embedding that the classifier is timed on
 SECONDS = 0.25  # of one example, about
 
@@ -119,7 +121,9 @@ def _layer(
             module.weight.fill_(module.weight[0].numel() ** -0.5)
         elif isinstance(module, BatchNorm):
             module.reset_parameters()
-    samples = 128 if device.type == "cuda" else max(1, min(128, round(GFLOP / gflop)))
+    convolutions = [module for module in layer.modules() if isinstance(module, Convolution)]
+    least = TRANSFORMED if any(each.transforms(*shape[1:]) for each in convolutions) else 1
+    samples = 128 if device.type == "cuda" else max(least, min(128, round(GFLOP / gflop)))
     image = torch.rand((samples, *shape), generator=generator(1, "images")).to(device, encoder.dtype)
     return layer, image.contiguous(memory_format=torch.channels_last), samples * gflop
 
@@ -157,5 +161,6 @@ def _classifier_seconds(config: Config, values: int, device: torch.device) -> fl
     few = EmbeddedSplit(split.x[:128], labels[:128], labels[:128])
     training = config.training.model_copy(update={"epochs": 2, "early_stopping_epoch": 3})
     ended: list[float] = []
-    train_classifier(split, few, few, classes, training, 1, lambda *_: ended.append(time.perf_counter()))
+    with torch.accelerator.device_index(device.index):  # a CUDA graph records what the current GPU does
+        train_classifier(split, few, few, classes, training, 1, lambda *_: ended.append(time.perf_counter()))
     return (ended[1] - ended[0]) / (2 * 2 * ROWS * values * classes / 1e9)

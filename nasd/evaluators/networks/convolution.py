@@ -42,11 +42,14 @@ class Convolution(nn.Conv2d):
         self._shape = (size, stride, padding)
         self._table = table
 
+    def transforms(self, height: int, width: int) -> bool:
+        """Whether images of this size are convolved by Fourier transform."""
+        size, stride, _ = self._shape
+        return height == width and by_fft(self._table, size, stride, height, self.in_channels, self.out_channels)
+
     def forward(self, input: Tensor) -> Tensor:
         """(N, inputs, H, W) -> (N, outputs, H', W')."""
-        size, stride, padding = self._shape
-        _, inputs, height, width = input.shape
-        chosen = height == width and by_fft(self._table, size, stride, height, inputs, self.out_channels)
-        if chosen and not torch.compiler.is_exporting():  # a program for others is direct
+        _, stride, padding = self._shape
+        if self.transforms(*input.shape[2:]) and not torch.compiler.is_exporting():  # a program for others is direct
             return fft.conv2d(input, self.weight, stride, padding)
         return super().forward(input)

@@ -140,9 +140,7 @@ def _back(products: Tensor, first: Tensor, images: int, channels: int) -> Tensor
 
 
 @lru_cache(maxsize=256)
-def _matrices(
-    size: int, kernel: int, stride: int, padding: int, dtype: torch.dtype, device: torch.device
-) -> Matrices:
+def _matrices(size: int, kernel: int, stride: int, padding: int, dtype: torch.dtype, device: torch.device) -> Matrices:
     points = size + padding
     half = points // 2 + 1
     kept = kernel - 1 - padding + stride * np.arange((size + 2 * padding - kernel) // stride + 1)
