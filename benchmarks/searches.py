@@ -127,6 +127,7 @@ def main() -> None:
     everything = load_data(arguments.data, arguments.samples).to(arguments.device)
     first = torch.arange(min(arguments.validation, len(everything.validation)), device=arguments.device)
     data = replace(everything, validation=everything.validation.take(first), test=everything.test.take(first[:128]))
+    whole_test = replace(data, test=everything.test)
     precision = arguments.precision or ("bfloat16" if multiplies_bfloat16() else "float32")
     limits = {"max_gflops": arguments.max_gflops, "conv_features": arguments.features}
     sections: dict[str, Any] = {
@@ -151,7 +152,7 @@ def main() -> None:
             trials = within(searched(config, data, arguments.device), arguments.minutes)
             minutes = (time.perf_counter() - began) / 60
             best = max((trial for trial in trials if not trial.cut), key=lambda trial: trial.reward)
-            accuracies = tested(best.net, config, everything, arguments.repeats, arguments.device)
+            accuracies = tested(best.net, config, whole_test, arguments.repeats, arguments.device)
             work = sum(trial.gflop for trial in trials) / 1000
             print(
                 f"| {seed} | {way} | {len(trials)} | {sum(trial.cut for trial in trials)} | {work:.1f} "
