@@ -2,13 +2,16 @@
 
     python -m benchmarks.convolutions [--kernels 3 5 7 11] [--channels 32 128 512] [--sizes 28 14] [--batch 128]
 
-`plain` is the FFT in plain torch: `rfft2`, one complex product for each frequency, `irfft2`. Transforms of size +
-padding points suffice, because what wraps around falls on rows that are cut off. `nasd` is what an encoder takes
-(`nasd.evaluators.networks.fft`), whose error against float64 is given as a share of the largest value. Both are
-float32, beside direct convolutions in each precision.
+`plain` is the FFT in plain torch, in float32: `rfft2`, one complex product for each frequency, `irfft2`. Transforms of
+size + padding points suffice, because what wraps around falls on rows that are cut off. `nasd` is what an encoder takes
+(`nasd.evaluators.networks.fft`), in both precisions, whose largest error against float64 is given as a share of the
+largest value. Beside them are direct convolutions in each precision. With `--threads 1` on a CPU times are processor
+time.
 """
 
 import argparse
+import time
+from functools import partial
 
 from nasd.box import tuning
 
@@ -18,7 +21,7 @@ import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
-from benchmarks.evaluator import seconds  # noqa: E402
+from benchmarks.evaluator import Clock, seconds  # noqa: E402
 from nasd.evaluators.networks import fft  # noqa: E402
 from nasd.evaluators.seeding import generator  # noqa: E402
 
@@ -45,8 +48,11 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
-    print("| kernel | channels | side | float32, ms | tf32, ms | bfloat16, ms | plain, ms | nasd, ms | error |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    if arguments.threads == 1 and arguments.device == "cpu":
+        Clock.now = staticmethod(time.process_time)
+    ways = ("direct: float32, ms", "tf32", "bfloat16", "plain", "nasd: float32", "bfloat16")
+    print(f"| kernel | channels | side | {' | '.join(ways)} | errors of nasd |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for kernel in arguments.kernels:
         for channels in arguments.channels:
             for side in arguments.sizes:
@@ -60,20 +66,25 @@ def row(kernel: int, channels: int, side: int, batch: int, device: str) -> str:
     x = torch.randn((batch, channels, side, side), generator=draw).to(device)
     weight = torch.randn((channels, channels, kernel, kernel), generator=draw).to(device)
     exact = functional.conv2d(x[:1].double(), weight.double(), padding=padding)
-    error = float((fft.conv2d(x[:1], weight, 1, padding) - exact).abs().max() / exact.abs().max())
     x, weight = (each.contiguous(memory_format=torch.channels_last) for each in (x, weight))
-
-    def direct(precision: str) -> float:
-        dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        images, window = x.to(dtype), weight.to(dtype)
+    taken, errors = [], []
+    for precision in ("float32", "tf32", "bfloat16"):
+        images, window = cast(x, weight, precision)
         with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=precision == "tf32"):
-            return seconds(lambda: functional.conv2d(images, window, padding=padding), 2)
-
-    taken = [direct(precision) for precision in ("float32", "tf32", "bfloat16")]
-    taken.append(seconds(lambda: by_fft(x, weight, padding), 2))
-    taken.append(seconds(lambda: fft.conv2d(x, weight, 1, padding), 2))
+            taken.append(seconds(partial(functional.conv2d, images, window, padding=padding), 2))
+    taken.append(seconds(partial(by_fft, x, weight, padding), 2))
+    for precision in ("float32", "bfloat16"):
+        images, window = cast(x, weight, precision)
+        taken.append(seconds(partial(fft.conv2d, images, window, 1, padding), 2))
+        errors.append(float((fft.conv2d(images[:1], window, 1, padding) - exact).abs().max() / exact.abs().max()))
     shown = " | ".join(f"{1e3 * each:.2f}" for each in taken)
-    return f"| {kernel}x{kernel} | {channels} | {side} | {shown} | {error:.0e} |"
+    return f"| {kernel}x{kernel} | {channels} | {side} | {shown} | {errors[0]:.0e}, {errors[1]:.0e} |"
+
+
+def cast(x: Tensor, weight: Tensor, precision: str) -> tuple[Tensor, Tensor]:
+    """Images and weights as a precision stores them."""
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    return x.to(dtype), weight.to(dtype)
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ PARTS = {
         "a search killed and resumed, bit for bit",
         100,
         KILLED + " --trials 8 --kills 2 --longest 2 --set executor.devices=[cuda]",
-        KILLED + " --trials 3 --kills 1 --longest 1 --set executor.devices=[cpu]",
+        KILLED + " --trials 15 --kills 1 --longest 0.2 --set executor.devices=[cpu]",
     ),
 }
 
