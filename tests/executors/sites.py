@@ -41,6 +41,8 @@ async def until(condition, what="what was waited for", seconds=120.0):
 class ProcessesSite:
     """Worker processes of this box. `statuses` are all that were shown, `problems` those that are, by worker."""
 
+    STARTS_IN = 3.0  # seconds at most, also on a busy box
+
     def __init__(self, directory, monkeypatch):
         self.directory, self._monkeypatch = directory, monkeypatch
         self.staging = directory / "embeddings"
@@ -85,6 +87,8 @@ def _command(process):
 
 class RaySite(ProcessesSite):
     """Actors on a cluster of two raylets on the loopback address, which all tests of a process share."""
+
+    STARTS_IN = 10.0
 
     def executor(self, workers=1, **settings):
         address = settings.get("address") or cluster.shared(self._monkeypatch).address

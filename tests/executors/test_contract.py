@@ -141,7 +141,7 @@ class TestWhatIsToBlame:
         assert outcome(await evaluation) == outcome_of(NET, 1)
 
     async def test_silence_is_nobodys_fault(self, site):
-        site.seconds_of_silence(3.0)
+        site.seconds_of_silence(site.STARTS_IN)
         site.tell(every="stop", once=True)
         executor = site.executor(trial_attempts=1)
         assert outcome(await executor.evaluate(task(1))) == outcome_of(NET, 1)
