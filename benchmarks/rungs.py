@@ -7,12 +7,17 @@ evaluated whole, with their scores at each rung beside. Then rungs are put to th
 what each trial is held to depends on those before it. `--again FILE` reads the rows that an earlier run printed
 instead of evaluating.
 
+    python -m benchmarks.rungs --penalties 0.001 0.01 0.1 0.3 1 --samples 12000 --images 500 1000 2000 4000
+
+says instead how well the scores rank by each penalty of the ridge regression.
+
 Of the validation split, `--validation` images are taken, of the test split a mini-batch. Operations are those of the
 encoder for a data set in the proportions of FashionMNIST: 54 images that train, 6 that validate, 10 that test.
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -29,10 +34,14 @@ from nasd.box.processor import multiplies_bfloat16  # noqa: E402
 from nasd.config import Config, EncoderConfig, LayersConfig, RungsConfig, TrainingConfig  # noqa: E402
 from nasd.correlation import rank_correlation  # noqa: E402
 from nasd.data import Data, ImageSplit  # noqa: E402
+from nasd.evaluators.deep_prior.embedding import EmbeddedData  # noqa: E402
 from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
+from nasd.evaluators.deep_prior.fft_table import of_device  # noqa: E402
+from nasd.evaluators.deep_prior.ridge import leave_one_out_accuracies  # noqa: E402
 from nasd.evaluators.deep_prior.rungs import Rungs, estimate  # noqa: E402
 from nasd.evaluators.deep_prior.warm_up import warm_up  # noqa: E402
 from nasd.evaluators.orders import Rung  # noqa: E402
+from nasd.evaluators.seeding import generator  # noqa: E402
 from nasd.outcome import Evaluated  # noqa: E402
 from nasd.spaces.layers import Architecture, SearchSpace  # noqa: E402
 
@@ -66,28 +75,48 @@ def draw(space: SearchSpace, seed: int) -> Iterator[Architecture]:
             yield architecture
 
 
-def evaluated(arguments: argparse.Namespace) -> list[Row]:
+def evaluated(arguments: argparse.Namespace, look: Callable[[EmbeddedData], None] | None = None) -> Iterator[Row]:
     """Evaluate, and print each row as it comes."""
     data = load_data(arguments.data, arguments.samples)
     data = replace(data, validation=cut(data, "val", arguments.validation), test=cut(data, "test", 128))
     space = SearchSpace(LayersConfig(patch_size=data.image_size, max_gflops=arguments.max_gflops))
     precision: Literal["bfloat16", "float32"] = "bfloat16" if multiplies_bfloat16() else "float32"
     config = Config(
-        encoder=EncoderConfig(precision=precision),
+        encoder=EncoderConfig(precision=precision, convolution=of_device("cpu", precision) or "direct"),
         training=TrainingConfig(epochs=arguments.epochs, early_stopping_thresh=0.0),
     )
     warm_up(config, torch.device("cpu"))
     rungs = [Rung(images=images) for images in arguments.images]
-    rows: list[Row] = []
-    for architecture in draw(space, arguments.seed):
-        outcome = evaluate(architecture, data, config, len(rows) + 1, "cpu", rungs=rungs)
+    for number, architecture in enumerate(itertools.islice(draw(space, arguments.seed), arguments.architectures), 1):
+        outcome = evaluate(architecture, data, config, number, "cpu", rungs=rungs, on_embedding=look)
         if not isinstance(outcome, Evaluated) or outcome.rungs is None:
             raise SystemExit(str(outcome))
-        rows.append(Row(space.graph(architecture).gflops, outcome.reward, outcome.rungs.scores))
-        print(f"{rows[-1]} | {architecture}", flush=True)
-        if len(rows) == arguments.architectures:
-            return rows
-    return rows
+        row = Row(space.graph(architecture).gflops, outcome.reward, outcome.rungs.scores)
+        print(f"{row} | {architecture}", flush=True)
+        yield row
+
+
+def penalised(arguments: argparse.Namespace) -> None:
+    """Rank correlations with the reward by penalty, after each architecture."""
+    scores: dict[tuple[int, float], list[float]] = {}
+    rewards: list[float] = []
+
+    def score(embedded: EmbeddedData) -> None:
+        train = embedded.splits["train"]
+        rows = torch.randperm(len(train.y), generator=generator(len(rewards), "rows"))
+        for images, penalty in itertools.product(arguments.images, arguments.penalties):
+            x, y = train.x[rows[:images]], train.y[rows[:images]]
+            found = scores.setdefault((images, penalty), [])
+            found.append(leave_one_out_accuracies(x, y, embedded.num_classes, penalty)[1])
+
+    for row in evaluated(arguments, score):
+        rewards.append(row.reward)
+        if len(rewards) > 1:
+            print(f"\n| images | {' | '.join(f'{penalty:g}' for penalty in arguments.penalties)} |")
+            print(f"| --- |{' --- |' * len(arguments.penalties)}")
+            for images in arguments.images:
+                found = (rank_correlation(scores[images, penalty], rewards) for penalty in arguments.penalties)
+                print(f"| {images:,} | {' | '.join(f'{each:.3f}' for each in found)} |", flush=True)
 
 
 def cut(data: Data, split: str, rows: int) -> ImageSplit:
@@ -149,11 +178,15 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--penalties", type=float, nargs="+", help="of the ridge regression, to be compared")
     parser.add_argument("--again", type=Path, help="rows that were printed before")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    if arguments.penalties:
+        penalised(arguments)
+        return
     if arguments.again is None:
-        rows = evaluated(arguments)
+        rows = list(evaluated(arguments))
     else:
         lines = arguments.again.read_text(encoding="utf-8").splitlines()
         rows = [Row.read(line) for line in lines if "| [" in line]

@@ -13,7 +13,9 @@ from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import one_thread_each
 
-PENALTY = 1e-2  # of the mean variance of a value; between 1e-3 and 1e-1 the ranking hardly changes
+# Of the mean variance of a value. Values of an embedding hang together, so that with less the fit is at its worst where
+# there are as many values as samples; from 0.1 to 1 the ranking is as good as it gets (docs/performance.md).
+PENALTY = 0.3
 FLOAT = 4  # bytes
 CHUNK = 1024  # rows whose products are added up at a time
 
@@ -66,7 +68,7 @@ def ridge_accuracies(
 
 @torch.inference_mode()
 @one_thread_each()
-def leave_one_out_accuracies(x: Tensor, y: Tensor, num_classes: int) -> tuple[float, float]:
+def leave_one_out_accuracies(x: Tensor, y: Tensor, num_classes: int, penalty: float = PENALTY) -> tuple[float, float]:
     """Fit the same ridge regression, and judge it on each sample as if it had been fitted to all others.
 
     In closed form (PRESS: Allen 1974): the prediction for a sample without itself is its own prediction minus its
@@ -76,6 +78,7 @@ def leave_one_out_accuracies(x: Tensor, y: Tensor, num_classes: int) -> tuple[fl
         x: (N, D), N at least 2.
         y: (N,) labels, on the same device.
         num_classes: C.
+        penalty: Of the mean variance of a value.
 
     Returns:
         Accuracy on the samples as fitted, and as left out, fractions.
@@ -89,12 +92,12 @@ def leave_one_out_accuracies(x: Tensor, y: Tensor, num_classes: int) -> tuple[fl
     offset = targets.mean(0)
     if len(x) < x.shape[1]:  # K (K + p)^-1 = 1 - p (K + p)^-1
         products = _outer(x, mean)
-        penalty = _penalty(products)
-        factor = _factor(products)
-        smoothed = targets - offset - penalty * torch.cholesky_solve(targets - offset, factor)
-        leverages = 1 - penalty * torch.cholesky_inverse(factor).diagonal()
+        added = _penalty(products, penalty)
+        factor = _factor(products, penalty)
+        smoothed = targets - offset - added * torch.cholesky_solve(targets - offset, factor)
+        leverages = 1 - added * torch.cholesky_inverse(factor).diagonal()
     else:
-        factor = _factor(_inner(x, mean))
+        factor = _factor(_inner(x, mean), penalty)
         weights = torch.cholesky_solve(_times(x, mean, targets - offset), factor)
         parts = [
             (centred @ weights, torch.linalg.solve_triangular(factor, centred.t(), upper=False).square().sum(0))
@@ -156,13 +159,13 @@ def _solve(products: Tensor, right: Tensor) -> Tensor:
     return torch.cholesky_solve(right, _factor(products))
 
 
-def _penalty(products: Tensor) -> Tensor:
-    return PENALTY * products.diagonal().mean() + torch.finfo(torch.float64).tiny
+def _penalty(products: Tensor, penalty: float) -> Tensor:
+    return penalty * products.diagonal().mean() + torch.finfo(torch.float64).tiny
 
 
-def _factor(products: Tensor) -> Tensor:
+def _factor(products: Tensor, penalty: float = PENALTY) -> Tensor:
     """The lower Cholesky factor of a symmetric matrix plus the penalty; the matrix is overwritten."""
-    products.diagonal().add_(_penalty(products))
+    products.diagonal().add_(_penalty(products, penalty))
     factor: Tensor
     factor, failed = torch.linalg.cholesky_ex(products)
     if bool(failed) or not bool(factor.diagonal().isfinite().all()):  # what is not finite in a row reaches its end
