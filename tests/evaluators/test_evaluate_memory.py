@@ -62,7 +62,7 @@ for text, precision, convolution in product(sys.argv[1:], ("float32", "bfloat16"
     encoder.to_empty(device="cpu")
     encoder.initialise(torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        encoder(to_input(data.train.images[:200]))  # brings in numba, what it compiles, and oneDNN's code for each shape
+        encoder(to_input(data.train.images[:200]))  # brings in numba, and all code that is made
     before = status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # resets the high-water mark
     with torch.inference_mode():
