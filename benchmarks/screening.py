@@ -21,13 +21,13 @@ import torch  # noqa: E402
 
 from benchmarks.architectures import load_data  # noqa: E402
 from nasd.config import Config, LayersConfig, TrainingConfig  # noqa: E402
-from nasd.evaluators.deep_prior import ridge  # noqa: E402
 from nasd.evaluators.deep_prior.embedding import EmbeddedData  # noqa: E402
 from nasd.evaluators.deep_prior.evaluation import evaluate  # noqa: E402
+from nasd.evaluators.deep_prior.ridge import ridge_accuracies  # noqa: E402
 from nasd.outcome import Evaluated  # noqa: E402
 from nasd.spaces.layers import Architecture, SearchSpace  # noqa: E402
 
-PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
+PENALTIES = (1e-3, 1e-2, 1e-1, 0.3, 1.0)
 
 
 def draw(space: SearchSpace, count: int, seed: int) -> list[Architecture]:
@@ -73,10 +73,9 @@ def main() -> None:
 
     def look(embedding: EmbeddedData) -> None:
         for penalty in PENALTIES:
-            ridge.PENALTY = penalty
             began = time.perf_counter()
-            _, score = ridge.ridge_accuracies(
-                embedding.splits["train"], embedding.splits["val"], data.num_classes, arguments.fit, 1
+            _, score = ridge_accuracies(
+                embedding.splits["train"], embedding.splits["val"], data.num_classes, arguments.fit, 1, penalty
             )
             taken = time.perf_counter() - began
             scores[penalty].append(score)

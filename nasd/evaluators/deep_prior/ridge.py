@@ -23,7 +23,12 @@ CHUNK = 1024  # rows whose products are added up at a time
 @torch.inference_mode()
 @one_thread_each()
 def ridge_accuracies(
-    train: EmbeddedSplit, validation: EmbeddedSplit, num_classes: int, samples: int, seed: int
+    train: EmbeddedSplit,
+    validation: EmbeddedSplit,
+    num_classes: int,
+    samples: int,
+    seed: int,
+    penalty: float = PENALTY,
 ) -> tuple[float, float]:
     """Fit a linear classifier by ridge regression (Hoerl and Kennard 1970).
 
@@ -37,6 +42,7 @@ def ridge_accuracies(
         num_classes: C.
         samples: Rows of the training split to fit to, drawn once per seed; all if there are fewer.
         seed: The trial's.
+        penalty: Of the mean variance of a value.
 
     Returns:
         Accuracy on the samples fitted to and on the validation split, fractions.
@@ -55,9 +61,9 @@ def ridge_accuracies(
     offset = targets.mean(0)
     targets -= offset
     if len(x) < x.shape[1]:
-        weights = _times(x, mean, _solve(_outer(x, mean), targets))
+        weights = _times(x, mean, _solve(_outer(x, mean), targets, penalty))
     else:
-        weights = _solve(_inner(x, mean), _times(x, mean, targets))
+        weights = _solve(_inner(x, mean), _times(x, mean, targets), penalty)
     weight, bias = weights.float(), (offset - mean.double() @ weights).float()
     fitted, validated = (
         float((torch.addmm(bias, split.float(), weight).argmax(1) == labels).double().mean())
@@ -154,16 +160,16 @@ def ridge_bytes(rows: int, validation_rows: int, values: int, itemsize: int, sam
     return x + max(gathered, solving, times, FLOAT * validation_rows * values if widened else 0)
 
 
-def _solve(products: Tensor, right: Tensor) -> Tensor:
+def _solve(products: Tensor, right: Tensor, penalty: float) -> Tensor:
     """(products + penalty)^-1 right, of a symmetric matrix, which is overwritten."""
-    return torch.cholesky_solve(right, _factor(products))
+    return torch.cholesky_solve(right, _factor(products, penalty))
 
 
 def _penalty(products: Tensor, penalty: float) -> Tensor:
     return penalty * products.diagonal().mean() + torch.finfo(torch.float64).tiny
 
 
-def _factor(products: Tensor, penalty: float = PENALTY) -> Tensor:
+def _factor(products: Tensor, penalty: float) -> Tensor:
     """The lower Cholesky factor of a symmetric matrix plus the penalty; the matrix is overwritten."""
     products.diagonal().add_(_penalty(products, penalty))
     factor: Tensor
