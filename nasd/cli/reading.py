@@ -167,7 +167,8 @@ def trials_command(
         print_json([asdict(row) for row in rows])
         return
     if not rows:
-        click.echo("No trial matches." if where else "There are no trials yet.")
+        nothing = "There are no trials yet." if top is None else "No trial has a reward yet."
+        click.echo("No trial matches." if where else nothing)
         return
     print_table(
         ("TRIAL", "STATUS", "STAGE", "REWARD", "TEST", "TIME", "ARCHITECTURE"),
