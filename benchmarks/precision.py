@@ -1,6 +1,7 @@
 """What lower precision of the encoder costs in accuracy and gains in time.
 
     python -m benchmarks.precision [--precision bfloat16] [--fft] [--only NAME ...] [--seeds 5] [--samples 6000]
+        [--epochs 5]
 
 Each seed is evaluated in float32 and in the other precision, with the same weights, order and shuffles; what counts is
 the mean of the differences and its standard error. With `--fft` the other one convolves by Fourier transform.
@@ -34,6 +35,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="CPU threads; else as many as cores")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
+    if arguments.precision == "float32" and not arguments.fft:
+        parser.error("float32 beside float32: ask for --fft, or for another precision")
     torch.set_num_threads(arguments.threads or torch.get_num_threads())
     data = load_data(arguments.data, arguments.samples).to(arguments.device)
     training = TrainingConfig(epochs=arguments.epochs)

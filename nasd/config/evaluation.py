@@ -13,8 +13,8 @@ from nasd.config.unions import by
 class RungsConfig(Section):
     """Looks at an architecture after its first training images: only the best go on (arXiv 1603.06560)."""
 
-    images: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1000, 4000, 16_000)  # that train, ascending
-    keep: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.33, 0.5, 0.5)  # shares of the scores there so far
+    images: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1000, 4000)  # of the training split, ascending
+    keep: Annotated[tuple[Rate, ...], Field(min_length=1)] = (0.33, 0.5)  # shares of the scores at each rung so far
     after: Positive = 20  # trials that reach a rung before any is stopped there
 
     @model_validator(mode="after")

@@ -72,7 +72,7 @@ def test_faults_in_a_kind_name_the_keys_as_they_are_written():
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("evaluation: {rungs: {images: [500]}}", "evaluation.rungs: images names 1 rungs, keep 3: give each rung both"),
+        ("evaluation: {rungs: {images: [500]}}", "evaluation.rungs: images names 1 rungs, keep 2: give each rung both"),
         ("evaluation: {rungs: {images: [500, 500], keep: [0.5, 0.5]}}", "evaluation.rungs: images must ascend"),
         ("evaluation: {rungs: {}}\ntraining: {screen: {}}", "both end evaluations early"),
         ("evaluation: {rungs: {}}\nencoder: {batch_norm_statistics: population}", "population statistics are those"),

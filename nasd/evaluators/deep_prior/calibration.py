@@ -10,15 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nasd.config import Config
+from nasd.config import Config, DeepPriorConfig
 from nasd.data import Data, ImageSplit
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
+from nasd.evaluators.deep_prior.looks import looking_bytes
 from nasd.evaluators.deep_prior.probe import train_classifier
 from nasd.evaluators.deep_prior.warm_up import warm_up
 from nasd.evaluators.memory import pass_bytes, resident_bytes
 from nasd.evaluators.networks.batch_norm import BatchNorm
 from nasd.evaluators.networks.convolution import Convolution
 from nasd.evaluators.networks.encoder import Buildable, Encoder
+from nasd.evaluators.orders import Rung
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import in_order, one_thread_each
 from nasd.graph import Graph
@@ -71,7 +73,7 @@ def calibrate(
 
 
 def peak_bytes(architecture: Buildable, config: Config, data: Data, device: torch.device) -> int:
-    """Memory of an evaluation whose mini-batches are not split, the images included.
+    """Memory of an evaluation whose mini-batches are not split, the images and the looks at a part of them included.
 
     Raises:
         EvaluationError: The architecture does not fit the images.
@@ -79,7 +81,11 @@ def peak_bytes(architecture: Buildable, config: Config, data: Data, device: torc
     with torch.device("meta"):
         encoder = Encoder(architecture, data.channels, config.encoder)
     batch = min(config.training.batch_size, len(data.train))
-    return data.images_nbytes + resident_bytes(encoder, data, config) + pass_bytes(encoder, data, batch, device)
+    rungs = config.evaluation.rungs if isinstance(config.evaluation, DeepPriorConfig) else None
+    looks = [Rung(images=images) for images in rungs.images] if rungs is not None else []
+    looking = looking_bytes(data, encoder.embedding_dim, config, looks)
+    resident = data.images_nbytes + resident_bytes(encoder, data, config)
+    return resident + max(pass_bytes(encoder, data, batch, device), looking)
 
 
 def without_images(config: Config, splits: Sequence[int]) -> Data:

@@ -24,7 +24,7 @@ VERSION = 2  # of `fft`: another one takes other times
 
 
 def of_device(device: str, precision: str) -> tuple[FftConfig, ...]:
-    """The table of a device, measured if there is none yet, which takes up to a minute.
+    """The table of a device, measured if there is none yet, which takes seconds.
 
     Args:
         device: Such as `cpu` or `cuda:0`.

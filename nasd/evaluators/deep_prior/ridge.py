@@ -14,7 +14,7 @@ from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import one_thread_each
 
 # Of the mean variance of a value. Values of an embedding hang together, so that with less the fit is at its worst where
-# there are as many values as samples; from 0.1 to 1 the ranking is as good as it gets (docs/performance.md).
+# there are as many values as samples; from 0.3 to 1 the ranking is as good as it gets (docs/performance.md).
 PENALTY = 0.3
 FLOAT = 4  # bytes
 CHUNK = 1024  # rows whose products are added up at a time

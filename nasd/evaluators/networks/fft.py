@@ -11,8 +11,9 @@ k2 = a (d - c) and k3 = b (c + d). The sums are no work of their own: the matric
 One column of frequencies at a time, so that it stays in the processor's cache. Weights are transformed with each
 mini-batch: for 128 images that is a tenth of the work, and kept they would take up to 15 times their memory.
 
-What is bfloat16 stays so throughout, with sums in float32: each of the six products rounds once, which makes an error
-of 0.7 % of a channel's standard deviation where a direct convolution makes one of 0.2 %.
+What is bfloat16 stays so throughout, with sums in float32: the matrices are rounded, and what comes of each of the
+seven products, which makes an error of 0.7 % of a channel's standard deviation where a direct convolution makes one of
+0.2 %.
 """
 
 from collections.abc import Callable
@@ -24,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-WEIGHTS = 1 << 22  # values of transformed weights at a time; 16 MB
+WEIGHTS = 1 << 22  # values of transformed weights at a time; 16 MB in float32
 COLUMNS = 1 << 13  # values of each pixel at a time where images change their order; a few MB
 OFFSET = 16  # values between rows: float32 rows a power of two apart would share few lines of the cache
 
