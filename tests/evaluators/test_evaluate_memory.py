@@ -5,12 +5,14 @@ import sys
 import pytest
 import torch
 
-from nasd.config import DataConfig
+from nasd.config import Config, DataConfig, LayersConfig
+from nasd.evaluators.deep_prior.calibration import peak_bytes, without_images
 from nasd.evaluators.deep_prior.evaluation import evaluate
 from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.memory import PeakMemory, fit_micro_batch, pass_bytes, resident_bytes
 from nasd.evaluators.networks.encoder import Encoder
 from nasd.outcome import Evaluated, Failed
+from nasd.spaces.layers import SearchSpace
 
 TEXT = "[C(32,3,1,1,1), C(64,3,1,1,1), P(2,2,0,0), C(16,3,1,1,1), SM(10)]"
 
@@ -181,3 +183,15 @@ def test_an_architecture_for_other_images_is_a_failed_trial(parse, few, configur
         outcome = evaluate(parse(text, side=28), few, configure(), 1, "cpu")
         assert isinstance(outcome, Failed)
         assert "8 pixels" in outcome.reason
+
+
+def test_the_memory_that_is_planned_counts_the_looks_of_rungs():
+    architecture = SearchSpace(LayersConfig(patch_size=28)).parse("[C(32,1,1,0,1), SM(10)]")  # 25,088 values
+
+    def planned(**evaluation):
+        config = Config.model_validate({"evaluation": {"kind": "deep_prior", **evaluation}})
+        return peak_bytes(architecture, config, without_images(config, (54_000, 6000, 10_000)), torch.device("cpu"))
+
+    whole = planned()
+    few, many = (planned(rungs={"images": [images], "keep": [0.5]}) for images in (4000, 16_000))
+    assert whole < few < many
