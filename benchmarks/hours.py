@@ -4,9 +4,9 @@
 
 The search is simulated as `nasd plan` does it. Its evaluations are sorted by the operations of their encoders and cut
 into ten strata of as many operations each; of each stratum the same number of trials is drawn. Of each trial one
-mini-batch passes the encoder, one of fewer images where an image takes long, but a whole one where convolutions are
-by FFT, which transforms the weights anew for each. A stratum takes its operations times the
-seconds per operation of its sample, so that each trial weighs as the operations that it stands for.
+mini-batch passes the encoder, one of fewer images where an image takes long, but a whole one where convolutions are by
+FFT, which transforms the weights anew for each. A stratum takes its operations times the seconds per operation of its
+sample, so that each trial weighs as the operations that it stands for.
 
 Times are processor time of one thread; two cores are taken as two such threads, each with a mini-batch of its own. The
 classifier is timed apart. `evaluation.rungs` counts with the images that are expected to be encoded.

@@ -107,7 +107,7 @@ def penalised(arguments: argparse.Namespace) -> None:
         for images, penalty in itertools.product(arguments.images, arguments.penalties):
             x, y = train.x[rows[:images]], train.y[rows[:images]]
             found = scores.setdefault((images, penalty), [])
-            found.append(leave_one_out_accuracies(x, y, embedded.num_classes, penalty)[1])
+            found.append(leave_one_out_accuracies(x, y, int(train.y.max()) + 1, penalty)[1])
 
     for row in evaluated(arguments, score):
         rewards.append(row.reward)
