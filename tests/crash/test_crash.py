@@ -33,7 +33,7 @@ def folder():
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("each", [1, pytest.param(3, marks=pytest.mark.slow)])  # a worker compiles for six seconds
+@pytest.mark.parametrize("each", [1, pytest.param(3, marks=pytest.mark.slow)])  # a worker compiles for four seconds
 def test_kills_change_nothing(folder, each):
     config = configuration.load(CONFIG, (crash.schedule(TRIALS), *SMALL))
     undisturbed, killed = crash.make(config, folder / "one"), crash.make(config, folder / "two")

@@ -15,7 +15,7 @@ from tests.helpers import cluster
 from tests.helpers.nasd_harness import until
 
 TRIALS = 40  # that count
-FULL = ("evaluation.kind=training", *SMALL)  # their workers start without the six seconds of compiling
+FULL = ("evaluation.kind=training", *SMALL)  # their workers start without the four seconds of compiling
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ torch would gather it first and then multiply it twice, by matrices of ten rows,
 below: a third of the speed (docs/performance.md). Here a tile of samples and classes runs along the values, its sums in
 registers. All of it on one thread: every bit is independent of what else the machine does.
 
-Compiling these loops takes three seconds, when a process first needs them.
+The loop over mini-batches is Python's: were it compiled, what it calls would be compiled with it a second time.
+
+Compiling these loops takes two seconds, when a process first needs them.
 """
 
 import math
@@ -35,120 +37,73 @@ class CpuSteps:
         self._weight = np.zeros((padded, weight.shape[1]), np.float32)
         self._adam = np.zeros((3, *self._weight.shape), np.float32)  # gradient, and the two moments
         self.weight = torch.from_numpy(self._weight[: len(weight)]).copy_(weight)
+        self._logits = np.zeros((-(-self._batch_size // ROWS) * ROWS, padded), np.float32)
         self._rates, self._steps = np.array(rates, np.float64), 0
         self.result = torch.zeros(1 + 2 * len(rates), dtype=torch.int64)
 
     def epoch(self, order: Tensor) -> None:
         """Take a step for each mini-batch of the (N,) `order`, then validate; done when this returns."""
-        hits = _train(
-            values_of(self._train.x),
-            self._train.y.numpy(),
-            order.numpy(),
-            self._batch_size,
-            self._num_classes,
-            self._weight,
-            self._adam,
-            self._rates,
-            self._weight_decay,
-            self._steps,
-        )
-        self._steps += -(-len(order) // self._batch_size)
+        x, y, gradient = values_of(self._train.x), self._train.y.numpy(), self._adam[0]
+        hits = np.zeros(len(self._rates), np.int64)
+        for rows in np.split(order.numpy(), range(self._batch_size, len(order), self._batch_size)):
+            _multiply(x, rows, self._weight, self._logits)
+            _to_errors(self._logits, y, rows, self._num_classes, hits)
+            _add_up(x, rows, self._logits, gradient)
+            self._steps += 1
+            _step(self._weight, self._adam, self._num_classes, self._rates, self._weight_decay, self._steps)
         validated = self.hits(self._validation)
         self.result = torch.cat([validated[:1], torch.from_numpy(hits), validated[1:]])
 
     def hits(self, split: EmbeddedSplit) -> Tensor:
         """(1 + K) int64: whether the logits are finite, and each classifier's hits."""
-        found = torch.zeros(1 + len(self._rates), dtype=torch.int64)
-        _validate(values_of(split.x), split.y.numpy(), self._num_classes, self._weight, found.numpy())
-        return found
+        x, y, shape = values_of(split.x), split.y.numpy(), (-1, len(self._rates), self._num_classes)
+        finite, hits = True, np.zeros(len(self._rates), np.int64)
+        for start in range(0, len(y), self._batch_size):
+            rows = np.arange(start, min(start + self._batch_size, len(y)))
+            _multiply(x, rows, self._weight, self._logits)
+            logits = self._logits[: len(rows), : len(self.weight)].reshape(shape)
+            finite &= bool(np.isfinite(logits).all())
+            hits += (logits.argmax(2) == y[rows, np.newaxis]).sum(0)
+        return torch.from_numpy(np.array([finite, *hits]))
 
 
 @compiled_sums
-def _train(
-    x: Values,
-    y: Rows,
-    order: Rows,
-    batch_size: int,
-    num_classes: int,
-    weight: Floats,
-    adam: Floats,
-    rates: NDArray[np.float64],
-    weight_decay: float,
-    steps: int,
-) -> Rows:
-    """An epoch; returns the (K,) hits in each mini-batch just before its step."""
-    hits = np.zeros(len(rates), np.int64)
-    gradient, mean, square = adam[0], adam[1], adam[2]
-    logits = np.zeros((-(-batch_size // ROWS) * ROWS, len(weight)), np.float32)
-    for start in range(0, len(order), batch_size):
-        rows = order[start : start + batch_size]
-        _multiply(x, rows, weight, logits)
-        for i in range(len(rows)):
-            for k in range(len(rates)):
-                one, label = logits[i, k * num_classes : (k + 1) * num_classes], y[rows[i]]
-                largest = _largest(one)
-                hits[k] += largest == label
-                _to_error(one, one[largest], label, len(rows))
-        logits[len(rows) :] = 0  # rows that fill up the last tile
-        _add_up(x, rows, logits, gradient)
-        steps += 1
-        for k in range(len(rates)):
-            for c in range(k * num_classes, (k + 1) * num_classes):
-                _adam(weight[c], gradient[c], mean[c], square[c], rates[k], weight_decay, steps)
-    return hits
+def _to_errors(logits: Floats, y: Rows, rows: Rows, num_classes: int, hits: Rows) -> None:
+    """Make logits the gradient of the mean cross-entropy by them: (softmax - one-hot) / n.
+
+    The hits of each classifier are added to the (K,) `hits`.
+    """
+    for i in range(len(rows)):
+        label = y[rows[i]]
+        for k in range(len(hits)):
+            one, best, total = logits[i, k * num_classes : (k + 1) * num_classes], 0, np.float32(0)
+            for c in range(1, num_classes):
+                if one[c] > one[best]:
+                    best = c
+            hits[k] += best == label
+            largest = one[best]
+            for c in range(num_classes):
+                one[c] = math.exp(one[c] - largest)
+                total += one[c]
+            for c in range(num_classes):
+                one[c] = (one[c] / total - np.float32(c == label)) / np.float32(len(rows))
+    logits[len(rows) :] = 0  # rows that fill up the last tile
 
 
 @compiled_sums
-def _validate(x: Values, y: Rows, num_classes: int, weight: Floats, found: Rows) -> None:
-    """Whether all logits are finite, and each classifier's hits, to the (1 + K) `found`."""
-    found[:] = 0
-    found[0] = 1
-    rows, logits = np.empty(ROWS, np.int64), np.zeros((ROWS, len(weight)), np.float32)
-    for start in range(0, len(y), ROWS):
-        n = min(ROWS, len(y) - start)
-        for i in range(n):
-            rows[i] = start + i
-        _multiply(x, rows[:n], weight, logits)
-        for i in range(n):
-            for k in range(len(found) - 1):
-                one = logits[i, k * num_classes : (k + 1) * num_classes]
-                for logit in one:
-                    found[0] &= np.isfinite(logit)
-                found[1 + k] += _largest(one) == y[start + i]
-
-
-@compiled_sums
-def _largest(logits: Floats) -> int:
-    largest = 0
-    for c in range(1, len(logits)):
-        if logits[c] > logits[largest]:
-            largest = c
-    return largest
-
-
-@compiled_sums
-def _to_error(logits: Floats, largest: float, label: int, samples: int) -> None:
-    """Make logits the gradient of the mean cross-entropy by them: (softmax - one-hot) / n."""
-    total = np.float32(0)
-    for c in range(len(logits)):
-        logits[c] = math.exp(logits[c] - largest)
-        total += logits[c]
-    for c in range(len(logits)):
-        logits[c] = (logits[c] / total - np.float32(c == label)) / np.float32(samples)
-
-
-@compiled_sums
-def _adam(
-    weight: Floats, gradient: Floats, mean: Floats, square: Floats, rate: float, weight_decay: float, step: int
+def _step(
+    weight: Floats, adam: Floats, num_classes: int, rates: NDArray[np.float64], weight_decay: float, step: int
 ) -> None:
-    """Adam (Kingma and Ba, arXiv 1412.6980) with the defaults of torch.optim.Adam."""
-    length, decay = np.float32(rate / (1 - 0.9**step)), np.float32(weight_decay)
-    correction = np.float32(1 / math.sqrt(1 - 0.999**step))
-    for v in range(len(weight)):
-        g = gradient[v] + decay * weight[v]
-        mean[v] += np.float32(0.1) * (g - mean[v])
-        square[v] += np.float32(0.001) * (g * g - square[v])
-        weight[v] -= length * mean[v] / (math.sqrt(square[v]) * correction + np.float32(1e-8))
+    """Adam (Kingma and Ba, arXiv 1412.6980) with the defaults of torch.optim.Adam, each classifier at its rate."""
+    decay, correction = np.float32(weight_decay), np.float32(1 / math.sqrt(1 - 0.999**step))
+    for c in range(num_classes * len(rates)):
+        length = np.float32(rates[c // num_classes] / (1 - 0.9**step))
+        w, gradient, mean, square = weight[c], adam[0, c], adam[1, c], adam[2, c]
+        for v in range(len(w)):
+            g = gradient[v] + decay * w[v]
+            mean[v] += np.float32(0.1) * (g - mean[v])
+            square[v] += np.float32(0.001) * (g * g - square[v])
+            w[v] -= length * mean[v] / (math.sqrt(square[v]) * correction + np.float32(1e-8))
 
 
 @compiled_sums

@@ -11,7 +11,7 @@ from nasd.evaluators.networks import activations
 
 @torch.inference_mode()
 def warm_up(config: Config, device: torch.device) -> None:
-    """Compile the loops that deep priors take on a CPU; some six seconds."""
+    """Compile the loops that deep priors take on a CPU; some four seconds."""
     if device.type != "cpu":
         return
     from nasd.evaluators.deep_prior.probe_cpu import CpuSteps  # noqa: PLC0415 - numba
