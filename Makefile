@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   && echo $$p && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help gpu torture fuzz fuzz-guided soak client example-avalanche other-tools surroundings demo test test-slow lint format bench lock clean env
+.PHONY: help gpu torture fuzz fuzz-guided soak client example-avalanche other-tools surroundings demo test test-crash test-slow lint format bench lock clean env
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -30,8 +30,12 @@ demo: $(READY) ## run a whole search on the embedded digits, less than a minute
 	NASD_HOME="$(CURDIR)/runs" $(BIN)/nasd run configs/digits.yaml
 	@echo; echo "Look at it again:  NASD_HOME=runs $(BIN)/nasd trials --top 10 digits    Start over: rm -r runs/digits"
 
-test: lint ## format, types, architecture, and the whole test suite but the slow tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 15
+# Three workers on two cores: much of a test's time it waits for processes.
+test: lint ## format, types, architecture, and the test suite; ten minutes
+	$(BIN)/python -m pytest -n 3 --dist loadfile --durations 15
+
+test-crash: $(READY) ## whole searches killed and compared with undisturbed ones; two minutes
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m 'crash and not slow'
 
 test-slow: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m slow

@@ -13,6 +13,8 @@ from nasd.runs import changes
 from nasd.runs.changing import change
 from store import Run
 
+pytestmark = pytest.mark.crash
+
 CONFIG = Path(__file__).parents[2] / "configs" / "digits.yaml"
 TRIALS = 60  # of some 0.05 s each: enough that none of the kills comes too late, however fast the machine is
 SMALL = (

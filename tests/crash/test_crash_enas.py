@@ -13,6 +13,8 @@ from nasd.runs.verify import examine
 from store import Run, soundness
 from tests.helpers.nasd_harness import short_folder
 
+pytestmark = pytest.mark.crash
+
 CONFIG = Path(__file__).parents[2] / "configs" / "enas-digits.yaml"
 SMALL = (
     "data.train_samples=400",

@@ -11,6 +11,8 @@ from nasd import config as configuration
 from store import Run
 from tests.helpers.nasd_harness import FIRST_LEVEL, Process, make, short_folder, sound, tell, until
 
+pytestmark = pytest.mark.crash
+
 K = 8
 CONFIG = Path(__file__).parents[2] / "configs" / "pnas-digits.yaml"
 SMALL = (

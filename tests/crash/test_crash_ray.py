@@ -14,6 +14,8 @@ from tests.crash.test_crash import CONFIG, SMALL
 from tests.helpers import cluster
 from tests.helpers.nasd_harness import until
 
+pytestmark = pytest.mark.crash
+
 TRIALS = 40  # that count
 FULL = ("evaluation.kind=training", *SMALL)  # their workers start without the four seconds of compiling
 

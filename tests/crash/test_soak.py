@@ -4,6 +4,8 @@ import pytest
 
 from tests.crash.soak import short_folder, soak
 
+pytestmark = pytest.mark.crash
+
 
 @pytest.mark.timeout(300)
 def test_nothing_grows_but_the_run():

@@ -6,6 +6,8 @@ from tests.crash.torments import EVENTS
 from tests.crash.torture import Torture, short_folder
 from tests.helpers import cluster
 
+pytestmark = pytest.mark.crash
+
 OF_FILES = ("kill_at_the_start", "kill_group", "fill_disk", "read_only")  # those that may hit a file on its way
 
 
