@@ -42,7 +42,7 @@ from nasd.evaluators.deep_prior.rungs import Rungs, estimate  # noqa: E402
 from nasd.evaluators.deep_prior.warm_up import warm_up  # noqa: E402
 from nasd.evaluators.orders import Rung  # noqa: E402
 from nasd.evaluators.seeding import generator  # noqa: E402
-from nasd.outcome import Evaluated  # noqa: E402
+from nasd.outcome import Evaluated, RungScores  # noqa: E402
 from nasd.spaces.layers import Architecture, SearchSpace  # noqa: E402
 
 BEHIND = 16 / 54  # images that validate and test, for each that trains
@@ -155,7 +155,7 @@ def searched(rows: Sequence[Row], config: RungsConfig, samples: int) -> tuple[fl
                 break
         reached = row.scores if cut_at is None else row.scores[: config.images.index(cut_at.images) + 1]
         reward = row.reward if cut_at is None else estimate(reached[-1], cut_at.gain)
-        rungs.add(number + 1, reward, reached, cut=cut_at is not None)
+        rungs.add(number + 1, reward, RungScores(scores=reached, cut=cut_at is not None))
         spent += images * row.gflops
         learned.append(reward)
         if cut_at is None:

@@ -66,6 +66,7 @@ class RungScores(msgspec.Struct, frozen=True, kw_only=True):
     """What the looks at the first images said, before all of them were encoded."""
 
     scores: tuple[float, ...]  # accuracy at each rung that was reached
+    images: tuple[int, ...] = ()  # of these rungs; earlier versions did not say, nor could rungs change
     cut: bool = False  # the last one ended the evaluation: its reward is an estimate from that score
 
 

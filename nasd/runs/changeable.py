@@ -78,15 +78,15 @@ def require(
     for key in keys:
         if key in _OWN_WAYS:
             raise ConfigError(f"{key} cannot be set: {_OWN_WAYS[key]}")
-        if forked or key.startswith(_FREE):
+        if key == "search.lookahead":  # in a fork, too: what is open there was proposed with the other one
+            if after.training.screen is not None:
+                raise ConfigError(f"{key} cannot be set: with training.screen, which trials are screened rests on it")
+            if isinstance(after.evaluation, DeepPriorConfig) and after.evaluation.rungs is not None:
+                raise ConfigError(f"{key} cannot be set: with evaluation.rungs, which trials are stopped rests on it")
+        elif forked or key.startswith(_FREE):
             continue
-        if key in lengths:
+        elif key in lengths:
             _require_longer(key, before, after, strategy)
-        elif key == "search.lookahead":
-            if before.training.screen is not None:
-                raise _refused(key, "with training.screen, which trials are screened rests on it")
-            if isinstance(before.evaluation, DeepPriorConfig) and before.evaluation.rungs is not None:
-                raise _refused(key, "with evaluation.rungs, which trials are stopped rests on it")
         else:
             raise _refused(key, _REASONS.get(key.partition(".")[0], _REWARDS))
 

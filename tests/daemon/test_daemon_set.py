@@ -231,6 +231,8 @@ async def test_a_fork_may_change_what_the_past_rests_on(home, monkeypatch):
         target = fork(run, 5, "bolder", ("search.learning_rate=0.5", "training.epochs=3"))
         with pytest.raises(ConfigError, match="cannot go on with this"):
             fork(run, 5, "other", ("search={strategy: random, trials: 20, lookahead: 1}",))
+        with pytest.raises(ConfigError, match=r"search\.lookahead cannot be set: with evaluation\.rungs"):
+            fork(run, 5, "other", ("search.lookahead=2", "evaluation.rungs={images: [4, 8]}"))
     assert not (home / "other").exists()
     assert rows(target) == rows(directory)[:5]
     await to_the_end(target)

@@ -14,10 +14,10 @@ WITH_WRN = "[C(8,3,1,1,1), C(16,3,1,1,0), C(16,3,1,1,0), P(2,2,0,0), SM(10)]"
 def run(parse, few):
     """Embed `few` and return the encoder with the three splits."""
 
-    def build(config, micro_batch=128, text=WITH_WRN, seed=1):
+    def build(config, micro_batch=128, text=WITH_WRN, seed=1, looks=()):
         encoder = Encoder(parse(text), 1, config.encoder)
         encoder.initialise(torch.Generator().manual_seed(0))
-        return encoder, *embed(encoder, few, config, seed, micro_batch)
+        return encoder, *embed(encoder, few, config, seed, micro_batch, looks=looks)
 
     return build
 
@@ -116,6 +116,11 @@ def test_repeating_a_recorded_mini_batch_changes_nothing(run, configure, monkeyp
     for one, other in zip(plain[1:], run(config)[1:], strict=True):
         assert torch.equal(one.x, other.x)
     assert len(worked) == 300 // 16 - 1  # not the first one, nor the shorter last one
+    seen = []
+    looks = [embedding.Look(images, lambda split: seen.append(len(split.y))) for images in (50, 60)]
+    for one, other in zip(plain[1:], run(config, looks=looks)[1:], strict=True):
+        assert torch.equal(one.x, other.x)
+    assert seen == [64, 64]  # both after the same mini-batch
 
 
 def test_on_a_cpu_tf32_is_float32(run, configure):

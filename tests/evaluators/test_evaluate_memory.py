@@ -136,7 +136,8 @@ def test_a_quick_look_is_part_of_the_prediction(parse, few, configure):
     plain, screened = configure(), configure(training={"screen": {}})
     limit = limit_for(2, architecture, few, plain)
     assert evaluate(architecture, few, plain, 1, "cpu", memory_limit=limit).micro_batch == 2
-    assert "does not fit in memory" in evaluate(architecture, few, screened, 1, "cpu", memory_limit=limit).reason
+    reason = evaluate(architecture, few, screened, 1, "cpu", memory_limit=limit).reason
+    assert "does not fit in memory: evaluation.rungs or training.screen" in reason
 
 
 @pytest.mark.parametrize(

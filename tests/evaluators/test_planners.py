@@ -66,6 +66,25 @@ def test_rungs_hold_a_trial_to_what_was_observed_by_then_also_after_a_restart(tm
     assert whole.repeat(1, 1, NET, 3, 5, embedding=False).rungs == ()  # a job's architecture is evaluated whole
 
 
+def test_after_a_fork_only_scores_at_the_same_number_of_images_count(tmp_path):
+    """They were taken by their places: what a rung at 1,000 had said held trials at 300."""
+    rungs = {"images": [300, 1000], "keep": [0.5, 0.5], "after": 2}
+    planner = rooms.planners(Config.model_validate({"evaluation": {"rungs": rungs}}), tmp_path)["deep_prior"]
+    for place, score in enumerate((0.5, 0.7), 1):
+        looked = RungScores(scores=(score, 0.8), images=(1000, 4000))
+        planner.restore([(place, 0.9, to_metrics(msgspec.structs.replace(scored(0.9), rungs=looked)))])
+    assert planner.trial(NET, 9, after=2, keep_above=None).rungs == (
+        Rung(images=300), Rung(images=1000, floor=0.7, gain=pytest.approx(0.3)),
+    )  # fmt: skip
+
+
+def test_nothing_is_stopped_where_all_are_kept(tmp_path):
+    rungs = {"images": [100], "keep": [1.0], "after": 1}
+    planner = rooms.planners(Config.model_validate({"evaluation": {"rungs": rungs}}), tmp_path)["deep_prior"]
+    planner.observed(1, 1, msgspec.structs.replace(scored(0.9), rungs=RungScores(scores=(0.9,), images=(100,))))
+    assert planner.trial(NET, 9, after=1, keep_above=None).rungs[0].floor is None
+
+
 async def test_an_embedding_that_a_job_keeps_gets_its_name(planners, tmp_path):
     planner, folder = planners["deep_prior"], tmp_path / "exports" / "jobs"
     order = planner.repeat(2, 1, NET, 3, 5, embedding=True)

@@ -130,6 +130,12 @@ def test_their_states_have_no_padding(file):
     ]
 
 
+def test_an_estimated_reward_says_nothing_of_the_unit(file):
+    """Of an architecture that was stopped at a rung: above its score there."""
+    file.write_text(PUBLISHED + f"4,0.9,{NET},False,0.72,63.0,[63.0],[70.0],0\n")
+    assert [one.validation_accuracies[0] for one in replay.read(file)[3:]] == [0.875, 0.63]
+
+
 def test_the_unit_can_be_said(file):
     file.write_text(row(acc_val_all_epochs="[0.5]", acc_best_val="0.5", reward="0.005"))
     assert replay.read(file)[0].validation_accuracies == (0.5,)

@@ -167,6 +167,8 @@ def _on_gpu(
     encoder: Encoder, images: Tensor, batches: Sequence[Tensor], micro_batch: int, out: Tensor | None
 ) -> Iterator[Statistics]:
     """The same where a mini-batch is one launch of a CUDA graph."""
+    if not batches:
+        return
     current = torch.empty_like(batches[0], device=images.device)
     statistics: Statistics = []
 

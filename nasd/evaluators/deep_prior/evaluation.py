@@ -23,7 +23,7 @@ from nasd.evaluators.orders import Rung
 from nasd.evaluators.provenance import provenance
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import threads_on
-from nasd.outcome import Evaluated, Outcome, RungScores
+from nasd.outcome import Evaluated, Outcome
 
 
 def evaluate(
@@ -139,7 +139,7 @@ def _evaluated(
         embedding_dim=architecture.embedding_dim,
         micro_batch=micro_batch,
         screening=screening,
-        rungs=RungScores(scores=tuple(looks.scores)) if looks.scores else None,
+        rungs=looks.taken() if looks.scores else None,
     )
 
 
@@ -164,7 +164,12 @@ def _build(
     taken = cache(lambda samples: pass_bytes(encoder, data, samples, device))
     whole = min(config.training.batch_size, len(data.train))
     passes = max(1, min(threads, (available - resident) // taken(whole)))
-    micro_batch = fit_micro_batch(lambda samples: resident + max(taken(samples), looking), whole, available)
+    if resident + looking > available:
+        raise EvaluationError(
+            f"It does not fit in memory: evaluation.rungs or training.screen looks at so many images that it needs "
+            f"{resident + looking:,} bytes, {max(available, 0):,} are available."
+        )
+    micro_batch = fit_micro_batch(lambda samples: resident + taken(samples), whole, available)
     encoder.to_empty(device=device)
     encoder.initialise(generator(seed, "weights"))
     return encoder, micro_batch, passes

@@ -36,6 +36,11 @@ class Looks:
         self.scores.clear()
         return [Look(rung.images, partial(self._take, rung)) for rung in self._rungs]
 
+    def taken(self, *, cut: bool = False) -> RungScores:
+        """The scores so far."""
+        images = tuple(rung.images for rung in self._rungs[: len(self.scores)])
+        return RungScores(scores=tuple(self.scores), images=images, cut=cut)
+
     def _take(self, rung: Rung, embedded: EmbeddedSplit) -> None:
         fitted, score = leave_one_out_accuracies(embedded.x, embedded.y, self._num_classes)
         self.scores.append(score)
@@ -49,7 +54,7 @@ class Looks:
                     early_stopped=True,
                     embedding_dim=self._architecture.embedding_dim,
                     micro_batch=self._micro_batch,
-                    rungs=RungScores(scores=tuple(self.scores), cut=True),
+                    rungs=self.taken(cut=True),
                 )
             )
 
@@ -61,5 +66,6 @@ def looking_bytes(data: Data, values: int, config: Config, rungs: Sequence[Rung]
         needed = ridge_bytes(len(data.train), len(data.validation), values, itemsize, screen.samples)
     for rung in rungs:
         samples = min(rung.images + config.training.batch_size, len(data.train))
-        needed = max(needed, leave_one_out_bytes(samples, values, itemsize))
+        targets = 6 * 8 * samples * data.num_classes  # as integers, as float64, predicted, left out
+        needed = max(needed, leave_one_out_bytes(samples, values, itemsize) + targets)
     return needed

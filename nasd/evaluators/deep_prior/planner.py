@@ -74,7 +74,7 @@ class DeepPriorPlanner:
         if self._screen is not None and screening is not None:
             self._screen.add(place, screening)
         if self._rungs is not None and rungs is not None:
-            self._rungs.add(place, reward, rungs.scores, cut=rungs.cut)
+            self._rungs.add(place, reward, rungs)
 
     def repeat(self, job: int, repeat: int, net: str, seed: int, epochs: int, *, embedding: bool) -> DeepPrior:
         """Without rungs and without a quick look: who asks for an architecture wants it evaluated fully."""

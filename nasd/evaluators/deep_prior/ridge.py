@@ -13,8 +13,9 @@ from nasd.evaluators.errors import EvaluationError
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import one_thread_each
 
-# Of the mean variance of a value. Values of an embedding hang together, so that with less the fit is at its worst where
-# there are as many values as samples; from 0.3 to 1 the ranking is as good as it gets (docs/performance.md).
+# Of the mean eigenvalue of what is factorised: the mean variance of a value times the larger of N and D. Values of an
+# embedding hang together, so that with less the fit is at its worst where there are as many values as samples; from 0.3
+# to 1 the ranking is as good as it gets (docs/performance.md).
 PENALTY = 0.3
 FLOAT = 4  # bytes
 CHUNK = 1024  # rows whose products are added up at a time
@@ -42,7 +43,7 @@ def ridge_accuracies(
         num_classes: C.
         samples: Rows of the training split to fit to, drawn once per seed; all if there are fewer.
         seed: The trial's.
-        penalty: Of the mean variance of a value.
+        penalty: As a share, see `PENALTY`.
 
     Returns:
         Accuracy on the samples fitted to and on the validation split, fractions.
@@ -84,7 +85,7 @@ def leave_one_out_accuracies(x: Tensor, y: Tensor, num_classes: int, penalty: fl
         x: (N, D), N at least 2.
         y: (N,) labels, on the same device.
         num_classes: C.
-        penalty: Of the mean variance of a value.
+        penalty: As a share, see `PENALTY`.
 
     Returns:
         Accuracy on the samples as fitted, and as left out, fractions.

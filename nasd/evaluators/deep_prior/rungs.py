@@ -12,35 +12,38 @@ from typing import NamedTuple
 from nasd.config import RungsConfig
 from nasd.evaluators.deep_prior.screening import Screen
 from nasd.evaluators.orders import Rung
+from nasd.outcome import RungScores
 
 
 class Rungs:
     """The scores of a search at each rung, and its rewards."""
 
     def __init__(self, config: RungsConfig) -> None:
-        self._images = config.images
-        self._screens = [Screen(keep, config.after) for keep in config.keep]
-        self._gains = [_Gains() for _ in config.images]
+        self._rungs = {
+            images: (Screen(keep, config.after), _Gains())
+            for images, keep in zip(config.images, config.keep, strict=True)
+        }
 
-    def add(self, order: int, reward: float, scores: tuple[float, ...], *, cut: bool) -> None:
+    def add(self, order: int, reward: float, found: RungScores) -> None:
         """Add a trial that was observed as the `order`-th; later ones have higher orders.
 
         Args:
             order: From 1.
             reward: Its own, or, if it was cut, the estimate.
-            scores: At the rungs that it reached.
-            cut: Whether it was stopped at the last of them.
+            found: At the rungs that it reached; those that the config does not have, as after a fork, do not count.
         """
-        for screen, gains, score in zip(self._screens, self._gains, scores, strict=False):
-            screen.add(order, score)
-            if not cut:
-                gains.add(order, reward - score)
+        for images, score in zip(found.images or self._rungs, found.scores, strict=False):
+            if images in self._rungs:
+                screen, gains = self._rungs[images]
+                screen.add(order, score)
+                if not found.cut:
+                    gains.add(order, reward - score)
 
     def order(self, observed: int) -> tuple[Rung, ...]:
         """What a trial is held to, by the trials up to that order and by none that came later."""
         return tuple(
             Rung(images=images, floor=screen.floor(observed), gain=gains.mean(observed))
-            for images, screen, gains in zip(self._images, self._screens, self._gains, strict=True)
+            for images, (screen, gains) in self._rungs.items()
         )
 
 

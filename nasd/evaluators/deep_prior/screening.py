@@ -32,6 +32,6 @@ class Screen:
         after a crash is held to the same.
         """
         scores = self._scores[: bisect_right(self._orders, observed)]
-        if len(scores) < self._after:
+        if len(scores) < self._after or self._keep >= 1:
             return None
         return sorted(scores, reverse=True)[max(1, int(self._keep * len(scores))) - 1]

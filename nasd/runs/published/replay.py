@@ -178,10 +178,15 @@ def _accuracies(row: ReplayRow) -> Iterator[tuple[str, float]]:
 
 
 def _told_unit(rows: Sequence[ReplayRow]) -> Unit:
-    """Percentages, if any accuracy is above 1 and no reward, a mean of validation accuracies, is above its best one."""
+    """Percentages, if any accuracy is above 1 and no reward, a mean of validation accuracies, is above its best one.
+
+    The reward of an architecture that was stopped early may be an estimate, above all that was measured.
+    """
     above = any(value > 1 for row in rows for _, value in _accuracies(row))
     fitting = all(
-        row.reward <= max(row.validation_accuracies) / 100 + 1e-6 for row in rows if row.validation_accuracies
+        row.reward <= max(row.validation_accuracies) / 100 + 1e-6
+        for row in rows
+        if row.trained and row.validation_accuracies
     )
     return "percent" if above and fitting else "fraction"
 
