@@ -42,7 +42,7 @@ FIELDS: Fields = {
     "status": ("choice", ", ".join(STATUSES)),
     "stage": ("text", "part of the search, such as e=0.1"),
     "device": ("text", "where it was evaluated"),
-    "reason": ("text", "why it failed or was infeasible"),
+    "reason": ("text", "why it failed, was infeasible or was stopped"),
     "note": ("text", "what somebody noted"),
     "dup": ("switch", "yes or no: proposed before"),
     "counted": ("switch", "yes or no: advanced the search"),

@@ -176,13 +176,13 @@ class Evaluated(NamedTuple):
     net: str
     reward: float
     embedding_dim: int | None
-    seconds: float
+    seconds: float  # 0 if it was stopped early: it took less for that alone
 
 
 def evaluated(connection: sqlite3.Connection, after: int, count: int) -> list[Evaluated]:
     """The next `count` trials behind an order that were evaluated, each of an architecture of its own."""
     rows = connection.execute(
-        "SELECT ordinal, number, net, reward, embedding_dim, seconds FROM trial "
+        "SELECT ordinal, number, net, reward, embedding_dim, iif(status = 'evaluated', seconds, 0) FROM trial "
         "WHERE ordinal > ? AND status IN ('evaluated', 'early_stopped') ORDER BY ordinal LIMIT ?",
         (after, count),
     )

@@ -22,7 +22,7 @@ class Trial:
     stage: str = ""  # which part of the search it belongs to, in its strategy's words
     facts: dict[str, Any] = field(default_factory=dict)  # what its strategy wants to show of it; plain JSON values
     duplicate_of: int | None = None
-    reason: str | None = None  # of an infeasible or failed one
+    reason: str | None = None  # of an infeasible or failed one, and of one that was stopped with an estimate
     seed: int | None = None  # of the evaluation
     validation_accuracies: tuple[float, ...] = ()
     train_accuracies: tuple[float, ...] = ()

@@ -241,7 +241,9 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
         click.echo(f"  quick look  validation {percent(trial.metrics['screening'])}{ended}")
     if (rungs := rungs_in(trial.metrics)) is not None:
         ended = ", stopped there: the reward is an estimate" if rungs.cut else ""
-        click.echo(f"  rungs       {', '.join(map(percent, rungs.scores))}{ended}")
+        images = [f" at {images:,} images" for images in rungs.images] or [""] * len(rungs.scores)
+        looked = [percent(score) + at for score, at in zip(rungs.scores, images, strict=True)]
+        click.echo(f"  rungs       {', '.join(looked)}{ended}")
     if labels is not None:
         each = percent(labels.validation_accuracies[-1])
         click.echo(f"  labels      each on its own: validation {each}, test {percent(labels.test_accuracy)}")

@@ -32,7 +32,7 @@ def make_trial(
         reward=observed.reward,
         counted=observed.counted,
         duplicate_of=observed.duplicate_of,
-        reason=outcome.reason if isinstance(outcome, Failed) else proposal.reason,
+        reason=_reason(outcome) or proposal.reason,
         seed=trial_seed(seed, proposal.number) if outcome else None,
         validation_accuracies=evaluated.validation_accuracies if evaluated else (),
         train_accuracies=evaluated.train_accuracies if evaluated else (),
@@ -47,3 +47,12 @@ def make_trial(
         peak_memory=measured.peak_memory if measured else 0,
         device=measured.device if measured else "",
     )
+
+
+def _reason(outcome: Evaluated | Failed | None) -> str | None:
+    if isinstance(outcome, Failed):
+        return outcome.reason
+    if outcome is None or outcome.rungs is None or not outcome.rungs.cut:
+        return None
+    looked = outcome.rungs
+    return f"stopped after {looked.images[-1]:,} images at {looked.scores[-1]:.1%}: its reward is an estimate"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MARK = {"star": False, "note": ""}
 _COLUMNS = tuple(field.name for field in fields(Trial) if field.name != "facts")
+_WHOLE = ("duplicate_of", "seed", "embedding_dim", "micro_batch")  # numbers that not every trial has
 
 
 class Opened:
@@ -60,6 +61,10 @@ class Opened:
             marks = opened.marks()
             rows = [{**_row(trial), **_MARK, **marks.get(trial.number, {})} for trial in opened.trials()]
         table = pd.DataFrame(rows, columns=None if rows else [*_COLUMNS, "best_validation", *_MARK])
+        for (
+            name
+        ) in _WHOLE:  # nullable: as float64, which pandas takes where some have none, a seed loses its last digits
+            table[name] = pd.array([row[name] for row in rows], dtype="Int64")
         table["finished_at"] = pd.to_datetime(table["finished_at"], unit="s", utc=True)
         return table.set_index("number")
 

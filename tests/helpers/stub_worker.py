@@ -87,15 +87,16 @@ def screened(made: Evaluated, floor: float | None) -> Evaluated:
 def looked_at(made: Evaluated, rungs: tuple[Rung, ...]) -> Evaluated:
     """At each rung a tenth and one more place of the reward is known, and it is rounded to that."""
     scores: tuple[float, ...] = ()
+    images = tuple(rung.images for rung in rungs)
     for place, rung in enumerate(rungs, 1):
         scores += (round(made.reward, place) / 2,)
         if rung.floor is not None and scores[-1] < rung.floor:
             return msgspec.structs.replace(
-                made, reward=min(max(scores[-1] + rung.gain, 0.0), 1.0), validation_accuracies=scores[-1:],
-                train_accuracies=scores[-1:], test_accuracy=None, early_stopped=True,
-                rungs=RungScores(scores=scores, cut=True),
+                made, reward=min(max(scores[-1] + rung.gain, 0.0), 1.0), validation_accuracies=(), train_accuracies=(),
+                test_accuracy=None, early_stopped=True,
+                rungs=RungScores(scores=scores, images=images[:place], cut=True),
             )  # fmt: skip
-    return msgspec.structs.replace(made, rungs=RungScores(scores=scores))
+    return msgspec.structs.replace(made, rungs=RungScores(scores=scores, images=images))
 
 
 def build(setup: Setup) -> Work:

@@ -206,5 +206,5 @@ def _wrapped_content(content: Content, width: int) -> list[Content]:
 
 
 def _rungs(rungs: RungScores) -> str:
-    """The last score, and whether the evaluation ended there."""
-    return f"{text.percent(rungs.scores[-1])}{' end' if rungs.cut else ''}"
+    """The scores, in the order of the rungs."""
+    return " ".join(map(text.percent, rungs.scores))

@@ -42,14 +42,14 @@ class Looks:
         return RungScores(scores=tuple(self.scores), images=images, cut=cut)
 
     def _take(self, rung: Rung, embedded: EmbeddedSplit) -> None:
-        fitted, score = leave_one_out_accuracies(embedded.x, embedded.y, self._num_classes)
+        _, score = leave_one_out_accuracies(embedded.x, embedded.y, self._num_classes)
         self.scores.append(score)
         if rung.floor is not None and score < rung.floor:
             raise CutError(
                 Evaluated(
                     reward=estimate(score, rung.gain),
-                    validation_accuracies=(score,),
-                    train_accuracies=(fitted,),
+                    validation_accuracies=(),
+                    train_accuracies=(),
                     test_accuracy=None,
                     early_stopped=True,
                     embedding_dim=self._architecture.embedding_dim,
@@ -65,6 +65,8 @@ def looking_bytes(data: Data, values: int, config: Config, rungs: Sequence[Rung]
     if (screen := config.training.screen) is not None:
         needed = ridge_bytes(len(data.train), len(data.validation), values, itemsize, screen.samples)
     for rung in rungs:
+        if rung.images >= len(data.train):  # there is none after all of them
+            continue
         samples = min(rung.images + config.training.batch_size, len(data.train))
         targets = 6 * 8 * samples * data.num_classes  # as integers, as float64, predicted, left out
         needed = max(needed, leave_one_out_bytes(samples, values, itemsize) + targets)

@@ -197,7 +197,7 @@ def _in_fractions(record: Record, row: ReplayRow, unit: Unit) -> ReplayRow:
             if value > 1:
                 record.fail(column, "made of fractions from 0 to 1")
     scale = 100.0 if unit == "percent" else 1.0
-    evaluated = row.trained or row.reward > 0 or any(row.validation_accuracies)
+    evaluated = row.trained or any(row.validation_accuracies)
     return ReplayRow(
         epsilon=row.epsilon,
         net=row.net,
