@@ -6,6 +6,15 @@ from pathlib import Path
 import pytest
 
 DIGITS = Path(__file__).parents[2] / "configs" / "digits.yaml"
+TRAINED = {
+    "layers": ["space={min_conv: 1, max_conv: 2, conv_sizes: [3], conv_features: [8], pool_sizes: []}"],
+    "fc": [
+        "space={form: codebrim, min_conv: 1, max_conv: 2, max_fc: 1, conv_sizes: [3], conv_features: [8]}",
+        "encoder={precision: bfloat16, convolution: fft}",
+    ],
+    "cells": ["space={kind: cells, blocks: 1, operators: [sep3x3], filters: 2, repeats: 1}"],
+    "supernet": ["space={kind: supernet, widths: [4, 4, 4, 4, 4]}"],
+}
 
 
 def test_the_command_says_it_to_people_and_to_programs(nasd):
@@ -18,3 +27,14 @@ def test_the_command_says_it_to_people_and_to_programs(nasd):
     assert (values["kinds"]["evaluate"], values["seconds"], values["warnings"]) == (20, None, [])
     assert values["encoder_gflop"] == pytest.approx(sum(values["kernels"].values()))
     assert values["images"] == {"train": 1350, "validation": 150, "test": 297}
+
+
+@pytest.mark.parametrize("kind", TRAINED)
+def test_full_training_is_planned_with_its_linear_layers(nasd, kind):
+    settings = ["evaluation=training", "search={strategy: random, trials: 5}", *TRAINED[kind]]
+    code, out, err = nasd("plan", DIGITS, "--json", *(word for each in settings for word in ("--set", each)))
+    assert (code, err) == (0, "")
+    values = json.loads(out)
+    assert values["kernels"].keys() == values["seconds_per_gflop"].keys()
+    assert {"classifier", *(["fc"] if kind == "fc" else [])} <= values["kernels"].keys()
+    assert all(rate > 0 for rate in values["seconds_per_gflop"].values())
