@@ -13,7 +13,7 @@ from nasd.cli.options import json_option, set_option
 from nasd.cli.output import Spinner, duration, print_json, print_table, size
 from nasd.config import Config, SupernetConfig
 from nasd.runs.create import settle
-from nasd.runs.expected import Pace, too_long
+from nasd.runs.expected import Pace, leaving_out, too_long
 from nasd.runs.plan import Cost, Images, Plan, plan
 
 EXAMPLES = 2  # layers of each class that are timed
@@ -196,11 +196,12 @@ class _Shown:
         if self.pace is not None:
             training = self.config.evaluation.kind == "training"
             timeout = self.config.executor.trial_timeout
-            late, limit = too_long(self.plan, self.pace, timeout, self.config.training.epochs if training else 1)
+            late = too_long(self.plan, self.pace, timeout, self.config.training.epochs if training else 1)
             if late:
                 longest = duration(max(map(self.pace.longest, late)))
                 share = sum(map(_encoder, late)) / sum(map(_encoder, self.plan.costs))
-                advice = "" if limit is None else f", or set space.max_gflops to {limit:.3g}"
+                limit = leaving_out(late, self.plan, self.config.space.kind)
+                advice = "" if limit is None else f", or set {limit}"
                 sentences.append(
                     f"{len(late):,} evaluations, {100 * share:.0f} % of the operations, would fail by "
                     f"executor.trial_timeout, {duration(timeout)}: the longest takes {longest}; raise it{advice}"
