@@ -11,9 +11,9 @@ from nasd import rooms
 from nasd.box.devices import count_gpus, workers_of
 from nasd.cli.options import json_option, set_option
 from nasd.cli.output import Spinner, duration, print_json, print_table, size
-from nasd.config import Config
+from nasd.config import Config, SupernetConfig
 from nasd.runs.create import settle
-from nasd.runs.expected import Pace, too_long
+from nasd.runs.expected import Pace, leaving_out, too_long
 from nasd.runs.plan import Cost, Images, Plan, plan
 
 EXAMPLES = 2  # layers of each class that are timed
@@ -32,23 +32,35 @@ def plan_command(file: Path, overrides: tuple[str, ...], no_time: bool, as_json:
     it comes upon. No run is made.
     """
     given = configuration.load(file, overrides)
+    workers = workers_of(given.executor)
+    there = {"cpu", *(f"cuda:{index}" for index in range(count_gpus()))}
+    measured = not no_time and {device for device, _ in workers} <= there
     with Spinner("settling what the config leaves open"):
-        config = settle(given)
+        config = settle(given if measured else _unmeasured(given))
     images = _images(config)
     with Spinner("simulating the search"):
         found = plan(config, images)
-    workers = workers_of(config.executor)
-    there = {"cpu", *(f"cuda:{index}" for index in range(count_gpus()))}
     pace = None
-    if not no_time and {device for device, _ in workers} <= there:
+    if measured:
         with Spinner("measuring this box"):
             pace = _pace(config, found, workers)
     memory = _memory(config, found, images) if config.evaluation.kind == "deep_prior" else None
-    shown = _Shown(config, found, images, workers, pace, memory)
+    unsettled = not measured and given.encoder.convolution == "measured" and config.space.kind == "layers"
+    shown = _Shown(config, found, images, workers, pace, memory, unsettled)
     if as_json:
         print_json(shown.values())
     else:
         shown.print()
+
+
+def _unmeasured(config: Config) -> Config:
+    """With what needs no measurement in place of what does; no operation depends on it."""
+    space, encoder = config.space, config.encoder
+    if isinstance(space, SupernetConfig) and space.latencies == "measured":
+        space = space.model_copy(update={"latencies": None})
+    if encoder.convolution == "measured":
+        encoder = encoder.model_copy(update={"convolution": "direct"})
+    return config.model_copy(update={"space": space, "encoder": encoder})
 
 
 def _images(config: Config) -> Images:
@@ -101,6 +113,7 @@ class _Shown:
     workers: Sequence[tuple[str, int]]
     pace: Pace | None
     memory: int | None
+    unsettled: bool  # which convolutions are by FFT
 
     def values(self) -> dict[str, object]:
         """For programs. Operations in GFLOP, memory in bytes, times in seconds."""
@@ -183,15 +196,20 @@ class _Shown:
         if self.pace is not None:
             training = self.config.evaluation.kind == "training"
             timeout = self.config.executor.trial_timeout
-            late, limit = too_long(self.plan, self.pace, timeout, self.config.training.epochs if training else 1)
+            late = too_long(self.plan, self.pace, timeout, self.config.training.epochs if training else 1)
             if late:
                 longest = duration(max(map(self.pace.longest, late)))
                 share = sum(map(_encoder, late)) / sum(map(_encoder, self.plan.costs))
-                advice = "" if limit is None else f", or set space.max_gflops to {limit:.3g}"
+                limit = leaving_out(late, self.plan, self.config.space.kind)
+                advice = "" if limit is None else f", or set {limit}"
                 sentences.append(
                     f"{len(late):,} evaluations, {100 * share:.0f} % of the operations, would fail by "
                     f"executor.trial_timeout, {duration(timeout)}: the longest takes {longest}; raise it{advice}"
                 )
+        if self.memory is not None and self.unsettled:
+            sentences.append(
+                "the memory is that of direct convolutions, as nothing was measured: those by FFT would take more"
+            )
         limit_bytes = self.config.executor.memory_limit
         if self.memory is not None and limit_bytes is not None and self.memory > limit_bytes:
             sentences.append(

@@ -1,6 +1,6 @@
 """How long a planned search takes, from its operations and from how fast a device computes them. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nasd.runs.plan import Cost, Plan
@@ -36,21 +36,34 @@ class Pace:
         return sum(layer.gflop * self.kernels[layer.kernel] for layer in cost.layers)
 
 
-def too_long(plan: Plan, pace: Pace, timeout: float, tasks: int = 1) -> tuple[list[Cost], float | None]:
-    """Evaluations that would end by `executor.trial_timeout`, and the limit on operations that leaves them out.
+def too_long(plan: Plan, pace: Pace, timeout: float, tasks: int = 1) -> list[Cost]:
+    """Evaluations that would end by `executor.trial_timeout`.
 
     Args:
         plan: The search.
         pace: Of its workers.
         timeout: Seconds that a part of an evaluation may take.
         tasks: Parts of an evaluation, each of which may take so long: the epochs of full training.
+    """
+    return [cost for cost in plan.costs if pace.longest(cost) > tasks * timeout]
+
+
+def leaving_out(late: Sequence[Cost], plan: Plan, space: str) -> str | None:
+    """The limit under which none of these evaluations is, and what is smaller stays, such as `space.max_gflops to 1.2`.
+
+    Args:
+        late: Some of the plan's, one at least.
+        plan: The search.
+        space: Kind of its space, not all of which have a limit.
 
     Returns:
-        Those evaluations, and `space.max_gflops` under which none of them is; None: even the smallest take too long.
+        None: There is no such limit, or even the smallest evaluation is one of these.
     """
-    late = [cost for cost in plan.costs if pace.longest(cost) > tasks * timeout]
-    if not late:
-        return late, None
     least = min(cost.gflops for cost in late)
-    below = [cost.gflops for cost in plan.costs if cost.gflops < least]
-    return late, max(below) if below else None
+    below = max((cost.gflops for cost in plan.costs if cost.gflops < least), default=None)
+    if below is None or space == "supernet":
+        return None
+    if space == "cells":
+        return f"space.max_operations to {round(below * 1e9 / 2)}"  # multiply-adds
+    texts = (f"{below:.{digits}g}" for digits in range(3, 18))  # the last one is exact
+    return f"space.max_gflops to {next(text for text in texts if below <= float(text) < least)}"

@@ -1,11 +1,14 @@
 """What a search is said to cost before it begins."""
 
+import dataclasses
+import math
+
 import pytest
 
 from nasd import rooms
-from nasd.config import Config
+from nasd.config import Config, yaml_text
 from nasd.errors import NasdError
-from nasd.runs.expected import Pace, too_long
+from nasd.runs.expected import Pace, leaving_out, too_long
 from nasd.runs.plan import Images, Plan, plan, works
 
 IMAGES = Images(1000, 100, 200)
@@ -98,13 +101,40 @@ def test_examples_stand_for_equal_parts_of_the_operations(small):
         assert below <= sum(work.values()) / 8
 
 
-def test_the_limit_that_is_advised_leaves_out_what_takes_too_long(small):
+CELLS = {"kind": "cells", "blocks": 2, "operators": ["sep3x3", "id"], "filters": 4, "repeats": 1, "patch_size": 8}
+
+
+@pytest.mark.parametrize(("space", "key"), [(SPACE, "max_gflops"), (CELLS, "max_operations")])
+def test_the_limit_that_is_advised_leaves_out_what_takes_too_long(space, key):
+    small = plan(configured(space=space), IMAGES)
     pace = Pace(dict.fromkeys(small.by_kernel, 1.0), 0.0, 2)
     assert pace.search(small.costs) == pytest.approx(sum(cost.encoder for cost in small.costs))
     timeout = 2 * small.quantile(0.5).encoder  # each worker has half of the pace
-    late, limit = too_long(small, pace, timeout)
+    late = too_long(small, pace, timeout)
     assert {cost.net for cost in late} == {cost.net for cost in small.costs if 2 * cost.encoder > timeout}
-    assert limit is not None
-    limited = plan(configured(space={**SPACE, "max_gflops": limit}), IMAGES)
-    assert too_long(limited, pace, timeout) == ([], None)
-    assert too_long(small, pace, 1e9) == ([], None)
+    name, _, limit = (leaving_out(late, small, space.get("kind", "layers")) or "").partition(" to ")
+    assert name == f"space.{key}"
+    kept = rooms.space(configured(space={**space, key: yaml_text.read(limit, "the advice")}))
+    least = min(cost.gflops for cost in late)
+    for cost in small.costs:
+        assert (kept.feasible(kept.parse(cost.net)) is None) == (cost.gflops < least)
+    assert too_long(small, pace, 1e9) == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "space", "limit"),
+    [
+        ([1.236, 1.238], "layers", "space.max_gflops to 1.236"),
+        ([1.2341, 1.238], "layers", "space.max_gflops to 1.2341"),
+        ([1.2361, 1.25], "layers", "space.max_gflops to 1.24"),
+        ([1234.0, 2000.0], "layers", "space.max_gflops to 1234"),
+        ([1.0, math.nextafter(1.0, 2.0)], "layers", "space.max_gflops to 1"),
+        ([1 / 3, math.nextafter(1 / 3, 1.0)], "layers", "space.max_gflops to 0.3333333333333333"),
+        ([1.236, 1.236000002], "cells", "space.max_operations to 618000000"),
+        ([1.236, 1.238], "supernet", None),
+        ([1.238], "layers", None),
+    ],
+)
+def test_the_limit_that_is_advised_has_as_few_digits_as_leave_out_the_largest(small, sizes, space, limit):
+    costs = tuple(dataclasses.replace(small.costs[0], gflops=gflops) for gflops in sizes)
+    assert leaving_out(costs[-1:], Plan({}, costs), space) == limit

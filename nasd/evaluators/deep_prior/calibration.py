@@ -17,9 +17,11 @@ from nasd.evaluators.deep_prior.looks import looking_bytes
 from nasd.evaluators.deep_prior.probe import train_classifier
 from nasd.evaluators.deep_prior.warm_up import warm_up
 from nasd.evaluators.memory import pass_bytes, resident_bytes
-from nasd.evaluators.networks.batch_norm import BatchNorm
+from nasd.evaluators.networks.build import TrainableNetwork, network_of
 from nasd.evaluators.networks.convolution import Convolution
 from nasd.evaluators.networks.encoder import Buildable, Encoder
+from nasd.evaluators.networks.network import Network
+from nasd.evaluators.networks.supernet import SupernetNetwork
 from nasd.evaluators.orders import Rung
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import in_order, one_thread_each
@@ -38,10 +40,9 @@ class Rates:
     """Seconds for 10^9 operations."""
 
     kernels: Mapping[str, float]  # by class of layer
-    classifier: float
+    classifier: float  # 0 where it is trained with the rest
 
 
-@torch.inference_mode()
 @one_thread_each()
 def calibrate(
     space: Space[Any],
@@ -64,12 +65,15 @@ def calibrate(
     Raises:
         EvaluationError: An architecture is none that there are layers for.
     """
-    warm_up(config, device)
+    untrained = config.evaluation.kind == "deep_prior"
+    if untrained:
+        warm_up(config, device)
     kernels = {}
-    for kernel, chosen in examples.items():
-        rates = [_seconds(*_layer(space, config, net, place, device), threads) for net, place in chosen]
-        kernels[kernel] = sum(rates) / len(rates)
-    return Rates(kernels, _classifier_seconds(config, values, device))
+    with torch.inference_mode(untrained), torch.no_grad():  # full training does not take the loops of `activations`
+        for kernel, chosen in examples.items():
+            rates = [_seconds(*_layer(space, config, net, place, device), threads) for net, place in chosen]
+            kernels[kernel] = sum(rates) / len(rates)
+        return Rates(kernels, _classifier_seconds(config, values, device) if untrained else 0.0)
 
 
 def peak_bytes(architecture: Buildable, config: Config, data: Data, device: torch.device) -> int:
@@ -112,26 +116,42 @@ def without_images(config: Config, splits: Sequence[int]) -> Data:
 def _layer(
     space: Space[Any], config: Config, net: str, place: int, device: torch.device
 ) -> tuple[nn.Module, Tensor, float]:
-    """A layer, its input for some images, and its GFLOP for them; of cells, the whole network."""
+    """A layer, its input for some images, and its GFLOP for them; of what is no chain of layers, the whole network."""
     architecture = space.parse(net)
     graph: Graph = space.graph(architecture)
+    network: Encoder | TrainableNetwork
     with torch.device("meta"):
-        encoder = Encoder(architecture, graph.nodes[0].shape[0], config.encoder)
-    layer: nn.Module = encoder.layers
+        if config.evaluation.kind == "training":
+            network = network_of(architecture, graph.nodes[0].shape[0], config.encoder, config.training.dropout)
+        else:
+            network = Encoder(architecture, graph.nodes[0].shape[0], config.encoder)
+    layer: nn.Module = network
     shape, gflop = graph.nodes[0].shape, graph.gflops
-    if isinstance(architecture, Architecture):
-        layer, shape, gflop = encoder.layers[place - 1], graph.nodes[place - 1].shape, graph.nodes[place].gflops
+    if isinstance(architecture, Architecture) and not isinstance(network, SupernetNetwork):
+        layer, shape, gflop = _chain(network)[place - 1], graph.nodes[place - 1].shape, graph.nodes[place].gflops
     layer.to_empty(device=device).train()
+    for parameter in layer.parameters():
+        if parameter.dim() > 1:
+            parameter.fill_(parameter[0].numel() ** -0.5)
     for module in layer.modules():
-        if isinstance(module, nn.Conv2d):
-            module.weight.fill_(module.weight[0].numel() ** -0.5)
-        elif isinstance(module, BatchNorm):
+        if isinstance(module, nn.BatchNorm2d):
             module.reset_parameters()
     convolutions = [module for module in layer.modules() if isinstance(module, Convolution)]
     least = TRANSFORMED if any(each.transforms(*shape[1:]) for each in convolutions) else 1
     samples = 128 if device.type == "cuda" else max(least, min(128, round(GFLOP / gflop)))
-    image = torch.rand((samples, *shape), generator=generator(1, "images")).to(device, encoder.dtype)
-    return layer, image.contiguous(memory_format=torch.channels_last), samples * gflop
+    dtype = network.dtype if isinstance(network, Encoder) else torch.float32
+    image = torch.rand((samples, *shape), generator=generator(1, "images")).to(device, dtype)
+    if image.dim() == 4:
+        image = image.contiguous(memory_format=torch.channels_last)
+    return layer, image, samples * gflop
+
+
+def _chain(network: Encoder | Network) -> list[nn.Module]:
+    """What computes each node of the graph behind the image."""
+    if isinstance(network, Encoder):
+        return list(network.layers)
+    linear = [module for module in network.fully_connected if isinstance(module, nn.Linear)]
+    return [*network.encoder.layers, nn.Flatten(), *linear, network.classifier]
 
 
 def _seconds(layer: nn.Module, image: Tensor, gflop: float, threads: int) -> float:
@@ -140,10 +160,12 @@ def _seconds(layer: nn.Module, image: Tensor, gflop: float, threads: int) -> flo
     for _ in range(threads):
         copies.put(copy.deepcopy(layer, {id(parameter): parameter for parameter in layer.parameters()}))
 
-    @torch.inference_mode()
+    inference = torch.is_inference_mode_enabled()  # each thread has a mode of its own
+
     def work(_: int) -> None:
         mine = copies.get()
-        mine(image.clone())  # in eval mode a layer may work in place
+        with torch.inference_mode(inference), torch.no_grad():
+            mine(image.clone())  # in eval mode a layer may work in place
         copies.put(mine)
 
     def passes(number: int) -> float:
