@@ -34,7 +34,8 @@ def plan_command(file: Path, overrides: tuple[str, ...], no_time: bool, as_json:
     given = configuration.load(file, overrides)
     workers = workers_of(given.executor)
     there = {"cpu", *(f"cuda:{index}" for index in range(count_gpus()))}
-    measured = not no_time and {device for device, _ in workers} <= there
+    absent = sorted({device for device, _ in workers} - there)
+    measured = not (no_time or absent)
     with Spinner("settling what the config leaves open"):
         config = settle(given if measured else _unmeasured(given))
     images = _images(config)
@@ -46,7 +47,7 @@ def plan_command(file: Path, overrides: tuple[str, ...], no_time: bool, as_json:
             pace = _pace(config, found, workers)
     memory = _memory(config, found, images) if config.evaluation.kind == "deep_prior" else None
     unsettled = not measured and given.encoder.convolution == "measured" and config.space.kind == "layers"
-    shown = _Shown(config, found, images, workers, pace, memory, unsettled)
+    shown = _Shown(config, found, images, workers, pace, memory, unsettled, [] if no_time else absent)
     if as_json:
         print_json(shown.values())
     else:
@@ -114,6 +115,7 @@ class _Shown:
     pace: Pace | None
     memory: int | None
     unsettled: bool  # which convolutions are by FFT
+    absent: Sequence[str]  # devices whose times would have been measured
 
     def values(self) -> dict[str, object]:
         """For programs. Operations in GFLOP, memory in bytes, times in seconds."""
@@ -124,7 +126,10 @@ class _Shown:
             "images": self.images._asdict(),
             "encoder_gflop": sum(cost.encoder for cost in self.plan.costs),
             "classifier_gflop": sum(cost.classifier for cost in self.plan.costs),
-            "evaluation_gflop": {str(share): self.plan.quantile(share).encoder for share in (0.5, 0.9, 0.99, 1.0)},
+            "passing_all_rungs": sum(cost.passing for cost in self.plan.costs),
+            "evaluation_gflop": {
+                str(share): self.plan.quantile(share).encoded_whole for share in (0.5, 0.9, 0.99, 1.0)
+            },
             "stages": {
                 stage: {"evaluations": len(costs), "encoder_gflop": sum(cost.encoder for cost in costs)}
                 for stage, costs in self.plan.by_stage.items()
@@ -143,8 +148,17 @@ class _Shown:
         others = ", ".join(f"{kinds[kind]:,} {name}" for kind, name in _OTHERS.items() if kind in kinds)
         click.echo(f"{sum(kinds.values()):,} trials: {kinds['evaluate']:,} evaluations{', ' * bool(others)}{others}")
         click.echo("(simulated: what is proposed depends on rewards that nobody knows)")
-        quantiles = (_work(self.plan.quantile(share).encoder) for share in (0.5, 0.9, 0.99, 1.0))
-        click.echo("an evaluation: median {}, 90 % up to {}, 99 % up to {}, the largest {}".format(*quantiles))
+        passing = sum(cost.passing for cost in costs)
+        if passing < len(costs):
+            click.echo(
+                f"about {passing:,.0f} evaluations pass all rungs, the others are stopped: operations and times below "
+                "are what is to be expected"
+            )
+        quantiles = (_work(self.plan.quantile(share).encoded_whole) for share in (0.5, 0.9, 0.99, 1.0))
+        whole = " that passes all rungs" if passing < len(costs) else ""
+        click.echo(
+            f"an evaluation{whole}: median {{}}, 90 % up to {{}}, 99 % up to {{}}, the largest {{}}".format(*quantiles)
+        )
         total = sum(cost.encoder for cost in costs)
         click.echo(
             f"all: {_work(total)} in the encoders, {_work(sum(cost.classifier for cost in costs))} in classifiers\n"
@@ -168,6 +182,8 @@ class _Shown:
         if self.pace is not None:
             devices = ", ".join(f"{device} ({threads} threads)" for device, threads in self.workers)
             click.echo(f"time     {duration(self.pace.search(costs))} on {devices}")
+        elif self.absent:
+            click.echo(f"time     not known: {', '.join(self.absent)} is not here")
         for sentence in self._warnings():
             click.echo(click.style(f"warning  {sentence}", fg="yellow"))
 
@@ -200,10 +216,11 @@ class _Shown:
             if late:
                 longest = duration(max(map(self.pace.longest, late)))
                 share = sum(map(_encoder, late)) / sum(map(_encoder, self.plan.costs))
+                rungs = " if they pass all rungs" if any(cost.passing < 1 for cost in late) else ""
                 limit = leaving_out(late, self.plan, self.config.space.kind)
                 advice = "" if limit is None else f", or set {limit}"
                 sentences.append(
-                    f"{len(late):,} evaluations, {100 * share:.0f} % of the operations, would fail by "
+                    f"{len(late):,} evaluations, {100 * share:.0f} % of the operations, would fail{rungs} by "
                     f"executor.trial_timeout, {duration(timeout)}: the longest takes {longest}; raise it{advice}"
                 )
         if self.memory is not None and self.unsettled:

@@ -23,7 +23,7 @@ from nasd.daemon.broadcast import Broadcast
 from nasd.daemon.changing import Changing
 from nasd.daemon.condition import Condition
 from nasd.daemon.foresight import Foresight
-from nasd.daemon.history import EVALUATED, History
+from nasd.daemon.history import History
 from nasd.daemon.identity import identify
 from nasd.daemon.insight import Insights
 from nasd.daemon.jobs import JobQueue
@@ -309,7 +309,7 @@ class Daemon:
             counted=trial.counted,
             seconds=seconds,
             worked=trial.seconds,
-            gflop=self._foresight.gflop(trial.net) if trial.status in EVALUATED else 0.0,
+            gflop=self._foresight.gflop_of(trial),
         )
         if trial.status in ("evaluated", "early_stopped"):
             self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]

@@ -2,20 +2,23 @@
 
 import asyncio
 import logging
+import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from nasd import rooms
 from nasd.config import Config
-from nasd.daemon.history import History
+from nasd.daemon.history import EVALUATED, History
 from nasd.errors import NasdError
-from nasd.runs.plan import works
-from nasd.runs.remaining import Open
+from nasd.outcome import rungs_in
+from nasd.runs.plan import Images, expected_images, works
+from nasd.runs.remaining import Open, Works
 from nasd.spaces.base import Space
 from nasd.strategies.base import Proposal
+from store import Trial
 
 log = logging.getLogger("nasd.daemon")
 
@@ -38,6 +41,9 @@ class Foresight:
     def __init__(self, space: Space[Any], history: History) -> None:
         self._space, self._history = space, history
         self._task: asyncio.Task[None] | None = None
+        self._config: Config | None = None  # that was simulated last
+        self._simulated: Mapping[str, Works] = {}
+        self._share = 1.0  # of the images that an evaluation is expected to encode, by the config's rungs
         self.gflop = lru_cache(1000)(self._gflop)
         """GFLOP of an architecture for one image; 0 where a trial is no architecture, such as a supernet's epoch."""
 
@@ -50,14 +56,27 @@ class Foresight:
     def open(self, proposals: Sequence[Proposal]) -> list[Open]:
         """What is under way."""
         return [
-            Open(proposal.stage, self.gflop(proposal.net) if proposal.kind == "evaluate" else None)
+            Open(proposal.stage, self._share * self.gflop(proposal.net) if proposal.kind == "evaluate" else None)
             for proposal in proposals
         ]
+
+    def gflop_of(self, trial: Trial) -> float:
+        """What a trial took, GFLOP for each image that there is: less than its network if it was stopped at a rung."""
+        if trial.status not in EVALUATED:
+            return 0.0
+        gflop, rungs = self.gflop(trial.net), rungs_in(trial.metrics)
+        if rungs is None or not rungs.of:
+            return gflop
+        if self._config is not None:
+            self._share = expected_images(self._config, Images(rungs.of, 0, 0), math.inf)[0] / rungs.of
+            self._tell()
+        return gflop * rungs.images[-1] / rungs.of if rungs.cut else gflop
 
     def look(self, config: Config) -> None:
         """Simulate the search of a config, from now on and instead of another."""
         if self._task is not None:
             self._task.cancel()
+        self._config = config
         self._task = asyncio.create_task(self._look(config), name="foresight")
 
     async def close(self) -> None:
@@ -78,8 +97,12 @@ class Foresight:
             time.sleep(REST)
 
         try:
-            self._history.expected = await asyncio.to_thread(works, config, rest)
+            self._simulated = await asyncio.to_thread(works, config, rest)
+            self._tell()
         except NasdError as error:
             log.debug("when the search will end is told by its pace alone: %s", error)
         finally:
             stop.set()
+
+    def _tell(self) -> None:
+        self._history.expected = {stage: found * (1.0, self._share) for stage, found in self._simulated.items()}

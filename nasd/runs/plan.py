@@ -57,6 +57,7 @@ class Cost:
         passes: Images that pass the encoder, those that are trained counted `TRAINED` times each epoch; where there are
             rungs, as many as are to be expected.
         whole: The same if it passes all rungs.
+        passing: Share of such evaluations that pass all rungs; 1 where there are none.
         classifier: GFLOP of the classifier that is trained behind it; 0 where it is trained with the rest. Likewise.
         values: Of the embedding of one image.
         activations: Values of the largest layer's output for one image.
@@ -68,6 +69,7 @@ class Cost:
     layers: tuple[Layer, ...]
     passes: float
     whole: float
+    passing: float
     classifier: float
     values: int
     activations: int
@@ -76,6 +78,11 @@ class Cost:
     def encoder(self) -> float:
         """GFLOP of all passes."""
         return self.passes * sum(layer.gflop for layer in self.layers)
+
+    @property
+    def encoded_whole(self) -> float:
+        """The same if it passes all rungs."""
+        return self.whole * sum(layer.gflop for layer in self.layers)
 
 
 @dataclass(frozen=True)
@@ -103,8 +110,10 @@ class Plan:
         return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
     def quantile(self, share: float) -> Cost:
-        """The evaluation than which so large a share of all needs no more in the encoder."""
-        return sorted(self.costs, key=lambda cost: cost.encoder)[min(int(share * len(self.costs)), len(self.costs) - 1)]
+        """The evaluation than which so large a share of all needs no more in the encoder if it passes all rungs."""
+        return sorted(self.costs, key=lambda cost: cost.encoded_whole)[
+            min(int(share * len(self.costs)), len(self.costs) - 1)
+        ]
 
     def examples(self, number: int) -> dict[str, list[tuple[str, int]]]:
         """Of each class of operation so many layers, as (architecture, place), that stand for all.
@@ -250,7 +259,7 @@ def _cost(proposal: Proposal, graph: Graph, config: Config, images: Images, befo
         counted = tuple(node for node in graph.nodes if node not in behind)
         rows = epochs * (2 * images.train + images.validation) + images.test  # no gradient of the embedding is needed
         classifier = rows * sum(node.gflops for node in behind)
-    seen, reaching = _expected(config, images, before)
+    seen, reaching = expected_images(config, images, before)
     return Cost(
         stage=proposal.stage,
         net=proposal.net,
@@ -258,14 +267,21 @@ def _cost(proposal: Proposal, graph: Graph, config: Config, images: Images, befo
         layers=tuple(Layer(_kernel(node), node.gflops, place) for place, node in enumerate(counted) if node.operations),
         passes=passes - (sum(images) - seen),
         whole=passes,
+        passing=reaching,
         classifier=classifier * reaching,
         values=_embedding(graph, behind),
         activations=max(_values(node) for node in graph.nodes),
     )
 
 
-def _expected(config: Config, images: Images, before: int) -> tuple[float, float]:
-    """Images that an evaluation is expected to encode, and the share of evaluations that reach the classifier."""
+def expected_images(config: Config, images: Images, before: float) -> tuple[float, float]:
+    """Images that an evaluation is expected to encode, and the share of evaluations that reach the classifier.
+
+    Args:
+        config: Its rungs count.
+        images: Of the data set.
+        before: Evaluations that came before it.
+    """
     rungs = config.evaluation.rungs if isinstance(config.evaluation, DeepPriorConfig) else None
     if rungs is None:
         return float(sum(images)), 1.0

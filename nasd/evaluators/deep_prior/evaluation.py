@@ -104,7 +104,7 @@ def _deep_prior(
     encoder, micro_batch, passes = _build(architecture, data, config, seed, device, memory_limit, threads, looking)
 
     progress("encode", 0, 0, None, None)
-    looks = Looks(rungs, architecture, data.num_classes, micro_batch)
+    looks = Looks(rungs, architecture, data, micro_batch)
     with clock.stage("encode"):
         splits, micro_batch = _embed_halving(encoder, data, config, seed, micro_batch, passes, looks)
     del encoder  # its memory is the classifier's now

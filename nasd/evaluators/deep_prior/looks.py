@@ -25,9 +25,8 @@ class CutError(Exception):
 class Looks:
     """The scores at the rungs of one evaluation."""
 
-    def __init__(self, rungs: Sequence[Rung], architecture: Buildable, num_classes: int, micro_batch: int) -> None:
-        self._rungs, self._architecture = rungs, architecture
-        self._num_classes, self._micro_batch = num_classes, micro_batch
+    def __init__(self, rungs: Sequence[Rung], architecture: Buildable, data: Data, micro_batch: int) -> None:
+        self._rungs, self._architecture, self._data, self._micro_batch = rungs, architecture, data, micro_batch
         self.scores: list[float] = []
 
     def begin(self, micro_batch: int) -> list[Look]:
@@ -39,10 +38,11 @@ class Looks:
     def taken(self, *, cut: bool = False) -> RungScores:
         """The scores so far."""
         images = tuple(rung.images for rung in self._rungs[: len(self.scores)])
-        return RungScores(scores=tuple(self.scores), images=images, cut=cut)
+        of = sum(map(len, self._data.splits.values()))
+        return RungScores(scores=tuple(self.scores), images=images, of=of, cut=cut)
 
     def _take(self, rung: Rung, embedded: EmbeddedSplit) -> None:
-        _, score = leave_one_out_accuracies(embedded.x, embedded.y, self._num_classes)
+        _, score = leave_one_out_accuracies(embedded.x, embedded.y, self._data.num_classes)
         self.scores.append(score)
         if rung.floor is not None and score < rung.floor:
             raise CutError(
