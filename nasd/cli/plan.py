@@ -11,7 +11,7 @@ from nasd import rooms
 from nasd.box.devices import count_gpus, workers_of
 from nasd.cli.options import json_option, set_option
 from nasd.cli.output import Spinner, duration, print_json, print_table, size
-from nasd.config import Config, SupernetConfig
+from nasd.config import Config, DeepPriorConfig, SupernetConfig
 from nasd.runs.create import settle
 from nasd.runs.expected import Pace, leaving_out, too_long
 from nasd.runs.plan import Cost, Images, Plan, plan
@@ -216,13 +216,18 @@ class _Shown:
             if late:
                 longest = duration(max(map(self.pace.longest, late)))
                 share = sum(map(_encoder, late)) / sum(map(_encoder, self.plan.costs))
-                rungs = " if they pass all rungs" if any(cost.passing < 1 for cost in late) else ""
+                whole = " if they pass all rungs" if any(cost.passing < 1 for cost in late) else ""
                 limit = leaving_out(late, self.plan, self.config.space.kind)
                 advice = "" if limit is None else f", or set {limit}"
                 sentences.append(
-                    f"{len(late):,} evaluations, {100 * share:.0f} % of the operations, would fail{rungs} by "
+                    f"{len(late):,} evaluations, {100 * share:.0f} % of the operations, would fail{whole} by "
                     f"executor.trial_timeout, {duration(timeout)}: the longest takes {longest}; raise it{advice}"
                 )
+        rungs = self.config.evaluation.rungs if isinstance(self.config.evaluation, DeepPriorConfig) else None
+        if rungs is not None and rungs.images[-1] >= self.images.train:
+            sentences.append(
+                f"evaluation.rungs.images: {rungs.images[-1]:,} is never reached, as {self.images.train:,} images train"
+            )
         if self.memory is not None and self.unsettled:
             sentences.append(
                 "the memory is that of direct convolutions, as nothing was measured: those by FFT would take more"

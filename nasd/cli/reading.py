@@ -240,7 +240,7 @@ def show_command(first: str, second: str | None, as_json: bool) -> None:
         ended = ", and that was all" if trial.test_accuracy is None and len(trial.validation_accuracies) == 1 else ""
         click.echo(f"  quick look  validation {percent(trial.metrics['screening'])}{ended}")
     if (rungs := rungs_in(trial.metrics)) is not None:
-        ended = ", stopped there: the reward is an estimate" if rungs.cut else ""
+        ended = ", stopped there" if rungs.cut else ""
         images = [f" at {images:,} images" for images in rungs.images] or [""] * len(rungs.scores)
         looked = [percent(score) + at for score, at in zip(rungs.scores, images, strict=True)]
         click.echo(f"  rungs       {', '.join(looked)}{ended}")

@@ -55,4 +55,4 @@ def _reason(outcome: Evaluated | Failed | None) -> str | None:
     if outcome is None or outcome.rungs is None or not outcome.rungs.cut:
         return None
     looked = outcome.rungs
-    return f"stopped after {looked.images[-1]:,} images at {looked.scores[-1]:.1%}: its reward is an estimate"
+    return f"stopped after {looked.images[-1]:,} images at {100 * looked.scores[-1]:.1f} %: its reward is an estimate"

@@ -28,6 +28,7 @@ def test_the_command_says_it_to_people_and_to_programs(nasd):
         assert said in out
     values = json.loads(nasd(*digits, "--no-time", "--json")[1])
     assert (values["kinds"]["evaluate"], values["seconds"], values["warnings"]) == (20, None, [])
+    assert values["passing_all_rungs"] == 20
     assert values["encoder_gflop"] == pytest.approx(sum(values["kernels"].values()))
     assert values["images"] == {"train": 1350, "validation": 150, "test": 297}
 
@@ -59,3 +60,15 @@ def test_nothing_is_measured_without_times_or_without_the_device(nasd, monkeypat
     supernet = ("--set", "evaluation=training", "--set", "space={kind: supernet, latencies: measured}")
     assert nasd(*few, *supernet)[::2] == (0, "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_with_rungs_it_says_how_many_pass_and_which_rung_is_none(nasd):
+    plan = ("plan", DIGITS, "--no-time", "--set", "search.epsilon_schedule=[[1.0, 20]]")
+    one = json.loads(nasd(*plan, "--set", "evaluation.rungs={images: [200], keep: [0.5]}", "--json")[1])
+    rungs = "evaluation.rungs={images: [200, 60000], keep: [0.5, 0.5], after: 10}"
+    _, out, _ = nasd(*plan, "--set", rungs)
+    assert "about 15 evaluations pass all rungs, the others are stopped" in out
+    assert "warning  evaluation.rungs.images: 60,000 is never reached, as 1,350 images train" in out
+    values = json.loads(nasd(*plan, "--set", rungs, "--json")[1])
+    assert values["passing_all_rungs"] == 15
+    assert values["memory"] == one["memory"]
