@@ -63,3 +63,18 @@ async def test_a_long_run_is_read_in_the_course_of_several_requests(home, monkey
         found = await live.daemon.insights.answer(10, ())
         assert found.read == found.of == len(rows(directory))
         assert len(protocol.encode(found)) < protocol.MAX_FRAME
+
+
+async def test_what_was_stopped_is_on_no_front_of_seconds(home):
+    """It took less for that alone, and its reward is an estimate."""
+    directory = make(home, 30, evaluation={"rungs": {"images": [100], "keep": [0.5], "after": 4}})
+    async with living(directory) as live:
+        await live.state("finished")
+        found = await live.daemon.insights.answer(100, ())
+    status = {row["number"]: row["status"] for row in rows(directory)}
+    whole = sum(one == "evaluated" for one in status.values())
+    assert whole < len(status) - 3
+    fronts = {front.axis: front for front in found.fronts}
+    assert len(fronts["seconds"].cloud) == whole
+    assert all(status[one.trial] == "evaluated" for one in fronts["seconds"].trials)
+    assert len(fronts["parameters"].cloud) > whole

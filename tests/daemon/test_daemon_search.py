@@ -136,6 +136,10 @@ def test_what_is_stopped_at_a_rung_is_the_same_after_kills(home):
     looked = [row["metrics"]["rungs"] for row in rows(directory) if row["status"] in ("evaluated", "early_stopped")]
     cuts = [len(look["scores"]) for look in looked if look["cut"]]
     assert {1, 2} == set(cuts)
+    stopped = [row for row in rows(directory) if row["status"] == "early_stopped"]
+    assert len(stopped) == len(cuts)
+    assert all(row["reason"].endswith("%: its reward is an estimate") for row in stopped)
+    assert {row["reason"].partition(" images")[0] for row in stopped} == {"stopped after 100", "stopped after 200"}
     assert len(cuts) < len(looked) - 4
 
 

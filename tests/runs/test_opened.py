@@ -60,6 +60,9 @@ def test_the_table_is_the_trials(home):
         assert (row.net, row.reward, row.counted, row.stage) == (trial.net, trial.reward, trial.counted, trial.stage)
         assert row["facts.epsilon"] == trial.facts["epsilon"]
         assert tuple(row.validation_accuracies) == trial.validation_accuracies
+        for name in ("seed", "embedding_dim"):  # seeds have more digits than a float64
+            value = getattr(trial, name)
+            assert row[name] is pd.NA if value is None else row[name] == value
     assert str(table.finished_at.dtype).endswith("UTC]")
 
 
@@ -92,6 +95,10 @@ def test_export_trials(home, tmp_path):
         assert done.exit_code == 0, done.output
         table = read(tmp_path / f"digits-trials.{form}")
         assert list(table.reward) == list(nasd.open("digits").trials().reward)
+    seeds = [str(trial.seed) for trial in nasd.open("digits").trials().itertuples() if trial.seed is not pd.NA]
+    assert [
+        cell for cell in pd.read_csv(tmp_path / "digits-trials.csv", dtype=str).seed if isinstance(cell, str)
+    ] == seeds
     assert pd.read_csv(tmp_path / "digits-trials.csv").validation_accuracies[0].startswith("[")
 
 
