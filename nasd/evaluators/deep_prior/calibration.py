@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nasd.config import Config, DeepPriorConfig
+from nasd.config import Config
 from nasd.data import Data, ImageSplit
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
-from nasd.evaluators.deep_prior.looks import looking_bytes
+from nasd.evaluators.deep_prior.looks import looking_bytes, rungs_of
 from nasd.evaluators.deep_prior.probe import train_classifier
 from nasd.evaluators.deep_prior.warm_up import warm_up
 from nasd.evaluators.memory import pass_bytes, resident_bytes
@@ -22,7 +22,6 @@ from nasd.evaluators.networks.convolution import Convolution
 from nasd.evaluators.networks.encoder import Buildable, Encoder
 from nasd.evaluators.networks.network import Network
 from nasd.evaluators.networks.supernet import SupernetNetwork
-from nasd.evaluators.orders import Rung
 from nasd.evaluators.seeding import generator
 from nasd.evaluators.threads import in_order, one_thread_each
 from nasd.graph import Graph
@@ -85,9 +84,7 @@ def peak_bytes(architecture: Buildable, config: Config, data: Data, device: torc
     with torch.device("meta"):
         encoder = Encoder(architecture, data.channels, config.encoder)
     batch = min(config.training.batch_size, len(data.train))
-    rungs = config.evaluation.rungs if isinstance(config.evaluation, DeepPriorConfig) else None
-    looks = [Rung(images=images) for images in rungs.images] if rungs is not None else []
-    looking = looking_bytes(data, encoder.embedding_dim, config, looks)
+    looking = looking_bytes(data, encoder.embedding_dim, config, rungs_of(config))
     resident = data.images_nbytes + resident_bytes(encoder, data, config)
     return resident + max(pass_bytes(encoder, data, batch, device), looking)
 

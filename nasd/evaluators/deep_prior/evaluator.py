@@ -8,17 +8,16 @@ from typing import Any
 
 import torch
 
-from nasd.config import DeepPriorConfig
 from nasd.data import Data, Streamed
 from nasd.evaluators.base import Report, reporting
 from nasd.evaluators.bench import Bench
 from nasd.evaluators.deep_prior.embedding import EmbeddedData, OnHost
 from nasd.evaluators.deep_prior.evaluation import evaluate
-from nasd.evaluators.deep_prior.looks import looking_bytes
+from nasd.evaluators.deep_prior.looks import looking_bytes, rungs_of
 from nasd.evaluators.deep_prior.warm_up import warm_up
 from nasd.evaluators.memory import pass_bytes, resident_bytes
 from nasd.evaluators.networks.encoder import Encoder
-from nasd.evaluators.orders import DeepPrior, Rung
+from nasd.evaluators.orders import DeepPrior
 from nasd.evaluators.room import require_room
 from nasd.outcome import Failed, Outcome
 from store import StoreError, embeddings
@@ -79,7 +78,5 @@ def _least_bytes(bench: Bench, data: Data, architecture: Any) -> int:
     """With images that pass one by one."""
     with torch.device("meta"):
         encoder = Encoder(architecture, data.channels, bench.config.encoder)
-    rungs = bench.config.evaluation.rungs if isinstance(bench.config.evaluation, DeepPriorConfig) else None
-    looks = [Rung(images=images) for images in rungs.images] if rungs is not None else []
-    looking = looking_bytes(data, architecture.embedding_dim, bench.config, looks)
+    looking = looking_bytes(data, architecture.embedding_dim, bench.config, rungs_of(bench.config))
     return resident_bytes(encoder, data, bench.config) + max(pass_bytes(encoder, data, 1, bench.device), looking)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from nasd.config import Config
+from nasd.config import Config, DeepPriorConfig
 from nasd.data import Data
 from nasd.evaluators.deep_prior.embed import Look
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
@@ -57,6 +57,12 @@ class Looks:
                     rungs=self.taken(cut=True),
                 )
             )
+
+
+def rungs_of(config: Config) -> list[Rung]:
+    """The rungs of a search, before anything is held to them."""
+    rungs = config.evaluation.rungs if isinstance(config.evaluation, DeepPriorConfig) else None
+    return [] if rungs is None else [Rung(images=images) for images in rungs.images]
 
 
 def looking_bytes(data: Data, values: int, config: Config, rungs: Sequence[Rung]) -> int:
