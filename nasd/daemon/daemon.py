@@ -22,7 +22,7 @@ from nasd.daemon.backups import Backups
 from nasd.daemon.broadcast import Broadcast
 from nasd.daemon.changing import Changing
 from nasd.daemon.condition import Condition
-from nasd.daemon.foresight import Foresight
+from nasd.daemon.foresight import RECALLED, Foresight
 from nasd.daemon.history import History
 from nasd.daemon.identity import identify
 from nasd.daemon.insight import Insights
@@ -104,6 +104,7 @@ class Daemon:
         self.history.load(self.run.by_status(), counted.numbers, counted.rewards, counted.of_stages)
         self.insights, self.load = Insights(self._directory, self.space), LoadHistory()
         self._foresight = Foresight(self.space, self.history)
+        self._foresight.recall(reversed(self.run.trials(limit=RECALLED, descending=True)))
         self._best = self.run.best(views.BEST)
         self._records = Records(self.run, config)
         self._gauge = Gauge(self._directory)

@@ -5,7 +5,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from store import Trial
 log = logging.getLogger("nasd.daemon")
 
 MOST = 5000  # trials that count: longer searches are not simulated, which would take minutes
+RECALLED = 1000  # trials of earlier daemons, by which the end is estimated before others have ended
 REST = 0.003  # seconds after each simulated trial, in which the daemon has its interpreter for itself
 
 
@@ -43,7 +44,8 @@ class Foresight:
         self._task: asyncio.Task[None] | None = None
         self._config: Config | None = None  # that was simulated last
         self._simulated: Mapping[str, Works] = {}
-        self._share = 1.0  # of the images that an evaluation is expected to encode, by the config's rungs
+        self._images = 0  # of all splits, once a trial has said so
+        self._share = 1.0  # of them that an evaluation is expected to encode, by the config's rungs
         self.gflop = lru_cache(1000)(self._gflop)
         """GFLOP of an architecture for one image; 0 where a trial is no architecture, such as a supernet's epoch."""
 
@@ -67,16 +69,32 @@ class Foresight:
         gflop, rungs = self.gflop(trial.net), rungs_in(trial.metrics)
         if rungs is None or not rungs.of:
             return gflop
-        if self._config is not None:
-            self._share = expected_images(self._config, Images(rungs.of, 0, 0), math.inf)[0] / rungs.of
+        if self._images != rungs.of:
+            self._images = rungs.of
             self._tell()
         return gflop * rungs.images[-1] / rungs.of if rungs.cut else gflop
+
+    def recall(self, trials: Iterable[Trial]) -> None:
+        """Take in how long earlier daemons' last trials took, in their order."""
+        ended: float | None = None
+        for trial in trials:
+            if not trial.imported:
+                self._history.pace(
+                    trial.status,
+                    trial.stage,
+                    counted=trial.counted,
+                    seconds=trial.seconds if ended is None else max(0.0, trial.finished_at - ended),
+                    worked=trial.seconds,
+                    gflop=self.gflop_of(trial),
+                )
+                ended = trial.finished_at
 
     def look(self, config: Config) -> None:
         """Simulate the search of a config, from now on and instead of another."""
         if self._task is not None:
             self._task.cancel()
         self._config = config
+        self._tell()
         self._task = asyncio.create_task(self._look(config), name="foresight")
 
     async def close(self) -> None:
@@ -105,4 +123,7 @@ class Foresight:
             stop.set()
 
     def _tell(self) -> None:
+        if self._config is not None and self._images:
+            images = Images(self._images, 0, 0)
+            self._share = expected_images(self._config, images, math.inf)[0] / self._images
         self._history.expected = {stage: found * (1.0, self._share) for stage, found in self._simulated.items()}

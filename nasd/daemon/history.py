@@ -61,14 +61,28 @@ class History:
             gflop: Of its network for one image; 0: not known.
         """
         self.by_status[status] += 1
+        self.pace(status, stage, counted=counted, seconds=seconds, worked=worked, gflop=gflop)
+        if counted:
+            self._stages.setdefault(stage, _Rewards()).add(number, reward)
+            self._numbers.append(number)
+            self._rewards.append(reward)
+
+    def pace(
+        self,
+        status: TrialStatus,
+        stage: str,
+        *,
+        counted: bool,
+        seconds: float,
+        worked: float | None = None,
+        gflop: float = 0.0,
+    ) -> None:
+        """Take in alone how long a trial took, that of an earlier daemon; arguments are those of `add`."""
         _, evaluations, before, active = self._since
         active += seconds if worked is None else min(seconds, worked + SLACK)
         evaluations += status in EVALUATED
         self._since = Ended(stage, evaluations, before + gflop, active)
         if counted:
-            self._stages.setdefault(stage, _Rewards()).add(number, reward)
-            self._numbers.append(number)
-            self._rewards.append(reward)
             self._recent.append(self._since)
             self._since = Ended("", 0, 0.0, 0.0)
 

@@ -8,7 +8,7 @@ from nasd.daemon.foresight import Foresight
 from nasd.daemon.history import History
 from nasd.strategies.base import Proposal
 from store import Trial
-from tests.helpers.nasd_harness import configure, soon
+from tests.helpers.nasd_harness import configure, living, make, soon, tell
 
 NET = "[C(16,3,1,1,1), SM(10)]"
 
@@ -40,3 +40,17 @@ async def test_what_rungs_stop_is_expected_to_take_less():
         await foresight.close()
     assert foresight.gflop_of(looked_at([0.5, 0.6], cut=True)) == pytest.approx(0.4 * whole)
     assert foresight.gflop_of(looked_at([0.5], cut=True)) == pytest.approx(0.1 * whole)
+
+
+async def test_after_a_restart_the_end_is_estimated_by_what_earlier_daemons_left(home):
+    directory = make(home, 40)
+    tell(directory, seconds=0.05)
+    async with living(directory) as live:
+        await soon(lambda: live.status.progress.counted >= 10, "ten trials")
+    tell(directory, seconds=0.05)
+    (directory / "gate").touch()
+    async with living(directory) as live:
+        await live.busy()
+        left = live.status.progress
+        assert 0.05 * 20 < left.eta_seconds < 60.0
+        assert left.eta_low <= left.eta_seconds <= left.eta_high
