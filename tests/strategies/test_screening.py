@@ -13,7 +13,7 @@ def test_the_first_are_all_evaluated():
     assert screen.floor(4) is not None
 
 
-@pytest.mark.parametrize(("keep", "floor"), [(0.1, 0.9), (0.2, 0.9), (0.5, 0.5), (0.8, 0.4), (1.0, 0.1)])
+@pytest.mark.parametrize(("keep", "floor"), [(0.1, 0.9), (0.2, 0.9), (0.5, 0.5), (0.8, 0.4), (1.0, None)])
 def test_the_floor_is_the_last_of_the_best_share(keep, floor):
     screen = Screen(keep, after=1)
     for order, score in enumerate((0.4, 0.9, 0.1, 0.5, 0.45), 1):
