@@ -67,7 +67,7 @@ class RungScores(msgspec.Struct, frozen=True, kw_only=True):
 
     scores: tuple[float, ...]  # accuracy at each rung that was reached
     images: tuple[int, ...] = ()  # of these rungs; earlier versions did not say, nor could rungs change
-    of: int = 0  # images of all splits, which are encoded if nothing is cut; 0: an earlier version did not say
+    splits: tuple[int, ...] = ()  # images that train, validate and test; earlier versions did not say
     cut: bool = False  # the last one ended the evaluation: its reward is an estimate from that score
 
 

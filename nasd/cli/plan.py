@@ -11,7 +11,7 @@ from nasd import rooms
 from nasd.box.devices import count_gpus, workers_of
 from nasd.cli.options import json_option, set_option
 from nasd.cli.output import Spinner, duration, print_json, print_table, size
-from nasd.config import Config, DeepPriorConfig, SupernetConfig
+from nasd.config import Config, SupernetConfig
 from nasd.runs.create import settle
 from nasd.runs.expected import Pace, leaving_out, too_long
 from nasd.runs.plan import Cost, Images, Plan, plan
@@ -154,10 +154,10 @@ class _Shown:
                 f"about {passing:,.0f} evaluations pass all rungs, the others are stopped: operations and times below "
                 "are what is to be expected"
             )
-        quantiles = (_work(self.plan.quantile(share).encoded_whole) for share in (0.5, 0.9, 0.99, 1.0))
+        median, most, nearly, largest = (_work(self.plan.quantile(s).encoded_whole) for s in (0.5, 0.9, 0.99, 1.0))
         whole = " that passes all rungs" if passing < len(costs) else ""
         click.echo(
-            f"an evaluation{whole}: median {{}}, 90 % up to {{}}, 99 % up to {{}}, the largest {{}}".format(*quantiles)
+            f"an evaluation{whole}: median {median}, 90 % up to {most}, 99 % up to {nearly}, the largest {largest}"
         )
         total = sum(cost.encoder for cost in costs)
         click.echo(
@@ -183,7 +183,7 @@ class _Shown:
             devices = ", ".join(f"{device} ({threads} threads)" for device, threads in self.workers)
             click.echo(f"time     {duration(self.pace.search(costs))} on {devices}")
         elif self.absent:
-            click.echo(f"time     not known: {', '.join(self.absent)} is not here")
+            click.echo(f"time     not known, as this box lacks {', '.join(self.absent)}")
         for sentence in self._warnings():
             click.echo(click.style(f"warning  {sentence}", fg="yellow"))
 
@@ -223,8 +223,7 @@ class _Shown:
                     f"{len(late):,} evaluations, {100 * share:.0f} % of the operations, would fail{whole} by "
                     f"executor.trial_timeout, {duration(timeout)}: the longest takes {longest}; raise it{advice}"
                 )
-        rungs = self.config.evaluation.rungs if isinstance(self.config.evaluation, DeepPriorConfig) else None
-        if rungs is not None and rungs.images[-1] >= self.images.train:
+        if (rungs := self.config.rungs) is not None and rungs.images[-1] >= self.images.train:
             sentences.append(
                 f"evaluation.rungs.images: {rungs.images[-1]:,} is never reached, as {self.images.train:,} images train"
             )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from nasd.config.data import DataConfig
-from nasd.config.evaluation import AnyEvaluation, DeepPriorConfig, EncoderConfig, TrainingConfig
+from nasd.config.evaluation import AnyEvaluation, DeepPriorConfig, EncoderConfig, RungsConfig, TrainingConfig
 from nasd.config.executor import AnyExecutor, ProcessesConfig
 from nasd.config.log import LogConfig
 from nasd.config.notify import NotifyConfig
@@ -35,6 +35,11 @@ class Config(Section):
     log: LogConfig = LogConfig()
     notify: NotifyConfig = NotifyConfig()
 
+    @property
+    def rungs(self) -> RungsConfig | None:
+        """Those of deep priors, where there are any."""
+        return self.evaluation.rungs if isinstance(self.evaluation, DeepPriorConfig) else None
+
     @model_validator(mode="before")
     @classmethod
     def _older_forms(cls, raw: Any) -> Any:
@@ -51,7 +56,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _rungs_fit(self) -> Self:
-        if not isinstance(self.evaluation, DeepPriorConfig) or self.evaluation.rungs is None:
+        if self.rungs is None:
             return self
         if self.training.screen is not None:
             raise ValueError(

@@ -302,16 +302,8 @@ class Daemon:
     # --- what changes ---------------------------------------------------------------------------------------------
 
     def _trial_finished(self, trial: Trial, seconds: float) -> None:
-        self.history.add(
-            trial.number,
-            trial.status,
-            trial.stage,
-            trial.reward,
-            counted=trial.counted,
-            seconds=seconds,
-            worked=trial.seconds,
-            gflop=self._foresight.gflop_of(trial),
-        )
+        self.history.add(trial.number, trial.status, trial.stage, trial.reward, counted=trial.counted)
+        self._foresight.finished(trial, seconds)
         if trial.status in ("evaluated", "early_stopped"):
             self._best = sorted([*self._best, trial], key=lambda t: (-t.reward, t.number))[: views.BEST]
         row, best = views.trial_row(trial), tuple(map(views.trial_row, self._best))

@@ -44,7 +44,7 @@ class Foresight:
         self._task: asyncio.Task[None] | None = None
         self._config: Config | None = None  # that was simulated last
         self._simulated: Mapping[str, Works] = {}
-        self._images = 0  # of all splits, once a trial has said so
+        self._images: Images | None = None  # once a trial has said so
         self._share = 1.0  # of them that an evaluation is expected to encode, by the config's rungs
         self.gflop = lru_cache(1000)(self._gflop)
         """GFLOP of an architecture for one image; 0 where a trial is no architecture, such as a supernet's epoch."""
@@ -62,31 +62,35 @@ class Foresight:
             for proposal in proposals
         ]
 
+    def finished(self, trial: Trial, seconds: float) -> None:
+        """Take in how long a trial took: so many seconds since the one before it."""
+        self._history.pace(
+            trial.status,
+            trial.stage,
+            counted=trial.counted,
+            seconds=seconds,
+            worked=trial.seconds,
+            gflop=self.gflop_of(trial),
+        )
+
     def gflop_of(self, trial: Trial) -> float:
         """What a trial took, GFLOP for each image that there is: less than its network if it was stopped at a rung."""
         if trial.status not in EVALUATED:
             return 0.0
         gflop, rungs = self.gflop(trial.net), rungs_in(trial.metrics)
-        if rungs is None or not rungs.of:
+        if rungs is None or not rungs.splits:
             return gflop
-        if self._images != rungs.of:
-            self._images = rungs.of
+        if self._images != rungs.splits:
+            self._images = Images(*rungs.splits)
             self._tell()
-        return gflop * rungs.images[-1] / rungs.of if rungs.cut else gflop
+        return gflop * rungs.images[-1] / sum(rungs.splits) if rungs.cut else gflop
 
     def recall(self, trials: Iterable[Trial]) -> None:
         """Take in how long earlier daemons' last trials took, in their order."""
         ended: float | None = None
         for trial in trials:
             if not trial.imported:
-                self._history.pace(
-                    trial.status,
-                    trial.stage,
-                    counted=trial.counted,
-                    seconds=trial.seconds if ended is None else max(0.0, trial.finished_at - ended),
-                    worked=trial.seconds,
-                    gflop=self.gflop_of(trial),
-                )
+                self.finished(trial, trial.seconds if ended is None else max(0.0, trial.finished_at - ended))
                 ended = trial.finished_at
 
     def look(self, config: Config) -> None:
@@ -123,7 +127,6 @@ class Foresight:
             stop.set()
 
     def _tell(self) -> None:
-        if self._config is not None and self._images:
-            images = Images(self._images, 0, 0)
-            self._share = expected_images(self._config, images, math.inf)[0] / self._images
+        if self._config is not None and self._images is not None:
+            self._share = expected_images(self._config, self._images, math.inf)[0] / sum(self._images)
         self._history.expected = {stage: found * (1.0, self._share) for stage, found in self._simulated.items()}

@@ -35,18 +35,7 @@ class History:
         self._recent: deque[Ended] = deque(maxlen=PACE)
         self._since = Ended("", 0, 0.0, 0.0)  # the last trial that counted
 
-    def add(
-        self,
-        number: int,
-        status: TrialStatus,
-        stage: str,
-        reward: float,
-        *,
-        counted: bool,
-        seconds: float,
-        worked: float | None = None,
-        gflop: float = 0.0,
-    ) -> None:
+    def add(self, number: int, status: TrialStatus, stage: str, reward: float, *, counted: bool) -> None:
         """Take a trial in.
 
         Args:
@@ -55,13 +44,8 @@ class History:
             stage: Which it belongs to.
             reward: What it brought.
             counted: Whether it advanced the search.
-            seconds: Since the trial before it.
-            worked: Seconds of its evaluation; None: not measured. What passed beyond it, in a pause, a stall of the box
-                or a job that came in between, is no part of the search's pace.
-            gflop: Of its network for one image; 0: not known.
         """
         self.by_status[status] += 1
-        self.pace(status, stage, counted=counted, seconds=seconds, worked=worked, gflop=gflop)
         if counted:
             self._stages.setdefault(stage, _Rewards()).add(number, reward)
             self._numbers.append(number)
@@ -77,7 +61,17 @@ class History:
         worked: float | None = None,
         gflop: float = 0.0,
     ) -> None:
-        """Take in alone how long a trial took, that of an earlier daemon; arguments are those of `add`."""
+        """Take in how long a trial took.
+
+        Args:
+            status: How it ended, as all that follows.
+            stage: Which it belongs to.
+            counted: Whether it advanced the search.
+            seconds: Since the trial before it.
+            worked: Seconds of its evaluation; None: not measured. What passed beyond it, in a pause, a stall of the box
+                or a job that came in between, is no part of the search's pace.
+            gflop: That it took for one image; 0: not known.
+        """
         _, evaluations, before, active = self._since
         active += seconds if worked is None else min(seconds, worked + SLACK)
         evaluations += status in EVALUATED

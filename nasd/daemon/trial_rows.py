@@ -54,5 +54,5 @@ def _reason(outcome: Evaluated | Failed | None) -> str | None:
         return outcome.reason
     if outcome is None or outcome.rungs is None or not outcome.rungs.cut:
         return None
-    looked = outcome.rungs
-    return f"stopped after {looked.images[-1]:,} images at {100 * looked.scores[-1]:.1f} %: its reward is an estimate"
+    after = f" after {outcome.rungs.images[-1]:,} images" if outcome.rungs.images else ""
+    return f"stopped{after} at {100 * outcome.rungs.scores[-1]:.1f} %: its reward is an estimate"

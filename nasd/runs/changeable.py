@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Any
 
-from nasd.config import CellsConfig, Config, DeepPriorConfig, QLearningConfig
+from nasd.config import CellsConfig, Config, QLearningConfig
 from nasd.errors import ConfigError
 from nasd.strategies.base import Strategy
 
@@ -79,10 +79,11 @@ def require(
         if key in _OWN_WAYS:
             raise ConfigError(f"{key} cannot be set: {_OWN_WAYS[key]}")
         if key == "search.lookahead":  # in a fork, too: what is open there was proposed with the other one
-            if after.training.screen is not None:
-                raise ConfigError(f"{key} cannot be set: with training.screen, which trials are screened rests on it")
-            if isinstance(after.evaluation, DeepPriorConfig) and after.evaluation.rungs is not None:
-                raise ConfigError(f"{key} cannot be set: with evaluation.rungs, which trials are stopped rests on it")
+            held = {"training.screen": after.training.screen, "evaluation.rungs": after.rungs}
+            for section in (name for name, value in held.items() if value is not None):
+                raise ConfigError(
+                    f"{key} cannot be set: with {section}, which trials are stopped rests on it; make another run"
+                )
         elif forked or key.startswith(_FREE):
             continue
         elif key in lengths:

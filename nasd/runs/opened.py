@@ -61,9 +61,7 @@ class Opened:
             marks = opened.marks()
             rows = [{**_row(trial), **_MARK, **marks.get(trial.number, {})} for trial in opened.trials()]
         table = pd.DataFrame(rows, columns=None if rows else [*_COLUMNS, "best_validation", *_MARK])
-        for (
-            name
-        ) in _WHOLE:  # nullable: as float64, which pandas takes where some have none, a seed loses its last digits
+        for name in _WHOLE:  # nullable: pandas takes float64 where some have none, and a seed loses its last digits
             table[name] = pd.array([row[name] for row in rows], dtype="Int64")
         table["finished_at"] = pd.to_datetime(table["finished_at"], unit="s", utc=True)
         return table.set_index("number")

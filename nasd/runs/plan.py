@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nasd import rooms
-from nasd.config import Config, DeepPriorConfig
+from nasd.config import Config
 from nasd.errors import NasdError
 from nasd.evaluators.base import Step, Workspace
 from nasd.graph import Graph, Node
@@ -282,8 +282,7 @@ def expected_images(config: Config, images: Images, before: float) -> tuple[floa
         images: Of the data set.
         before: Evaluations that came before it.
     """
-    rungs = config.evaluation.rungs if isinstance(config.evaluation, DeepPriorConfig) else None
-    if rungs is None:
+    if (rungs := config.rungs) is None:
         return float(sum(images)), 1.0
     seen, reaching, last, reached = 0.0, 1.0, 0, float(before)
     for number, keep in zip(rungs.images, rungs.keep, strict=True):

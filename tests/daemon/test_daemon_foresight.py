@@ -14,7 +14,7 @@ NET = "[C(16,3,1,1,1), SM(10)]"
 
 
 def looked_at(scores, **rungs):
-    metrics = {"rungs": {"scores": scores, "images": [100, 400][: len(scores)], "of": 1000, **rungs}}
+    metrics = {"rungs": {"scores": scores, "images": [100, 400][: len(scores)], "splits": [800, 100, 100], **rungs}}
     status = "early_stopped" if rungs else "evaluated"
     return Trial(number=1, order=1, net=NET, status=status, reward=0.5, counted=True, metrics=metrics)
 

@@ -26,7 +26,8 @@ def test_what_earlier_daemons_left_counts_as_if_it_had_been_seen():
     trials = [(number, draw.choice([0.0, 1.0, draw.random()])) for number in range(1, 66)]
     seen = History()
     for count, (number, reward) in enumerate(trials, 1):
-        seen.add(number, "evaluated", labels[count - 1], reward, counted=True, seconds=1.0)
+        seen.add(number, "evaluated", labels[count - 1], reward, counted=True)
+        seen.pace("evaluated", labels[count - 1], counted=True, seconds=1.0)
         loaded = History()
         numbers, rewards = [n for n, _ in trials[:count]], [r for _, r in trials[:count]]
         loaded.load({"evaluated": count}, numbers, rewards, labels[:count])
@@ -47,7 +48,8 @@ def test_what_earlier_daemons_left_counts_as_if_it_had_been_seen():
 def test_an_end_that_is_not_known_has_no_estimate():
     seen = History()
     for number in range(1, 10):
-        seen.add(number, "evaluated", "level 1", 0.5, counted=True, seconds=1.0)
+        seen.add(number, "evaluated", "level 1", 0.5, counted=True)
+        seen.pace("evaluated", "level 1", counted=True, seconds=1.0)
     shown = seen.progress(Progress(9, None, 0, (Stage("level 1", 9, None),)))
     assert (shown.counted, shown.total, shown.eta_seconds) == (9, None, None)
 
@@ -56,9 +58,9 @@ def test_stalls_and_jobs_between_trials_do_not_put_the_end_off():
     """A box that slept for an hour, or a job of an hour, is no part of the pace."""
     calm, stalled = History(), History()
     for number in range(1, 41):
-        calm.add(number, "evaluated", "e=1", 0.5, counted=True, seconds=10.0, worked=9.5)
+        calm.pace("evaluated", "e=1", counted=True, seconds=10.0, worked=9.5)
         between = 3600.0 if number in (20, 30) else 0.0
-        stalled.add(number, "evaluated", "e=1", 0.5, counted=True, seconds=10.0 + between, worked=9.5)
+        stalled.pace("evaluated", "e=1", counted=True, seconds=10.0 + between, worked=9.5)
     where = Progress(40, 100, 0, (Stage("e=1", 40, 100),))
     assert calm.progress(where).eta_seconds == pytest.approx(600.0)
     assert stalled.progress(where).eta_seconds < 1.1 * 600.0
@@ -69,7 +71,7 @@ def test_a_trial_that_did_not_count_weighs_with_the_one_that_follows():
     seen = History()
     for number in range(1, 41):
         counted = number % 2 == 0
-        seen.add(number, "evaluated" if counted else "failed", "e=1", 0.5, counted=counted, seconds=1.0, gflop=3.0)
+        seen.pace("evaluated" if counted else "failed", "e=1", counted=counted, seconds=1.0, gflop=3.0)
     assert seen.progress(Progress(20, 40, 0, (Stage("e=1", 20, 40),))).eta_seconds == pytest.approx(40.0)
 
 
@@ -77,7 +79,7 @@ def test_the_end_follows_from_the_operations_of_the_stages_to_come():
     """Behind twenty trials of 1 GFLOP, a second each, are twenty of 10 GFLOP and one under way of 100."""
     seen = History()
     for number in range(1, 21):
-        seen.add(number, "evaluated", "e=1", 0.5, counted=True, seconds=1.0 + 0.1 * (number % 2), gflop=1 + number % 2)
+        seen.pace("evaluated", "e=1", counted=True, seconds=1.0 + 0.1 * (number % 2), gflop=1 + number % 2)
     where = Progress(20, 41, 1, (Stage("e=1", 20, 20), Stage("e=0", 0, 21)))
     by_pace = seen.progress(where).eta_seconds
     seen.expected = {"e=0": np.array([[1.0, 11.0]] * 20)}

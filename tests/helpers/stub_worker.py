@@ -94,9 +94,9 @@ def looked_at(made: Evaluated, rungs: tuple[Rung, ...]) -> Evaluated:
             return msgspec.structs.replace(
                 made, reward=min(max(scores[-1] + rung.gain, 0.0), 1.0), validation_accuracies=(), train_accuracies=(),
                 test_accuracy=None, early_stopped=True,
-                rungs=RungScores(scores=scores, images=images[:place], of=1000, cut=True),
+                rungs=RungScores(scores=scores, images=images[:place], splits=(600, 200, 200), cut=True),
             )  # fmt: skip
-    return msgspec.structs.replace(made, rungs=RungScores(scores=scores, images=images, of=1000))
+    return msgspec.structs.replace(made, rungs=RungScores(scores=scores, images=images, splits=(600, 200, 200)))
 
 
 def build(setup: Setup) -> Work:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
-from nasd.config import Config, DeepPriorConfig
+from nasd.config import Config
 from nasd.data import Data
 from nasd.evaluators.deep_prior.embed import Look
 from nasd.evaluators.deep_prior.embedding import EmbeddedSplit
@@ -38,8 +38,8 @@ class Looks:
     def taken(self, *, cut: bool = False) -> RungScores:
         """The scores so far."""
         images = tuple(rung.images for rung in self._rungs[: len(self.scores)])
-        of = sum(map(len, self._data.splits.values()))
-        return RungScores(scores=tuple(self.scores), images=images, of=of, cut=cut)
+        splits = tuple(map(len, self._data.splits.values()))
+        return RungScores(scores=tuple(self.scores), images=images, splits=splits, cut=cut)
 
     def _take(self, rung: Rung, embedded: EmbeddedSplit) -> None:
         _, score = leave_one_out_accuracies(embedded.x, embedded.y, self._data.num_classes)
@@ -61,8 +61,7 @@ class Looks:
 
 def rungs_of(config: Config) -> list[Rung]:
     """The rungs of a search, before anything is held to them."""
-    rungs = config.evaluation.rungs if isinstance(config.evaluation, DeepPriorConfig) else None
-    return [] if rungs is None else [Rung(images=images) for images in rungs.images]
+    return [] if config.rungs is None else [Rung(images=images) for images in config.rungs.images]
 
 
 def looking_bytes(data: Data, values: int, config: Config, rungs: Sequence[Rung]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nasd.config import Config, DeepPriorConfig
+from nasd.config import Config
 from nasd.evaluators.base import File, Look, Timeout
 from nasd.evaluators.deep_prior.rungs import Rungs
 from nasd.evaluators.deep_prior.screening import Screen
@@ -28,8 +28,7 @@ class DeepPriorPlanner:
         self._seed, self._run = config.seed, run
         screen = config.training.screen
         self._screen = None if screen is None else Screen(screen.keep, screen.after)
-        rungs = config.evaluation.rungs if isinstance(config.evaluation, DeepPriorConfig) else None
-        self._rungs = None if rungs is None else Rungs(rungs)
+        self._rungs = None if config.rungs is None else Rungs(config.rungs)
 
     def restore(self, looks: Iterable[Look]) -> None:
         """Of the quick look, or of the rungs, where there are such."""
